@@ -1,0 +1,182 @@
+"""What an actor may ask of the world. Ray, files, sockets and clocks hide behind these.
+
+A port handed to an actor is a small picklable description that connects on first use, in the actor's own process.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import pyarrow as pa
+
+from core.records import (
+    Alert,
+    Chain,
+    DeskStatus,
+    Fill,
+    Intent,
+    LimitUse,
+    Margin,
+    Order,
+    OrderEvent,
+    Position,
+    RiskEvent,
+    Stamp,
+    Verdict,
+)
+
+Payload = pa.RecordBatch | Chain
+
+
+class Bus(Protocol):
+    def publish(self, topic: str, payload: Payload, *, index: str = "") -> None:
+        """Send to every subscriber of `topic` as its `on_<topic>(payload)`; `index` picks feed.<index>, shard.<index>.
+
+        Live: never blocks, never raises for a slow subscriber; the oldest is dropped and counted. In a replay it returns
+        when every lossless subscriber has handled the message.
+        """
+
+
+class Clock(Protocol):
+    """The market's clock: the wall in LIVE and PAPER, the simulated session's, or a replay's data."""
+
+    def now_ns(self) -> int:
+        """UTC nanoseconds of market time."""
+
+    def wall_ns(self) -> int:
+        """UTC nanoseconds of the machine, for ages and progress only."""
+
+    def advance(self, to_ns: int) -> None:
+        """In a replay: the data has reached `to_ns`; elsewhere does nothing."""
+
+
+class Source(Protocol):
+    """Where a feed's ticks come from: a simulated market, a recorded file, a tape; later the links."""
+
+    def open(self) -> None:
+        """Connect; raises InputError or UnknownDate before anything is half-started."""
+
+    def poll(self, now_ns: int) -> Iterable[pa.RecordBatch]:
+        """Every batch of TICKS due up to `now_ns` of the market clock, oldest first."""
+
+    def next_ns(self) -> int | None:
+        """Market time of the next batch, None at the end (a replay at full speed steps by this)."""
+
+    def counts(self) -> Mapping[str, int]:
+        """What was read, dropped and refused so far, by name."""
+
+
+class Tape(Protocol):
+    """The recorder's disk: partitioned Parquet, written aside and renamed."""
+
+    def append(self, stamp: Stamp, name: str, index: str, batch: pa.RecordBatch) -> None:
+        """Take rows of schema `name` for the partition of their market date and `index`; not yet durable."""
+
+    def flush(self) -> None:
+        """Make everything appended durable and visible under its final name."""
+
+    def durable(self, source: str, topic: str, epoch: int) -> int:
+        """Highest sequence of that sender that is on disk, 0 if none; survives a restart."""
+
+
+class Ledger(Protocol):
+    """The journal of money: every call returns only when the fact is committed, or raises LedgerDown."""
+
+    def take_epoch(self) -> int:
+        """Become the one order manager; every older holder is fenced from now on."""
+
+    def journal_intent(self, epoch: int, intent: Intent) -> None:
+        """Commit intent and JOURNALLED order in one transaction that checks `epoch`; raises LedgerFenced."""
+
+    def record_refusal(self, intent: Intent, verdict: Verdict) -> None: ...
+    def record_order(self, epoch: int, order: Order, event: OrderEvent) -> None: ...
+    def record_fill(self, epoch: int, fill: Fill, order: Order, position: Position) -> bool:
+        """False if this trade_id was already recorded: a fill counts once."""
+
+    def orders(self) -> Sequence[Order]:
+        """Orders of the current session, oldest first; refusals included."""
+
+    def fills(self) -> Sequence[Fill]:
+        """Fills of the current session, oldest first."""
+
+    def positions(self) -> Sequence[Position]:
+        """Positions of the current session; where positions carry over (PAPER, LIVE), every open one."""
+
+    def record_risk_event(self, event: RiskEvent) -> None: ...
+    def record_alert(self, alert: Alert) -> None: ...
+    def record_daily_pnl(self, date: str, gross_paise: int, charges_paise: int) -> None: ...
+    def audit(self, actor: str, action: str, detail: Mapping[str, object]) -> None: ...
+    def ping(self) -> float:
+        """Seconds one SELECT 1 took."""
+
+
+class BrokerAnswer(Protocol):
+    """ACK with the broker's id, REFUSED with words, or UNKNOWN (timeout, 5xx, anything else)."""
+
+    kind: str
+    broker_id: str
+    message: str
+
+
+class Broker(Protocol):
+    def place(self, intent: Intent) -> BrokerAnswer:
+        """Send once; never raises for what the wire does."""
+
+    def cancel(self, broker_id: str) -> BrokerAnswer: ...
+    def find(self, tag: str) -> Order | None:
+        """The broker's own order with that tag; None if it holds none."""
+
+    def book(self) -> Sequence[Order]:
+        """Every order of the session as the broker sees it."""
+
+    def trades(self, since: int = 0) -> Sequence[Fill]:
+        """Every trade of the session as the broker sees it, from the `since`-th on."""
+
+    def on_ticks(self, ticks: pa.RecordBatch) -> None:
+        """Paper only: the book to match against. A real broker ignores it."""
+
+
+class Risk(Protocol):
+    """The risk actor as others see it: awaited calls."""
+
+    def check(self, intent: Intent) -> Verdict: ...
+    def book(self, fill: Fill) -> None: ...
+    def limits(self) -> Sequence[LimitUse]: ...
+    def margin(self, intent: Intent) -> Margin: ...
+
+
+class Orders(Protocol):
+    """The order manager as others see it: awaited calls, never the bus."""
+
+    def submit(self, intent: Intent) -> Order: ...
+    def cancel(self, tag: str) -> Order: ...
+    def exit_all(self, why: str) -> Sequence[Order]: ...
+    def orders(self) -> Sequence[Order]: ...
+    def positions(self) -> Sequence[Position]: ...
+    def state(self) -> str: ...
+
+
+class BrokerStore(Protocol):
+    """Where the paper broker keeps its own book, so that it outlives the process that hosts it."""
+
+    def save(self, order: Order, fills: Sequence[Fill]) -> None:
+        """Commit the order's new state and its new fills in one transaction; both or neither."""
+
+    def load(self) -> tuple[Sequence[Order], Sequence[Fill]]:
+        """Every order and fill of this session, oldest first."""
+
+
+class DeskClient(Protocol):
+    """Everything the page, the command line and a notebook may ask of a desk; awaited calls with a deadline.
+
+    Raises DeskError, naming the actor, when one does not answer; OrderRefused never: a refused order comes back as REFUSED.
+    """
+
+    def chain(self, index: str) -> Chain | None: ...
+    def status(self) -> DeskStatus: ...
+    def submit(self, intent: Intent) -> Order: ...
+    def cancel(self, tag: str) -> Order: ...
+    def exit_all(self, why: str) -> Sequence[Order]: ...
+    def orders(self) -> Sequence[Order]: ...
+    def positions(self) -> Sequence[Position]: ...
+    def limits(self) -> Sequence[LimitUse]: ...
+    def margin(self, intent: Intent) -> Margin: ...

@@ -1,0 +1,235 @@
+"""Facts and commands: what was asked, what was answered, what happened. Never changed once made.
+
+Prices and money are integer paise, quantities are units (not lots) and positive with a side beside them,
+times are UTC nanoseconds of the market's clock unless the name says wall. `tag` is the order's one identity from
+intent to fill: at most 20 characters of [A-Z0-9], made before anything is sent.
+"""
+
+import datetime as dt
+from typing import Literal
+
+import msgspec
+import pyarrow as pa
+
+Side = Literal["BUY", "SELL"]
+OrderType = Literal["LIMIT", "MARKET"]
+Purpose = Literal["entry", "hedge", "exit"]
+OrderState = Literal[
+    "JOURNALLED",  # committed to the ledger, not yet answered by the broker
+    "UNKNOWN",  # sent, no clear answer: looked up by tag, never re-sent
+    "OPEN",  # the broker holds it; filled_quantity may be above 0
+    "COMPLETE",
+    "CANCELLED",  # filled_quantity may be above 0
+    "REJECTED",  # the broker or the exchange said no
+    "REFUSED",  # risk said no: never journalled as sent, never sent
+]
+LIVE: frozenset[str] = frozenset({"JOURNALLED", "UNKNOWN", "OPEN"})
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of all records; frozen, compared by value, picklable."""
+
+
+class Chain(Record):
+    """One published chain of one index: schemas.CONTRACTS and schemas.EXPIRIES, of the same sequence."""
+
+    contracts: pa.RecordBatch
+    expiries: pa.RecordBatch
+
+
+class Stamp(Record):
+    """On every message of the bus: who sent it and its place in the row, so that receivers count gaps."""
+
+    source: str
+    topic: str
+    epoch: int  # wall ns of the sender's open(); a restart makes a new one
+    sequence: int  # 1, 2, 3 … within (source, topic, epoch)
+    sent_wall_ns: int
+
+
+class Intent(Record):
+    """What a strategy or a person wants done."""
+
+    tag: str
+    strategy: str  # "manual" for a person
+    index: str
+    symbol: str
+    side: Side
+    quantity: int
+    order_type: OrderType
+    limit_paise: int = 0  # 0 for MARKET
+    product: Literal["NRML", "MIS"] = "NRML"
+    purpose: Purpose = "entry"
+    reason: str = ""
+    created_ns: int = 0
+
+
+class Order(Record):
+    """An intent and what has become of it."""
+
+    intent: Intent
+    state: OrderState
+    broker_id: str = ""
+    filled_quantity: int = 0
+    average_paise: float = 0.0
+    message: str = ""  # the refusal or rejection in words
+    updated_ns: int = 0
+
+
+class OrderEvent(Record):
+    """One change of an order, in the order it was learned."""
+
+    tag: str
+    state: OrderState
+    at_ns: int
+    filled_quantity: int = 0
+    message: str = ""
+
+
+class Fill(Record):
+    trade_id: str
+    tag: str
+    strategy: str
+    index: str
+    symbol: str
+    side: Side
+    quantity: int
+    price_paise: int
+    at_ns: int
+
+
+class Position(Record):
+    """Open and closed positions of one symbol in this session."""
+
+    symbol: str
+    index: str
+    quantity: int  # signed: + long, − short
+    average_paise: float  # of the open quantity; 0 when flat
+    last_paise: int  # latest mark: mid of a fresh two-sided quote, else last; 0 unknown
+    realised_paise: int
+    unrealised_paise: int
+    charges_paise: int
+
+    @property
+    def gross_paise(self) -> int:
+        return self.realised_paise + self.unrealised_paise
+
+    @property
+    def net_paise(self) -> int:
+        return self.gross_paise - self.charges_paise
+
+
+class Refusal(Record):
+    """A limit said no. `allowed` and `asked` are in the limit's own unit, as text."""
+
+    limit: str
+    allowed: str
+    asked: str
+    why: str
+
+
+class Verdict(Record):
+    """Risk's answer to an intent; empty `refusals` is a yes."""
+
+    refusals: tuple[Refusal, ...] = ()
+
+
+class LimitUse(Record):
+    """How much of a limit is used now, for the page's bars."""
+
+    limit: str
+    used: float
+    allowed: float
+    unit: str
+
+
+class RiskEvent(Record):
+    at_ns: int
+    kind: str  # refusal, halt, limit, difference …
+    subject: str
+    message: str
+
+
+class Alert(Record):
+    at_wall_ns: int
+    severity: Literal["info", "warning", "alarm"]
+    subject: str
+    message: str
+
+
+class Margin(Record):
+    """What an order would block and cost; `estimate` says what no exchange file confirms."""
+
+    premium_paise: int
+    span_paise: int
+    exposure_paise: int
+    charges_paise: int
+    estimate: bool
+
+    @property
+    def total_paise(self) -> int:
+        return self.premium_paise + self.span_paise + self.exposure_paise
+
+
+class Health(Record):
+    """What an actor says of itself to the supervisor; wall-clock nanoseconds, 0 is never."""
+
+    started_ns: int
+    ready_ns: int
+    progress_ns: int
+    in_flight_since_ns: int
+    handled: int
+    gaps: int
+    refused: int
+    detail: str = ""
+
+
+class ActorStatus(Record):
+    name: str
+    state: Literal["STARTING", "READY", "STUCK", "SILENT", "DEAD", "RESTARTING", "QUARANTINED"]
+    pid: int
+    incarnation: int
+    rss_mb: int
+    last_progress_ns: int  # wall
+    handled: int
+    gaps: int
+    dropped: int
+    refused: int
+    why: str = ""
+
+
+class DeskStatus(Record):
+    """What the supervisor knows, and the page's header."""
+
+    desk: int
+    mode: Literal["SIMULATED", "REPLAY", "PAPER", "LIVE"]
+    market_ns: int
+    market_says: str  # e.g. "simulated session of 2026-11-20, seed 7"
+    phase: str  # closed, pre-open, open …
+    wall_ns: int
+    oms_state: Literal["ACTIVE", "REDUCING", "HALTED", "UNREACHABLE"]
+    ledger_ok: bool
+    actors: tuple[ActorStatus, ...]
+    alerts: tuple[Alert, ...] = ()
+
+
+class FeedProgress(Record):
+    """Where a feed is in its source; `done` at the end of a recorded day."""
+
+    index: str
+    market_ns: int
+    batches: int  # published
+    total: int  # batches the source will give in all; 0 unknown (a live market)
+    ticks: int
+    done: bool
+    counts: dict[str, int]  # of the source: read, dropped, refused, by name
+
+
+class Session(Record):
+    """A trading session of an exchange; aware datetimes in Asia/Kolkata."""
+
+    date: dt.date
+    kind: str  # normal, muhurat, weekend, drill …
+    pre_open: dt.datetime | None
+    open: dt.datetime
+    close: dt.datetime
