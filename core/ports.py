@@ -31,8 +31,8 @@ class Bus(Protocol):
     def publish(self, topic: str, payload: Payload, *, index: str = "") -> None:
         """Send to every subscriber of `topic` as its `on_<topic>(payload)`; `index` picks feed.<index>, shard.<index>.
 
-        Live: never blocks, never raises for a slow subscriber; the oldest is dropped and counted. In a replay it returns
-        when every lossless subscriber has handled the message.
+        Live: never blocks, never raises for a slow subscriber; the oldest is dropped and counted. In a replay it
+        returns when every lossless subscriber has handled the message.
         """
 
 
@@ -168,7 +168,7 @@ class BrokerStore(Protocol):
 class DeskClient(Protocol):
     """Everything the page, the command line and a notebook may ask of a desk; awaited calls with a deadline.
 
-    Raises DeskError, naming the actor, when one does not answer; OrderRefused never: a refused order comes back as REFUSED.
+    Raises DeskError, naming the actor, when one does not answer. A refused order is no error: it comes back as REFUSED.
     """
 
     def chain(self, index: str) -> Chain | None: ...

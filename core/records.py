@@ -26,18 +26,14 @@ OrderState = Literal[
 LIVE: frozenset[str] = frozenset({"JOURNALLED", "UNKNOWN", "OPEN"})
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of all records; frozen, compared by value, picklable."""
-
-
-class Chain(Record):
+class Chain(msgspec.Struct, frozen=True, kw_only=True):
     """One published chain of one index: schemas.CONTRACTS and schemas.EXPIRIES, of the same sequence."""
 
     contracts: pa.RecordBatch
     expiries: pa.RecordBatch
 
 
-class Stamp(Record):
+class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """On every message of the bus: who sent it and its place in the row, so that receivers count gaps."""
 
     source: str
@@ -47,7 +43,7 @@ class Stamp(Record):
     sent_wall_ns: int
 
 
-class Intent(Record):
+class Intent(msgspec.Struct, frozen=True, kw_only=True):
     """What a strategy or a person wants done."""
 
     tag: str
@@ -64,7 +60,7 @@ class Intent(Record):
     created_ns: int = 0
 
 
-class Order(Record):
+class Order(msgspec.Struct, frozen=True, kw_only=True):
     """An intent and what has become of it."""
 
     intent: Intent
@@ -76,7 +72,7 @@ class Order(Record):
     updated_ns: int = 0
 
 
-class OrderEvent(Record):
+class OrderEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One change of an order, in the order it was learned."""
 
     tag: str
@@ -86,7 +82,7 @@ class OrderEvent(Record):
     message: str = ""
 
 
-class Fill(Record):
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
     trade_id: str
     tag: str
     strategy: str
@@ -98,7 +94,7 @@ class Fill(Record):
     at_ns: int
 
 
-class Position(Record):
+class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Open and closed positions of one symbol in this session."""
 
     symbol: str
@@ -119,7 +115,7 @@ class Position(Record):
         return self.gross_paise - self.charges_paise
 
 
-class Refusal(Record):
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A limit said no. `allowed` and `asked` are in the limit's own unit, as text."""
 
     limit: str
@@ -128,13 +124,13 @@ class Refusal(Record):
     why: str
 
 
-class Verdict(Record):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Risk's answer to an intent; empty `refusals` is a yes."""
 
     refusals: tuple[Refusal, ...] = ()
 
 
-class LimitUse(Record):
+class LimitUse(msgspec.Struct, frozen=True, kw_only=True):
     """How much of a limit is used now, for the page's bars."""
 
     limit: str
@@ -143,21 +139,21 @@ class LimitUse(Record):
     unit: str
 
 
-class RiskEvent(Record):
+class RiskEvent(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
     kind: str  # refusal, halt, limit, difference …
     subject: str
     message: str
 
 
-class Alert(Record):
+class Alert(msgspec.Struct, frozen=True, kw_only=True):
     at_wall_ns: int
     severity: Literal["info", "warning", "alarm"]
     subject: str
     message: str
 
 
-class Margin(Record):
+class Margin(msgspec.Struct, frozen=True, kw_only=True):
     """What an order would block and cost; `estimate` says what no exchange file confirms."""
 
     premium_paise: int
@@ -171,7 +167,7 @@ class Margin(Record):
         return self.premium_paise + self.span_paise + self.exposure_paise
 
 
-class Health(Record):
+class Health(msgspec.Struct, frozen=True, kw_only=True):
     """What an actor says of itself to the supervisor; wall-clock nanoseconds, 0 is never."""
 
     started_ns: int
@@ -184,7 +180,7 @@ class Health(Record):
     detail: str = ""
 
 
-class ActorStatus(Record):
+class ActorStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     state: Literal["STARTING", "READY", "STUCK", "SILENT", "DEAD", "RESTARTING", "QUARANTINED"]
     pid: int
@@ -198,7 +194,7 @@ class ActorStatus(Record):
     why: str = ""
 
 
-class DeskStatus(Record):
+class DeskStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What the supervisor knows, and the page's header."""
 
     desk: int
@@ -213,7 +209,7 @@ class DeskStatus(Record):
     alerts: tuple[Alert, ...] = ()
 
 
-class FeedProgress(Record):
+class FeedProgress(msgspec.Struct, frozen=True, kw_only=True):
     """Where a feed is in its source; `done` at the end of a recorded day."""
 
     index: str
@@ -225,7 +221,7 @@ class FeedProgress(Record):
     counts: dict[str, int]  # of the source: read, dropped, refused, by name
 
 
-class Session(Record):
+class Session(msgspec.Struct, frozen=True, kw_only=True):
     """A trading session of an exchange; aware datetimes in Asia/Kolkata."""
 
     date: dt.date
