@@ -1,0 +1,1 @@
+"""Price–time matching against a published five-level book."""

@@ -1,0 +1,171 @@
+"""What the limits look at: one value that grows by folding accepted intents, fills, quotes and time.
+
+A live risk actor and a backtest fold the same functions, in the order things became known:
+`at` (time), `with_marks` (quotes), `with_intent` (an accepted order), `with_fill`, `with_end` (an order that holds
+nothing any more). None of them changes its argument; folding a fill or an end twice changes nothing.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from core.orders.positions import Holding, apply, holding_of, market_date
+from core.records import LIVE, Fill, Intent, Order, Side
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """Latest quote of a symbol as risk needs it; paise 0 is no price."""
+
+    paise: int
+    at_ns: int
+    prev_close_paise: int = 0
+
+
+class Placed(msgspec.Struct, frozen=True, kw_only=True):
+    """An order risk has let through: what of it is filled, and whether the rest may still come."""
+
+    intent: Intent
+    day: dt.date
+    filled: int = 0
+    ended: bool = False
+
+
+class RiskBook(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the limits know. `stops` counts exits with reason "stop" in a row, per strategy, of this day."""
+
+    now_ns: int = 0
+    day: dt.date | None = None
+    holdings: Mapping[str, Holding] = {}
+    marks: Mapping[str, Mark] = {}
+    placed: Mapping[str, Placed] = {}
+    stops: Mapping[str, int] = {}
+    opening: Mapping[str, Holding] = {}  # the holdings as the day began
+
+
+def at(book: RiskBook, now_ns: int) -> RiskBook:
+    """The book at market time `now_ns`; time never goes back. A new IST date starts a new day."""
+    if now_ns <= book.now_ns:
+        return book
+    day = market_date(now_ns)
+    if day == book.day:
+        return msgspec.structs.replace(book, now_ns=now_ns)
+    return msgspec.structs.replace(
+        book,
+        now_ns=now_ns,
+        day=day,
+        stops={},
+        opening=dict(book.holdings),
+        placed={},  # every order is for the day
+    )
+
+
+def with_marks(book: RiskBook, marks: Mapping[str, Mark]) -> RiskBook:
+    """The book with newer quotes of some symbols."""
+    return msgspec.structs.replace(book, marks={**book.marks, **marks})
+
+
+def with_intent(book: RiskBook, intent: Intent) -> RiskBook:
+    """The book after an accepted order; counted until `with_end` says that nothing more of it can fill."""
+    if intent.tag in book.placed:
+        return book
+    book = at(book, intent.created_ns)
+    day = market_date(intent.created_ns or book.now_ns)
+    return msgspec.structs.replace(book, placed={**book.placed, intent.tag: Placed(intent=intent, day=day)})
+
+
+def with_end(book: RiskBook, tag: str) -> RiskBook:
+    """The order `tag` is over: what has not filled is no longer working."""
+    order = book.placed.get(tag)
+    if order is None or order.ended:
+        return book
+    return msgspec.structs.replace(book, placed={**book.placed, tag: msgspec.structs.replace(order, ended=True)})
+
+
+def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
+    """The book after a trade; the same book if the trade is already in it."""
+    book = at(book, fill.at_ns)
+    before = holding_of(book.holdings, fill)
+    if fill.trade_id in before.trades:
+        return book
+    order = book.placed.get(fill.tag)
+    placed, stops = book.placed, book.stops
+    if order is not None:
+        if order.intent.purpose == "exit" and not order.filled and market_date(fill.at_ns) == book.day:
+            row = stops.get(fill.strategy, 0) + 1 if order.intent.reason == "stop" else 0
+            stops = {**stops, fill.strategy: row}
+        filled = order.filled + fill.quantity
+        ended = order.ended or filled >= order.intent.quantity
+        placed = {**placed, fill.tag: msgspec.structs.replace(order, filled=filled, ended=ended)}
+    return msgspec.structs.replace(
+        book, holdings={**book.holdings, fill.symbol: apply(before, fill)}, placed=placed, stops=stops
+    )
+
+
+def replay(orders: Iterable[Order], fills: Iterable[Fill]) -> RiskBook:
+    """The book that a ledger's orders and fills add up to, folded in market time: recovery after a restart."""
+    orders = list(orders)
+    events: list[tuple[int, int, Intent | Fill]] = [
+        (order.intent.created_ns, 0, order.intent) for order in orders if order.state != "REFUSED"
+    ]
+    events += [(fill.at_ns, 1, fill) for fill in fills]
+    book = RiskBook()
+    for _, _, event in sorted(events, key=lambda row: row[:2]):
+        book = with_intent(book, event) if isinstance(event, Intent) else with_fill(book, event)
+    for order in orders:
+        if order.state not in LIVE:
+            book = with_end(book, order.intent.tag)
+    return book
+
+
+def held(book: RiskBook, symbol: str) -> int:
+    """Signed units held of `symbol`."""
+    holding = book.holdings.get(symbol)
+    return holding.quantity if holding else 0
+
+
+def working(book: RiskBook, symbol: str, side: Side) -> int:
+    """Units of accepted orders of `symbol` on `side` that may still fill."""
+    return sum(
+        order.intent.quantity - order.filled
+        for order in book.placed.values()
+        if not order.ended and order.intent.symbol == symbol and order.intent.side == side
+    )
+
+
+def trades(book: RiskBook, strategy: str) -> int:
+    """Entries of `strategy` today that filled or may still fill: a hedge or an exit is no trade of its own."""
+    return sum(
+        1
+        for order in book.placed.values()
+        if order.intent.strategy == strategy
+        and order.intent.purpose == "entry"
+        and order.day == book.day
+        and (order.filled or not order.ended)
+    )
+
+
+def reduces(book: RiskBook, intent: Intent) -> bool:
+    """Whether `intent` is an exit that can only bring its position nearer to flat, other working exits counted."""
+    if intent.purpose != "exit":
+        return False
+    quantity = held(book, intent.symbol)
+    towards_flat = quantity > 0 if intent.side == "SELL" else quantity < 0
+    return towards_flat and intent.quantity + working(book, intent.symbol, intent.side) <= abs(quantity)
+
+
+def day_net_paise(book: RiskBook) -> int:
+    """Mark-to-market result of the day net of charges.
+
+    A position carried over from yesterday counts from its previous close (its average where none is known);
+    one without any mark counts at its cost.
+    """
+    net = 0
+    for symbol, holding in book.holdings.items():
+        mark = book.marks.get(symbol)
+        net += holding.realised_paise - holding.charges_paise + holding.unrealised_paise(mark.paise if mark else 0)
+    for symbol, holding in book.opening.items():
+        mark = book.marks.get(symbol)
+        close = mark.prev_close_paise if mark else 0
+        net -= holding.realised_paise - holding.charges_paise + holding.unrealised_paise(close)
+    return net
