@@ -1,0 +1,96 @@
+"""The order's life as pure functions: (order, what was learned) → order.
+
+JOURNALLED → UNKNOWN → OPEN → COMPLETE | CANCELLED | REJECTED, with any step left out; REFUSED is born so.
+News may come late, twice or out of order, so three rules hold whatever comes: an ended order stays ended in the
+state it has; a state never goes back; the filled quantity only grows and never passes what was asked. A fill
+that comes after the end still counts: the money moved.
+"""
+
+import msgspec
+
+from core.errors import InputError
+from core.records import LIVE, Fill, Intent, Order, OrderEvent, OrderState
+
+_RANK: dict[OrderState, int] = {"JOURNALLED": 0, "UNKNOWN": 1, "OPEN": 2}
+_ENDS: dict[str, OrderState] = {"COMPLETE": "COMPLETE", "CANCELLED": "CANCELLED", "REJECTED": "REJECTED"}
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """Sum of an order's distinct fills: units, and units × paise."""
+
+    quantity: int = 0
+    value_paise: int = 0
+
+    def add(self, fill: Fill) -> "Tally":
+        return Tally(self.quantity + fill.quantity, self.value_paise + fill.quantity * fill.price_paise)
+
+
+def born(intent: Intent, at_ns: int) -> Order:
+    """The order of an intent that has just been committed to the ledger."""
+    return Order(intent=intent, state="JOURNALLED", updated_ns=at_ns)
+
+
+def refused(intent: Intent, at_ns: int, message: str) -> Order:
+    """The order of an intent that was never sent, with the reason in words."""
+    return Order(intent=intent, state="REFUSED", updated_ns=at_ns, message=message)
+
+
+def from_status(status: str) -> OrderState:
+    """A broker's status word as ours; a word nobody knows is OPEN: it may still fill, so it is watched."""
+    return _ENDS.get(status.strip().upper(), "OPEN")
+
+
+def advance(order: Order, event: OrderEvent, *, broker_id: str = "") -> Order:
+    """`order` after `event`; the same order if the event says nothing new. InputError if it is another order's."""
+    _same(order, event.tag)
+    filled = min(order.intent.quantity, max(order.filled_quantity, event.filled_quantity))
+    state = _next(order.state, event.state)
+    if filled == order.intent.quantity and state in LIVE:
+        state = "COMPLETE"
+    changed = (state, filled, broker_id or order.broker_id) != (order.state, order.filled_quantity, order.broker_id)
+    if not changed:
+        return order
+    return msgspec.structs.replace(
+        order,
+        state=state,
+        filled_quantity=filled,
+        broker_id=order.broker_id or broker_id,
+        message=event.message or order.message if state != order.state else order.message,
+        updated_ns=max(order.updated_ns, event.at_ns),
+    )
+
+
+def with_fill(order: Order, fill: Fill, tally: Tally) -> Order:
+    """`order` after a new fill; `tally` is the sum of its distinct fills with this one. A fill proves it OPEN."""
+    _same(order, fill.tag)
+    event = OrderEvent(tag=fill.tag, state="OPEN", at_ns=fill.at_ns, filled_quantity=tally.quantity)
+    return msgspec.structs.replace(advance(order, event), average_paise=tally.value_paise / tally.quantity)
+
+
+def event_of(order: Order) -> OrderEvent:
+    """The event that brings any earlier version of `order` to this one."""
+    return OrderEvent(
+        tag=order.intent.tag,
+        state=order.state,
+        at_ns=order.updated_ns,
+        filled_quantity=order.filled_quantity,
+        message=order.message,
+    )
+
+
+def remaining(order: Order) -> int:
+    """Units that may still fill; 0 once the order has ended."""
+    return order.intent.quantity - order.filled_quantity if order.state in LIVE else 0
+
+
+def _next(now: OrderState, heard: OrderState) -> OrderState:
+    if now not in LIVE:
+        return now
+    if heard not in LIVE:
+        return heard
+    return heard if _RANK[heard] > _RANK[now] else now
+
+
+def _same(order: Order, tag: str) -> None:
+    if tag != order.intent.tag:
+        raise InputError(f"news of order {tag} was given to order {order.intent.tag}")
