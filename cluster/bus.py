@@ -1,0 +1,254 @@
+"""Topics to actors, by name: bounded, counted, and never blocking while the market is live.
+
+`.remote()` returning is not delivery: calls in flight at a crash vanish. So every message carries a stamp (receivers count
+gaps), each subscriber has a window of calls in flight and a short queue whose oldest entry is dropped and counted, and the
+way to the recorder keeps what is not yet on disk (ring.py). In a replay `publish` returns when each lossless subscriber has
+handled the message, one after the other in the order of ROUTES, so that a replay is the same every time.
+"""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import ray
+import structlog
+from ray.actor import ActorHandle
+from ray.exceptions import ActorDiedError, RayError
+
+from cluster.ring import Entry, Ring
+from core.errors import DeskError
+from core.ports import Payload
+from core.records import Chain, Stamp
+
+log = structlog.get_logger()
+INLINE_BYTES = 90_000  # above about 100 kB an argument goes through the object store: put it there once
+RETRY_S = 0.25  # before a missing subscriber is looked up again
+
+
+@dataclass(frozen=True, kw_only=True)
+class BusLimits:
+    """How much may be on its way to one subscriber."""
+
+    in_flight: int = 4  # calls
+    waiting: int = 4  # messages queued behind them; the oldest is dropped
+    ring_bytes: int = 256_000_000  # kept for the recorder
+    lossless_s: float = 30.0  # in a replay: how long a subscriber may take, restarts included
+
+
+@dataclass(slots=True)
+class _Link:
+    """The way to one subscriber."""
+
+    name: str
+    queue: deque[Entry] = field(default_factory=deque)
+    ring: Ring | None = None
+    in_flight: int = 0
+    broken: bool = False  # the reliable way failed: rewind when nothing is in flight
+    not_before: float = 0.0  # monotonic seconds
+    handle: "ActorHandle[Any] | None" = None
+
+
+class RayBus:
+    """Bus of one actor. Picklable: threads and handles appear on first use, in the actor's own process."""
+
+    def __init__(
+        self,
+        namespace: str,
+        routes: Mapping[str, tuple[str, ...]],
+        *,
+        source: str,
+        reliable: frozenset[str] = frozenset({"recorder"}),
+        lossy: frozenset[str] = frozenset({"gateway"}),
+        lossless: bool = False,
+        limits: BusLimits | None = None,
+    ) -> None:
+        self._namespace, self._routes, self._source = namespace, routes, source
+        self._reliable, self._lossy, self._lossless = reliable, lossy, lossless
+        self._limits = limits or BusLimits()
+        self._running = False
+
+    def __getstate__(self) -> dict[str, Any]:
+        kept = ("_namespace", "_routes", "_source", "_reliable", "_lossy", "_lossless", "_limits")
+        return {name: self.__dict__[name] for name in kept} | {"_running": False}
+
+    def publish(self, topic: str, payload: Payload, *, index: str = "") -> None:
+        """Send to every subscriber of `topic`; see core.ports.Bus."""
+        if not self._running:
+            self._start()
+        own = compact(payload)
+        with self._ready:
+            self._sequence[topic] += 1
+            stamp = Stamp(
+                source=self._source,
+                topic=topic,
+                epoch=self._epoch,
+                sequence=self._sequence[topic],
+                sent_wall_ns=time.time_ns(),
+            )
+            entry = Entry(stamp, own, size_of(own))
+            names = [name.format(index=index) for name in self._routes.get(topic, ())]
+            waited = [name for name in names if self._waits_for(name, topic)]
+            for name in names:
+                if name not in waited:
+                    self._enqueue(name, entry)
+            self._ready.notify()
+        for name in waited:
+            self._deliver(name, entry)
+
+    def stats(self) -> dict[str, int]:
+        """Messages dropped per subscriber, and `lost:<name>` for what the reliable way had to give up."""
+        if not self._running:
+            return {}
+        with self._ready:
+            lost = {f"lost:{n}": link.ring.lost for n, link in self._links.items() if link.ring and link.ring.lost}
+            return dict(self.dropped) | lost
+
+    def drained(self, within_s: float) -> bool:
+        """Wait until everything queued has been answered; False when it was not within `within_s`."""
+        deadline = time.monotonic() + within_s
+        while self._running and time.monotonic() < deadline:
+            with self._ready:
+                if not any(link.queue or link.in_flight or _unsent(link) for link in self._links.values()):
+                    return True
+            time.sleep(0.01)
+        return not self._running
+
+    def _start(self) -> None:
+        self._ready = threading.Condition()
+        self._links: dict[str, _Link] = {}
+        self._sequence: Counter[str] = Counter()
+        self._epoch = time.time_ns()
+        self.dropped: Counter[str] = Counter()
+        self._running = True
+        threading.Thread(target=self._pump, name="bus", daemon=True).start()
+
+    def _waits_for(self, name: str, topic: str) -> bool:
+        # A refresh goes against the stream: waiting for it would be waiting for ourselves.
+        return self._lossless and name not in self._lossy and topic not in {"refresh", "snapshot"}
+
+    def _link(self, name: str) -> _Link:
+        if name not in self._links:
+            ring = Ring(self._limits.ring_bytes) if name in self._reliable else None
+            self._links[name] = _Link(name=name, ring=ring)
+        return self._links[name]
+
+    def _enqueue(self, name: str, entry: Entry) -> None:
+        link = self._link(name)
+        if link.ring is not None:
+            link.ring.append(entry)
+            return
+        if len(link.queue) >= self._limits.waiting:
+            link.queue.popleft()
+            self.dropped[name] += 1
+        link.queue.append(entry)
+
+    def _pump(self) -> None:
+        while True:
+            with self._ready:
+                work = self._due()
+                if not work:
+                    self._ready.wait(RETRY_S / 2)
+                    continue
+            shared: dict[tuple[str, int], Any] = {}
+            for link, entry in work:
+                self._send(link, entry, shared)
+
+    def _due(self) -> list[tuple[_Link, Entry]]:
+        now, work = time.monotonic(), []
+        for link in self._links.values():
+            if link.broken and not link.in_flight and link.ring is not None:
+                link.ring.rewind()
+                link.broken = False
+            while link.in_flight < self._limits.in_flight and now >= link.not_before and not link.broken:
+                entry = link.ring.next() if link.ring is not None else (link.queue.popleft() if link.queue else None)
+                if entry is None:
+                    break
+                link.in_flight += 1
+                work.append((link, entry))
+        return work
+
+    def _send(self, link: _Link, entry: Entry, shared: dict[tuple[str, int], Any]) -> None:
+        try:
+            if link.handle is None:
+                link.handle = ray.get_actor(link.name, self._namespace)
+            payload: Any = entry.payload
+            if entry.size > INLINE_BYTES:
+                key = (entry.stamp.topic, entry.stamp.sequence)
+                payload = shared.get(key) or shared.setdefault(key, ray.put(payload))
+            method = link.handle.record if link.ring is not None else link.handle.receive
+            answer: Future[Any] = method.remote(entry.stamp, payload).future()
+        except (ValueError, RayError) as error:  # ValueError: no actor of that name
+            self._answered(link, entry, error=error, answer=None)
+            return
+        answer.add_done_callback(lambda done: self._done(link, entry, done))
+
+    def _done(self, link: _Link, entry: Entry, done: "Future[Any]") -> None:
+        error = done.exception()
+        self._answered(link, entry, error=error, answer=None if error else done.result())
+
+    def _answered(self, link: _Link, entry: Entry, *, error: BaseException | None, answer: Any) -> None:
+        with self._ready:
+            link.in_flight -= 1
+            if error is not None:
+                if isinstance(error, ActorDiedError | ValueError):
+                    # A cached handle to a dead actor swallows everything: look the name up again.
+                    link.handle, link.not_before = None, time.monotonic() + RETRY_S
+                if link.ring is not None:
+                    link.broken, link.not_before = True, time.monotonic() + RETRY_S
+                else:
+                    self.dropped[link.name] += 1
+            elif link.ring is not None:
+                link.ring.durable(entry.stamp, answer)
+            self._ready.notify()
+
+    def _deliver(self, name: str, entry: Entry) -> None:
+        """Hand over and wait, through restarts of the receiver; raises DeskError past the limit."""
+        deadline = time.monotonic() + self._limits.lossless_s
+        with self._ready:
+            link = self._link(name)
+        payload: Any = ray.put(entry.payload) if entry.size > INLINE_BYTES else entry.payload
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise DeskError(f"{name} did not take {entry.stamp.topic} {entry.stamp.sequence} within {self._limits.lossless_s} s")
+            try:
+                if link.handle is None:
+                    link.handle = ray.get_actor(name, self._namespace)
+                method = link.handle.record if name in self._reliable else link.handle.receive
+                if ray.get(method.remote(entry.stamp, payload), timeout=left) is not False:
+                    return
+            except (ValueError, RayError):
+                link.handle = None
+            time.sleep(RETRY_S / 5)
+
+
+def _unsent(link: _Link) -> bool:
+    return link.ring is not None and (link.broken or link.ring.unsent > 0)
+
+
+def size_of(payload: Payload) -> int:
+    if isinstance(payload, Chain):
+        return int(payload.contracts.nbytes + payload.expiries.nbytes)
+    return int(payload.nbytes)
+
+
+def compact(payload: Payload) -> Payload:
+    """A payload that owns just its rows: a slice would take the whole batch it was cut from along."""
+    if isinstance(payload, Chain):
+        return Chain(contracts=_own(payload.contracts), expiries=_own(payload.expiries))
+    return _own(payload)
+
+
+def _own(batch: pa.RecordBatch) -> pa.RecordBatch:
+    if batch.get_total_buffer_size() <= batch.nbytes * 1.2 + 1024:
+        return batch
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    with pa.ipc.open_stream(sink.getvalue()) as reader:
+        return reader.read_next_batch()

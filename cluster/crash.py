@@ -1,0 +1,205 @@
+"""Crash-only actors: one guard round every plain class, so that a bug ends the process and Ray restarts it clean.
+
+Ray hands an exception in a call to a caller that may never read it, and the actor goes on with half-changed state. Here a
+deliberate error is counted (in a handler) or travels to the caller (in an awaited call); anything else flushes the log and
+ends the process. `__init__` must not fail, since Ray makes that final whatever `max_restarts` says: `open()` does the work,
+in a thread of its own, again and again until it succeeds.
+"""
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import psutil
+import ray
+import structlog
+
+from cluster.fair import FairLock
+from cluster.vitals import Vitals
+from core.errors import DeskError, UnknownName, VikalpError
+from core.records import Health, Stamp
+
+log = structlog.get_logger()
+BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+GROUPS = {"health": 1, "calls": 4}
+
+
+class Guard:
+    """What Ray sees of an actor. `cls` is the plain class; `ports` its keyword arguments."""
+
+    def __init__(
+        self, name: str, namespace: str, cls: type[Any], config: Any, ports: Mapping[str, Any], *, timer_delay_s: float = 0.0
+    ) -> None:
+        self._name, self._namespace, self._cls = name, namespace, cls
+        self._config, self._ports, self._delay_s = config, ports, timer_delay_s
+        self._actor: Any = None
+        self._lock = FairLock()
+        self._last: dict[tuple[str, str], tuple[int, int]] = {}
+        self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
+        self._handled = self._gaps = self._refused = 0
+        self._detail = "opening"
+        self._closing = threading.Event()
+        self._process = psutil.Process()
+        threading.Thread(target=self._fatal(self._open), name="open", daemon=True).start()
+
+    # -- what the bus calls -------------------------------------------------
+
+    def receive(self, stamp: Stamp, payload: Any) -> bool:
+        """Dispatch to `on_<topic>`; False when the actor is not ready (the sender counts, or tries again)."""
+        if not self._ready_ns or self._closing.is_set():
+            return False
+        self._count_gap(stamp)
+        self._guarded(getattr(self._actor, f"on_{stamp.topic}"), payload, topic=stamp.topic)
+        return True
+
+    def record(self, stamp: Stamp, payload: Any) -> int:
+        """The recorder's way in: the highest durable sequence of this sender, topic and epoch."""
+        if not self._ready_ns:
+            raise DeskError(f"{self._name} is {self._detail}")
+        self._count_gap(stamp)
+        answer = self._guarded(self._actor.record, stamp, payload, topic=stamp.topic)
+        return 0 if answer is None else int(answer)
+
+    # -- what people, actors and the supervisor call -------------------------
+
+    @ray.method(concurrency_group="calls")
+    def call(self, method: str, args: tuple[Any, ...], deadline_wall_ns: int = 0) -> Any:
+        """An awaited call of a public method. A call whose caller has given up is not run."""
+        if not self._ready_ns:
+            raise DeskError(f"{self._name} is {self._detail}: try again in a moment")
+        function = None if method.startswith(("_", "on_")) else getattr(self._actor, method, None)
+        if not callable(function):
+            raise UnknownName(f"{self._name} has no method {method}")
+        try:
+            with self._lock:
+                if deadline_wall_ns and time.time_ns() > deadline_wall_ns:
+                    raise DeskError(f"{self._name} was busy past the deadline of {method}; it was not run")
+                return self._timed(function, *args)
+        except VikalpError:
+            raise
+        except BaseException:
+            self._die(f"call {method}")
+
+    @ray.method(concurrency_group="health")
+    def health(self) -> Vitals:
+        """What the supervisor asks; answered beside a full mailbox."""
+        bus = self._ports.get("bus")
+        return Vitals(
+            name=self._name,
+            pid=self._process.pid,
+            node_id=ray.get_runtime_context().get_node_id(),
+            rss_mb=self._process.memory_info().rss // 1_000_000,
+            dropped=bus.stats() if bus is not None and hasattr(bus, "stats") else {},
+            health=Health(
+                started_ns=self._started_ns,
+                ready_ns=self._ready_ns,
+                progress_ns=self._actor.check_health() if self._ready_ns else 0,
+                in_flight_since_ns=self._in_flight_ns,
+                handled=self._handled,
+                gaps=self._gaps,
+                refused=self._refused,
+                detail=self._detail,
+            ),
+        )
+
+    @ray.method(concurrency_group="calls")
+    def drain(self, within_s: float) -> bool:
+        """Stop the timer, send what is queued, `close()`; True when nothing was left behind."""
+        self._closing.set()
+        bus = self._ports.get("bus")
+        clean = bus.drained(within_s) if bus is not None and hasattr(bus, "drained") else True
+        close = getattr(self._actor, "close", None)
+        if close is not None and self._ready_ns:
+            with self._lock:
+                try:
+                    close()
+                except (VikalpError, OSError) as error:
+                    log.warning("close failed", actor=self._name, error=str(error))
+                    return False
+        return clean
+
+    # -- inside ---------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._announce()
+        actor = self._cls(self._config, **self._ports)
+        attempt = 0
+        while True:
+            try:
+                self._in_flight_ns = time.time_ns()
+                actor.open()
+                break
+            except (VikalpError, OSError) as error:
+                self._detail = f"opening: {error}"
+                log.warning("open failed", actor=self._name, attempt=attempt, error=str(error))
+                self._in_flight_ns = 0
+                time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
+                attempt += 1
+        self._in_flight_ns = 0
+        self._actor, self._ready_ns, self._detail = actor, time.time_ns(), ""
+        log.info("ready", actor=self._name, seconds=round((self._ready_ns - self._started_ns) / 1e9, 2))
+        period_ms = getattr(self._config, "timer_ms", 0)
+        if period_ms:
+            self._tick(period_ms / 1000)
+
+    def _tick(self, period_s: float) -> None:
+        due = time.monotonic() + self._delay_s
+        while not self._closing.wait(max(0.0, due - time.monotonic())):
+            self._guarded(self._actor.on_timer, topic="timer", counts=False)
+            due = max(due + period_s, time.monotonic())
+
+    def _guarded(self, function: Callable[..., Any], *args: Any, topic: str, counts: bool = True) -> Any:
+        try:
+            with self._lock:
+                answer = self._timed(function, *args)
+        except VikalpError as error:
+            self._refused += 1
+            if self._refused <= 10 or self._refused % 1000 == 0:
+                log.warning("refused", actor=self._name, topic=topic, count=self._refused, error=str(error))
+            return None
+        except BaseException:
+            self._die(topic)
+        self._handled += counts
+        return answer
+
+    def _timed(self, function: Callable[..., Any], *args: Any) -> Any:
+        self._in_flight_ns = time.time_ns()
+        try:
+            return function(*args)
+        finally:
+            self._in_flight_ns = 0
+
+    def _count_gap(self, stamp: Stamp) -> None:
+        key = (stamp.source, stamp.topic)
+        epoch, sequence = self._last.get(key, (0, 0))
+        if stamp.epoch == epoch:
+            self._gaps += max(0, stamp.sequence - sequence - 1)
+            sequence = max(sequence, stamp.sequence)
+        else:
+            sequence = stamp.sequence
+        self._last[key] = (stamp.epoch, sequence)
+
+    def _announce(self) -> None:
+        try:
+            supervisor = ray.get_actor("supervisor", self._namespace)
+            supervisor.opened.remote(self._name, os.getpid(), self._started_ns)
+        except ValueError:
+            log.info("no supervisor to report to", actor=self._name)
+
+    def _fatal(self, function: Callable[[], None]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                function()
+            except BaseException:
+                self._die("open")
+
+        return run
+
+    def _die(self, where: str) -> None:
+        log.exception("bug: this process ends and is started clean", actor=self._name, where=where)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(1)

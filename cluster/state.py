@@ -1,0 +1,152 @@
+"""What a running desk tells the rest of the machine: one file, readable by its owner alone.
+
+Everything that talks to a desk (the command line, a notebook, a second host) starts here, never from Ray's
+`address="auto"`, which finds whichever cluster it likes.
+"""
+
+import hashlib
+import json
+import os
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import psutil
+
+from cluster.ports import DESKS
+from core.errors import DeskError
+
+ROOT = Path(__file__).resolve().parents[1]
+SESSION_TAG = "VIKALP_SESSION"  # in the environment of every process of a desk: how leftovers are recognised
+Phase = Literal["STARTING", "READY", "STOPPING", "FAILED"]
+
+
+class Pid(msgspec.Struct, frozen=True):
+    """A process and the moment it began, so that a number used again is not taken for it."""
+
+    pid: int
+    started: float  # psutil's create_time, seconds since 1970
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            return abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+class DeskState(msgspec.Struct, frozen=True, kw_only=True):
+    """One desk, as written by its host."""
+
+    desk: int
+    session_id: str
+    phase: Phase
+    step: str  # what the host is doing, or why it failed
+    mode: str
+    host: Pid
+    pids: dict[str, Pid] = {}
+    ports: dict[str, int] = {}
+    address: str = ""  # of Ray's GCS, for processes on this machine
+    client_url: str = ""  # ray:// for processes elsewhere
+    dashboard_url: str = ""
+    page_url: str = ""
+    token_path: str = ""
+    temp_dir: str = ""
+    data_dir: str = ""
+    log_path: str = ""
+    dsn: str = ""
+    namespace: str = "vikalp"
+    anchor_wall_ns: int = 0
+    anchor_market_ns: int = 0
+    market_says: str = ""
+    started_wall_ns: int = 0
+    ready_wall_ns: int = 0
+
+    @property
+    def alive(self) -> bool:
+        return self.host.alive()
+
+
+def pid_of(pid: int) -> Pid:
+    """Name a process that runs now; raises psutil.NoSuchProcess."""
+    return Pid(pid, psutil.Process(pid).create_time())
+
+
+def home() -> Path:
+    """Where desks keep their files: $VIKALP_HOME, else var/ in the checkout."""
+    return Path(os.environ.get("VIKALP_HOME") or ROOT / "var").absolute()
+
+
+def desk_dir(desk: int) -> Path:
+    return home() / f"desk-{desk}"
+
+
+def state_path(desk: int) -> Path:
+    return desk_dir(desk) / "state.json"
+
+
+def temp_dir(desk: int) -> Path:
+    """Ray's temporary folder: short, since its Unix sockets below it may have 107 characters in all."""
+    mark = hashlib.sha256(str(home()).encode()).hexdigest()[:6]
+    return Path(tempfile.gettempdir()) / f"vikalp-{os.getuid()}-{desk}-{mark}"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write aside, readable by the owner alone, then rename: a reader sees the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    aside.replace(path)
+
+
+def write_state(state: DeskState) -> None:
+    write_private(state_path(state.desk), msgspec.json.format(msgspec.json.encode(state)).decode())
+
+
+def find_state(desk: int) -> DeskState | None:
+    """The desk's state file, stale or not; None when there is none or it cannot be read as one."""
+    try:
+        return msgspec.json.decode(state_path(desk).read_bytes(), type=DeskState)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, json.JSONDecodeError) as error:
+        raise DeskError(f"{state_path(desk)} is not a state file ({error}); `vikalp down --desk {desk}`") from error
+
+
+def read_state(desk: int | None = None) -> DeskState:
+    """State of a running desk; None picks the only one. Raises DeskError when there is none, or several."""
+    if desk is None:
+        running = running_desks()
+        if len(running) > 1:
+            numbers = ", ".join(str(state.desk) for state in running)
+            raise DeskError(f"desks {numbers} are running: say which one (--desk, or attach(desk=…))")
+        if not running:
+            raise DeskError(f"no desk is running below {home()}; start one: vikalp up")
+        return running[0]
+    state = find_state(desk)
+    if state is None or not state.alive:
+        raise DeskError(f"desk {desk} is not running (below {home()}); start it: vikalp up --desk {desk}")
+    return state
+
+
+def running_desks() -> list[DeskState]:
+    found = [find_state(desk) for desk in range(DESKS) if state_path(desk).exists()]
+    return [state for state in found if state is not None and state.alive]
+
+
+def write_token(desk: int) -> Path:
+    """The desk's own token, made once, mode 600; every process that talks to its Ray needs it."""
+    path = desk_dir(desk) / "token"
+    if not path.exists():
+        write_private(path, secrets.token_hex(32))
+    path.chmod(0o600)
+    return path
+
+
+def ray_environment(state: DeskState) -> dict[str, str]:
+    """What a process must have in its environment, before it imports ray, to be let in."""
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": state.token_path}

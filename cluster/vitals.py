@@ -1,0 +1,16 @@
+"""What an actor's guard answers the supervisor."""
+
+import msgspec
+
+from core.records import Health
+
+
+class Vitals(msgspec.Struct, frozen=True, kw_only=True):
+    """An actor's health and the process it lives in."""
+
+    name: str
+    pid: int
+    node_id: str
+    rss_mb: int
+    dropped: dict[str, int]  # messages given up on the way to each subscriber
+    health: Health
