@@ -1,0 +1,49 @@
+"""Getting flat: the intents that close a position at once, as limits that cross the book."""
+
+from collections.abc import Iterator
+
+from core.matching.depth import Depth
+from core.orders.positions import Holding
+from core.orders.tag import make_tag
+from core.records import Intent, Side
+
+
+def exit_intents(
+    holding: Holding, depth: Depth | None, *, working: int, most: int, tick: int, cross: float, seed: str, reason: str
+) -> Iterator[Intent]:
+    """Exits of what `holding` has open beyond `working` units already leaving, each of at most `most` units.
+
+    A limit reaches `cross` (a decimal, 0.05 is 5 %) beyond the best opposite price, so that it fills now but never at
+    any price; where no price is known the order is MARKET and the broker protects it. `most` is the freeze quantity;
+    each slice's tag comes of `seed`, the symbol and its place.
+    """
+    side: Side = "SELL" if holding.quantity > 0 else "BUY"
+    left, place = abs(holding.quantity) - working, 0
+    limit = marketable(side, depth, tick=tick, cross=cross)
+    while left > 0:
+        quantity = min(left, most)
+        yield Intent(
+            tag=make_tag(f"{seed} {holding.symbol} {place}"),
+            strategy="manual",
+            index=holding.index,
+            symbol=holding.symbol,
+            side=side,
+            quantity=quantity,
+            order_type="LIMIT" if limit else "MARKET",
+            limit_paise=limit,
+            purpose="exit",
+            reason=reason,
+        )
+        left, place = left - quantity, place + 1
+
+
+def marketable(side: Side, depth: Depth | None, *, tick: int, cross: float) -> int:
+    """A limit that reaches `cross` beyond the best opposite price (the last trade without one), on a tick; 0 unknown."""
+    if depth is None:
+        return 0
+    best = depth.asks if side == "BUY" else depth.bids
+    price = best[0].paise if best else depth.last_paise
+    if not price:
+        return 0
+    reach = price * (1 + cross) if side == "BUY" else price * (1 - cross)
+    return max(tick, int(reach) // tick * tick)
