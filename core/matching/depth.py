@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from core.orders.positions import mark
 from core.schemas import DEPTH
 
 _WIDTH = 4 * DEPTH + 3
@@ -65,6 +66,14 @@ class Board:
             prev_close_paise=row[_CLOSE],
             at_ns=row[_AT],
         )
+
+    def mark(self, symbol: str) -> int:
+        """Mid of a two-sided quote, else the last trade; 0 unknown."""
+        depth = self.depth(symbol)
+        if depth is None:
+            return 0
+        bid, ask = (side[0].paise if side else 0 for side in (depth.bids, depth.asks))
+        return mark(bid, ask, depth.last_paise)
 
     def put(self, symbol: str, depth: Depth) -> None:
         """What is left of the book of a known `symbol` after our own orders took from it, until the next tick."""

@@ -1,0 +1,34 @@
+"""Whether the order manager may send an intent at all, before risk is asked."""
+
+from core.orders.positions import Holding
+from core.records import LIVE, Intent, Order, Refusal
+
+
+def gate(state: str, why: str, intent: Intent) -> Refusal | None:
+    """ACTIVE sends everything, REDUCING exits, HALTED nothing."""
+    if state == "ACTIVE" or (state == "REDUCING" and intent.purpose == "exit"):
+        return None
+    allowed = "exits" if state == "REDUCING" else "nothing"
+    return Refusal(limit="state", allowed=allowed, asked=intent.purpose, why=f"the order manager is {state}: {why}")
+
+
+def leaving(orders: dict[str, Order], symbol: str) -> int:
+    """Units of `symbol` that live exit orders may still take off."""
+    return sum(
+        order.intent.quantity - order.filled_quantity
+        for order in orders.values()
+        if order.state in LIVE and order.intent.symbol == symbol and order.intent.purpose == "exit"
+    )
+
+
+def true_exit(intent: Intent, holding: Holding | None, working: int) -> Refusal | None:
+    """An exit may only take off what is held and not already leaving; the ledger's own positions decide."""
+    if intent.purpose != "exit":
+        return None
+    held = holding.quantity if holding else 0
+    left = max(0, abs(held) - working)
+    towards_flat = held > 0 if intent.side == "SELL" else held < 0
+    if towards_flat and intent.quantity <= left:
+        return None
+    why = f"{held:+d} of {intent.symbol} are held and {working} are already leaving; an exit must reduce the position"
+    return Refusal(limit="exit", allowed=f"{left if towards_flat else 0}", asked=f"{intent.quantity}", why=why)

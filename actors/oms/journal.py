@@ -1,0 +1,100 @@
+"""What the order manager believes: never more than the ledger has committed.
+
+Every method commits first and changes memory last, so that after LedgerDown the memory still says what it said
+before; `replay` then reads the truth. Raises LedgerDown and LedgerFenced as the ledger does.
+"""
+
+import msgspec
+
+from core.errors import LedgerDown
+from core.orders.machine import Tally, advance, born, refused, with_fill
+from core.orders.positions import Holding, apply, holding_of, position
+from core.ports import Clock, Ledger
+from core.records import LIVE, Alert, Fill, Intent, Order, OrderEvent, RiskEvent, Verdict
+from core.risk.verdict import in_words
+
+
+class Journal:
+    """Orders by tag (oldest first), holdings by symbol, and the trade ids already counted."""
+
+    def __init__(self, ledger: Ledger, clock: Clock) -> None:
+        self._ledger, self._clock, self._epoch = ledger, clock, 0
+        self.orders: dict[str, Order] = {}
+        self.holdings: dict[str, Holding] = {}
+        self.trades: set[str] = set()
+        self._tallies: dict[str, Tally] = {}
+        self._unsaid: list[Alert] = []
+
+    def take_epoch(self) -> None:
+        """Fence every older order manager."""
+        self._epoch = self._ledger.take_epoch()
+
+    def replay(self) -> None:
+        """Forget everything and believe the ledger."""
+        orders = {order.intent.tag: order for order in self._ledger.orders()}
+        holdings: dict[str, Holding] = {}
+        tallies: dict[str, Tally] = {}
+        trades: set[str] = set()
+        for fill in self._ledger.fills():
+            holdings[fill.symbol] = apply(holding_of(holdings, fill), fill)
+            tallies[fill.tag] = tallies.get(fill.tag, Tally()).add(fill)
+            trades.add(fill.trade_id)
+        self.orders, self.holdings, self._tallies, self.trades = orders, holdings, tallies, trades
+
+    def live(self) -> list[Order]:
+        return [order for order in self.orders.values() if order.state in LIVE]
+
+    def intend(self, intent: Intent) -> Order:
+        """Commit the intent; from here on the order may be sent, once."""
+        self._ledger.journal_intent(self._epoch, intent)
+        order = born(intent, self._clock.now_ns())
+        self.orders[intent.tag] = order
+        return order
+
+    def refuse(self, intent: Intent, verdict: Verdict) -> Order:
+        """Commit an intent that will never be sent, with the reasons."""
+        order = refused(intent, self._clock.now_ns(), in_words(verdict))
+        self._ledger.record_refusal(intent, verdict)
+        self.orders[intent.tag] = order
+        return order
+
+    def learn(self, event: OrderEvent, *, broker_id: str = "") -> Order:
+        """Commit what was heard of an order; nothing is written when it says nothing new."""
+        order = self.orders[event.tag]
+        after = advance(order, event, broker_id=broker_id)
+        if after != order:
+            self._ledger.record_order(self._epoch, after, event)
+            self.orders[event.tag] = after
+        return after
+
+    def fill(self, fill: Fill) -> Fill | None:
+        """Commit a trade of one of our orders; None if it was counted before. The order says whose it is."""
+        if fill.trade_id in self.trades:
+            return None
+        order = self.orders[fill.tag]
+        fill = msgspec.structs.replace(
+            fill, strategy=order.intent.strategy, index=order.intent.index, symbol=order.intent.symbol
+        )
+        tally = self._tallies.get(fill.tag, Tally()).add(fill)
+        after = with_fill(order, fill, tally)
+        holding = apply(holding_of(self.holdings, fill), fill)
+        # False is a trade the ledger has and this memory has not: a commit whose answer was lost. It counts here, once.
+        self._ledger.record_fill(self._epoch, fill, after, position(holding, fill.price_paise))
+        self.orders[fill.tag], self.holdings[fill.symbol], self._tallies[fill.tag] = after, holding, tally
+        self.trades.add(fill.trade_id)
+        return fill
+
+    def event(self, kind: str, subject: str, message: str) -> None:
+        self._ledger.record_risk_event(
+            RiskEvent(at_ns=self._clock.now_ns(), kind=kind, subject=subject, message=message)
+        )
+
+    def alert(self, alert: Alert) -> None:
+        """Record an alert now, or as soon as the ledger is back: an alarm about the ledger cannot wait on it."""
+        self._unsaid.append(alert)
+        try:
+            while self._unsaid:
+                self._ledger.record_alert(self._unsaid[0])
+                del self._unsaid[0]
+        except LedgerDown:
+            return  # kept; the next alert or recovery says it

@@ -1,0 +1,57 @@
+"""The order manager's state: what a person wants, and what stands against it."""
+
+from collections.abc import Callable
+from typing import Literal
+
+from actors.oms.journal import Journal
+from core.errors import LedgerDown, LedgerFenced, VikalpError
+from core.ports import Clock
+from core.records import Alert
+
+State = Literal["ACTIVE", "REDUCING", "HALTED"]
+LedgerTrouble = (LedgerDown, LedgerFenced)
+
+
+class Standing:
+    """HALTED while `against` is not empty, whatever is wanted; `fenced` is for good. Every change is an alert."""
+
+    def __init__(self, wanted: State, journal: Journal, clock: Clock) -> None:
+        self.wanted, self.why = wanted, "the settings say so"
+        self.against = "it has not been opened"
+        self.fenced = False
+        self._journal, self._clock, self._broker_away = journal, clock, False
+
+    @property
+    def state(self) -> State:
+        return "HALTED" if self.against else self.wanted
+
+    def want(self, state: State, why: str) -> State:
+        self.wanted, self.why = state, why
+        self._alert("info", f"{self.state}: {self.against or why}")
+        return self.state
+
+    def lose(self, error: VikalpError) -> None:
+        """Nothing can be journalled, so nothing is sent."""
+        first = not self.against or (isinstance(error, LedgerFenced) and not self.fenced)
+        self.fenced = self.fenced or isinstance(error, LedgerFenced)
+        if first:
+            self.against = (
+                f"a newer order manager has taken over: {error}" if self.fenced else f"the ledger is away: {error}"
+            )
+            self._alert("alarm", f"HALTED, {self.against}")
+
+    def attempt(self, action: Callable[[], None]) -> None:
+        """Do what needs broker and ledger. Without the ledger halt; without the broker say so once and go on."""
+        try:
+            action()
+        except LedgerTrouble as error:
+            self.lose(error)
+        except VikalpError as error:
+            if not self._broker_away:
+                self._alert("alarm", f"the broker does not answer, orders stand as last known: {error}")
+            self._broker_away = True
+        else:
+            self._broker_away = False
+
+    def _alert(self, severity: Literal["info", "alarm"], message: str) -> None:
+        self._journal.alert(Alert(at_wall_ns=self._clock.wall_ns(), severity=severity, subject="oms", message=message))

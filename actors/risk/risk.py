@@ -1,0 +1,139 @@
+"""Answers whether an order may be sent, and keeps the book the limits look at.
+
+in       chain · check, book, release, limits, margin (awaited calls)
+out      risk events in the ledger
+state    orders let through, holdings, stops in a row (replayed from the ledger); marks (soft: the chains refill them)
+restart  replays the ledger's orders and fills; entries are refused as stale until the first chain
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, Field
+
+from core.errors import StaleDataError
+from core.market import parse_symbol
+from core.orders.positions import mark
+from core.ports import Bus, Clock, Ledger
+from core.records import Chain, Fill, Intent, LimitUse, Margin, RiskEvent, Verdict
+from core.risk.book import Mark, RiskBook, at, day_net_paise, held, replay, with_end, with_fill, with_intent, with_marks
+from core.risk.limits.limits import LimitsConfig
+from core.risk.margin import estimate
+from core.risk.verdict import in_words, verdict
+
+
+class RiskConfig(BaseModel, frozen=True, extra="forbid"):
+    """The risk supervisor's settings."""
+
+    limits: LimitsConfig = Field(default=LimitsConfig(), description="the pre-trade limits")
+
+
+class RiskActor:
+    """Holds each entry against every limit; what it lets through it counts as working until told of fill or end."""
+
+    def __init__(self, config: RiskConfig, *, bus: Bus, clock: Clock, ledger: Ledger) -> None:
+        self._config, self._bus, self._clock, self._ledger = config, bus, clock, ledger
+        self._limits = config.limits.all()
+        self._book = RiskBook()
+        self._chains: Mapping[str, Chain] = {}
+        self._told: dt.date | None = None  # the day whose loss limit was last reported as reached
+        self._progress_ns = 0
+
+    def open(self) -> None:
+        """Raises LedgerDown, to be tried again."""
+        self._reload()
+
+    def check(self, intent: Intent) -> Verdict:
+        """Every limit that refuses `intent`; empty lets it through. Raises LedgerDown: a refusal is written down."""
+        self._progress_ns = self._clock.wall_ns()
+        book = at(self._book, self._clock.now_ns())
+        answer = verdict(self._limits, intent, book)
+        if answer.refusals:
+            self._record("refusal", intent.tag, f"{intent.strategy} {intent.symbol}: {in_words(answer)}")
+            self._book = book
+        else:
+            self._book = with_intent(book, intent)
+        return answer
+
+    def book(self, fill: Fill) -> None:
+        """Count a trade, once. One of an order this process has not seen is in the ledger, which is read again."""
+        self._progress_ns = self._clock.wall_ns()
+        if fill.tag not in self._book.placed:
+            self._reload()
+        self._book = with_fill(self._book, fill)
+
+    def release(self, tag: str) -> None:
+        """The order is over: what of it has not filled is no longer working."""
+        self._book = with_end(self._book, tag)
+
+    def limits(self) -> Sequence[LimitUse]:
+        """Use of every limit now, in the order refusals are listed."""
+        book = at(self._book, self._clock.now_ns())
+        return [limit.use(book) for limit in self._limits]
+
+    def margin(self, intent: Intent) -> Margin:
+        """What `intent` would block; StaleDataError before its contract has a price, and for a sale a vol."""
+        contract = parse_symbol(intent.symbol)
+        row, expiry = self._rows(intent)
+        opposite = row["ask_paise"] if intent.side == "BUY" else row["bid_paise"]
+        price_paise = intent.limit_paise or opposite or row["last_paise"]
+        if not price_paise:
+            raise StaleDataError(f"{intent.symbol} has no price yet: wait for its first quote")
+        if intent.side == "SELL" and not row["iv"] > 0:
+            raise StaleDataError(f"{intent.symbol} has no implied vol now: the margin of a sale cannot be estimated")
+        return estimate(
+            intent,
+            contract,
+            price_paise=price_paise,
+            held=held(self._book, intent.symbol),
+            forward=expiry["forward"],
+            vol=row["iv"],
+            years=expiry["years"],
+            discount=expiry["discount"],
+            now_ns=self._clock.now_ns(),
+        )
+
+    def on_chain(self, chain: Chain) -> None:
+        """Mark the book: mids of two-sided quotes, else last trades, with the age of each."""
+        if not chain.expiries.num_rows:
+            return
+        expiry = chain.expiries.slice(0, 1).to_pylist()[0]
+        self._clock.advance(expiry["as_of_ns"])
+        names = ("symbol", "bid_paise", "ask_paise", "last_paise", "exchange_ns", "prev_close_paise")
+        columns = (chain.contracts.column(name).to_pylist() for name in names)
+        marks = {
+            symbol: Mark(paise=mark(bid, ask, last), at_ns=at_ns, prev_close_paise=close)
+            for symbol, bid, ask, last, at_ns, close in zip(*columns, strict=True)
+        }
+        book = with_marks(at(self._book, self._clock.now_ns()), marks)
+        self._report_loss(book)
+        self._book, self._chains = book, {**self._chains, expiry["index"]: chain}
+        self._progress_ns = self._clock.wall_ns()
+
+    def check_health(self) -> int:
+        """Wall ns of the last chain, check or trade; 0 before the first."""
+        return self._progress_ns
+
+    def _reload(self) -> None:
+        book = replay(self._ledger.orders(), self._ledger.fills())
+        self._book = with_marks(at(book, self._book.now_ns), self._book.marks)
+
+    def _report_loss(self, book: RiskBook) -> None:
+        loss, limit = -day_net_paise(book), self._config.limits.daily_loss.max_loss_paise
+        if loss >= limit and self._told != book.day:
+            self._record("limit", "daily_loss", f"the day's loss is ₹{loss / 100:,.2f} of ₹{limit / 100:,.2f}")
+            self._told = book.day
+
+    def _record(self, kind: str, subject: str, message: str) -> None:
+        now_ns = self._clock.now_ns()
+        self._ledger.record_risk_event(RiskEvent(at_ns=now_ns, kind=kind, subject=subject, message=message))
+
+    def _rows(self, intent: Intent) -> tuple[dict[str, float], dict[str, float]]:
+        """The contract's row and its expiry's of the latest chain."""
+        chain = self._chains.get(intent.index)
+        if chain is not None:
+            rows = chain.contracts.column("symbol").to_pylist()
+            if intent.symbol in rows:
+                row = chain.contracts.slice(rows.index(intent.symbol), 1).to_pylist()[0]
+                return row, next(e for e in chain.expiries.to_pylist() if e["expiry"] == row["expiry"])
+        raise StaleDataError(f"no chain with {intent.symbol} has arrived yet")

@@ -1,0 +1,1 @@
+"""Brokers behind core.ports.Broker: paper now, Kite next."""
