@@ -1,0 +1,23 @@
+"""Prices, implied vols and Greeks of European options on a forward; forwards from put–call parity."""
+
+from core.pricing.black76 import Greeks, greeks, price
+from core.pricing.forward import ParityForward, parity_forward
+from core.pricing.implied import ImpliedVol, implied_vol, nse_implied_vol
+from core.pricing.reason import Reason
+from core.pricing.warm import signatures, warm
+from core.pricing.years import years_to
+
+__all__ = [
+    "Greeks",
+    "ImpliedVol",
+    "ParityForward",
+    "Reason",
+    "greeks",
+    "implied_vol",
+    "nse_implied_vol",
+    "parity_forward",
+    "price",
+    "signatures",
+    "warm",
+    "years_to",
+]
