@@ -1,0 +1,139 @@
+"""One index's market data: checked, turned into bars, sent on.
+
+in       refresh (a shard or the order manager asks for everything); the source behind its port
+out      ticks, bars, snapshot
+state    latest tick of every contract, the bars of this session (soft: the source refills them)
+restart  first poll gives the full book again; a simulated market also gives back the session's bars near the money
+"""
+
+from collections import Counter
+from typing import Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from actors.feeds.kept import Kept
+from actors.feeds.latest import Latest
+from actors.feeds.sift import sift
+from core.market.bars import Bars
+from core.ports import Bus, Clock, Source
+from core.records import FeedProgress
+
+_MS = 1_000_000
+
+
+class FeedConfig(BaseModel, frozen=True, extra="forbid"):
+    index: str = Field(description="index this feed carries")
+    timer_ms: int = Field(default=100, gt=0, description="ms between polls of the source: the batch period")
+    stagger_ms: int = Field(default=0, ge=0, description="ms by which this feed's timer starts after the others'")
+    replay: Literal["max"] | float | None = Field(
+        default=None, description="null for a market with its own clock; else market seconds a second, or max"
+    )
+    hold: bool = Field(default=False, description="in a replay: wait for begin() before the first batch")
+    budget_ms: int = Field(default=200, gt=0, description="ms one timer call may spend stepping through a replay")
+    bar_seconds: tuple[int, ...] = Field(default=(60, 180), description="lengths of the bars made, s")
+    kept_bars: int = Field(default=40, ge=1, description="bars of each length given again on refresh")
+    max_ahead_ms: int = Field(default=2_000, ge=0, description="a tick further ahead of the clock is refused, ms")
+    max_behind_s: int = Field(default=86_400, gt=0, description="a tick further behind the clock is refused, s")
+
+
+class FeedActor:
+    """Polls its source and publishes what passes.
+
+    A batch is published before the next is asked for; a bad row is dropped and counted (`refused_<reason>` in
+    `progress`) and the rest of its batch goes on. Nothing is kept that the source could not give again.
+    """
+
+    def __init__(self, config: FeedConfig, *, bus: Bus, clock: Clock, source: Source) -> None:
+        self._config, self._bus, self._clock, self._source = config, bus, clock, source
+        self._bars, self._kept, self._latest = Bars(config.bar_seconds), Kept(config.kept_bars), Latest()
+        self._counts: Counter[str] = Counter()
+        self._market_ns = self._progress_ns = 0
+        self._started: tuple[int, int] | None = None  # wall and market time of the first step of a paced replay
+        self._running, self._done = not config.hold, False
+
+    def open(self) -> None:
+        """Open the source; what it raises, it raises: InputError, UnknownDate."""
+        self._source.open()
+        past = getattr(self._source, "past", None)
+        if self._config.replay is None and past is not None:
+            now = self._clock.now_ns()
+            reach = now - self._config.kept_bars * max(self._config.bar_seconds) * 1_000_000_000
+            for batch in past(reach, now):
+                self._kept.add(self._bars.add(batch))
+
+    def begin(self) -> None:
+        """Let a held replay start; without effect on one that runs."""
+        self._running = True
+
+    def on_timer(self) -> None:
+        if self._done or not self._running:
+            return
+        if self._config.replay is None:
+            now = self._clock.now_ns()
+            self._poll(now)
+            self._send_bars(self._bars.advance(now))
+            self._finish()
+        else:
+            self._step(self._config.replay)
+
+    def on_refresh(self, _: pa.RecordBatch) -> None:
+        """Somebody has just started: the whole book, and the bars it needs to warm up."""
+        book = self._latest.book()
+        if book is not None:
+            self._bus.publish("snapshot", book, index=self._config.index)
+        for bars in self._kept.batches():
+            self._bus.publish("bars", bars, index=self._config.index)
+
+    def progress(self) -> FeedProgress:
+        counts = {**self._source.counts(), **self._counts, "late_for_bars": self._bars.late}
+        return FeedProgress(
+            index=self._config.index, market_ns=self._market_ns, batches=self._counts["batches"],
+            total=counts.get("total", 0), ticks=self._counts["ticks"], done=self._done, counts=counts,
+        )  # fmt: skip
+
+    def check_health(self) -> int:
+        """Wall nanoseconds of the last batch sent; 0 before the first."""
+        return self._progress_ns
+
+    def _step(self, replay: Literal["max"] | float) -> None:
+        wall = self._clock.wall_ns()
+        until = wall + self._config.budget_ms * _MS
+        while (due := self._source.next_ns()) is not None:
+            if replay != "max":
+                self._started = self._started or (wall, due)
+                if due > self._started[1] + (self._clock.wall_ns() - self._started[0]) * replay:
+                    return
+            self._clock.advance(due)
+            self._poll(due)
+            if self._clock.wall_ns() >= until:
+                break
+        self._finish()
+
+    def _poll(self, now_ns: int) -> None:
+        earliest = now_ns - self._config.max_behind_s * 1_000_000_000
+        latest = now_ns + self._config.max_ahead_ms * _MS
+        for batch in self._source.poll(now_ns):
+            good, bad = sift(batch, index=self._config.index, earliest_ns=earliest, latest_ns=latest)
+            self._counts.update({f"refused_{reason}": rows for reason, rows in bad.items()})
+            if good.num_rows:
+                self._send(good)
+
+    def _send(self, ticks: pa.RecordBatch) -> None:
+        bars = self._bars.add(ticks)
+        self._latest.add(ticks)
+        self._bus.publish("ticks", ticks, index=self._config.index)
+        self._send_bars(bars)
+        self._counts.update(batches=1, ticks=ticks.num_rows)
+        self._market_ns = max(self._market_ns, int(ticks["exchange_ns"].to_numpy().max()))
+        self._progress_ns = self._clock.wall_ns()
+
+    def _send_bars(self, bars: pa.RecordBatch | None) -> None:
+        if bars is not None:
+            self._kept.add(bars)
+            self._bus.publish("bars", bars, index=self._config.index)
+
+    def _finish(self) -> None:
+        if self._source.next_ns() is None:
+            self._send_bars(self._bars.flush())
+            self._done = True

@@ -1,0 +1,72 @@
+"""Which rows of a batch of ticks may pass. One bad row never spoils the others: it is dropped and counted by reason."""
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from core.errors import SchemaError
+from core.schemas import DEPTH, TICKS, check
+
+Mask = NDArray[np.bool_]
+_PLAIN = ("last_paise", "prev_close_paise", "strike_paise", "volume", "oi")
+_LEVELS = ("bid_paise", "bid_qty", "bid_orders", "ask_paise", "ask_qty", "ask_orders")
+_NONE = pa.RecordBatch.from_pylist([], schema=TICKS)
+
+
+def sift(
+    ticks: pa.RecordBatch, *, index: str, earliest_ns: int, latest_ns: int
+) -> tuple[pa.RecordBatch, dict[str, int]]:
+    """The rows of `ticks` that can be used, and how many were not, by reason.
+
+    Reasons, the first that fits a row: `schema` (the whole batch), `null`, `index` (another index's), `time`
+    (exchange time outside [earliest_ns, latest_ns]), `negative` (a price, quantity, volume or open interest below 0),
+    `crossed` (best bid at or above best ask).
+    """
+    try:
+        check("ticks", ticks)
+    except SchemaError:
+        return _NONE, {"schema": ticks.num_rows}
+    counts: dict[str, int] = {}
+    nulls = _nulls(ticks)
+    if nulls.any():
+        counts["null"] = int(nulls.sum())
+        ticks = ticks.filter(pa.array(~nulls))
+    good = np.ones(ticks.num_rows, np.bool_)
+    for reason, bad in _reasons(ticks, index, earliest_ns, latest_ns).items():
+        new = bad & good
+        if new.any():
+            counts[reason] = int(new.sum())
+            good &= ~new
+    return (ticks if good.all() else ticks.filter(pa.array(good))), counts
+
+
+def _nulls(ticks: pa.RecordBatch) -> Mask:
+    """Rows with a null where the schema allows none; Arrow itself does not hold a sender to that."""
+    out = np.zeros(ticks.num_rows, np.bool_)
+    for field, column in zip(TICKS, ticks.columns, strict=True):
+        if field.nullable:
+            continue
+        if column.null_count:
+            out |= column.is_null().to_numpy(zero_copy_only=False)
+        if pa.types.is_fixed_size_list(field.type) and column.values.null_count:
+            start = column.offset * DEPTH
+            items = column.values.slice(start, len(column) * DEPTH).is_null().to_numpy(zero_copy_only=False)
+            out |= items.reshape(-1, DEPTH).any(axis=1)
+    return out
+
+
+def _reasons(ticks: pa.RecordBatch, index: str, earliest_ns: int, latest_ns: int) -> dict[str, Mask]:
+    at = ticks["exchange_ns"].to_numpy()
+    negative = np.zeros(ticks.num_rows, np.bool_)
+    for name in _PLAIN:
+        negative |= ticks[name].to_numpy() < 0
+    levels = {name: ticks[name].flatten().to_numpy().reshape(-1, DEPTH) for name in _LEVELS}
+    for values in levels.values():
+        negative |= (values < 0).any(axis=1)
+    bid, ask = levels["bid_paise"][:, 0], levels["ask_paise"][:, 0]
+    return {
+        "index": np.array([name != index for name in ticks["index"].to_pylist()], np.bool_),
+        "time": (at < earliest_ns) | (at > latest_ns),
+        "negative": negative,
+        "crossed": (bid > 0) & (ask > 0) & (bid >= ask),
+    }

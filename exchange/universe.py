@@ -1,0 +1,80 @@
+"""What is listed in a simulated session: the index, India VIX, the monthly futures and the options around the money.
+
+The universe is fixed for the session around its opening money, as an exchange fixes it: a contract never vanishes
+while somebody holds it.
+"""
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from core.market import expiries, expiry_moment, future_symbol, lot, option_symbol, strike_step_paise, to_ns
+from core.schemas import TICKS, Kind
+
+VIX = "INDIA VIX"
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Universe:
+    """One row a contract, in the order the simulator numbers them: index, VIX, futures, options.
+
+    `expiry_at` is the row's place in `expiry_days` and `expiry_ns`; the index itself carries 0.
+    """
+
+    contracts: pa.RecordBatch  # the five columns that TICKS begins with
+    kind: Ints
+    strike_paise: Ints
+    lots: Ints
+    expiry_at: Ints
+    expiry_days: tuple[dt.date, ...]
+    expiry_ns: Ints
+
+    def __len__(self) -> int:
+        return int(self.kind.size)
+
+
+def _monthly(days: tuple[dt.date, ...]) -> set[dt.date]:
+    """The last expiry listed in each calendar month; the last month of the table may be cut and is still its last."""
+    return {max(d for d in days if (d.year, d.month) == month) for month in {(d.year, d.month) for d in days}}
+
+
+def build(index: str, on: dt.date, *, open_paise: int, expiry_count: int, strikes_each_side: int) -> Universe:
+    """The universe of `index` on `on`: `expiry_count` expiries × (2 × strikes_each_side + 1) strikes × call and put.
+
+    Fewer expiries when the calendar's table ends before; raises UnknownDate when it holds none.
+    """
+    listed = expiries(index, on)
+    days = listed[:expiry_count]
+    futures = sorted(_monthly(listed))[:3]
+    every = tuple(sorted({*days, *futures}))
+    place = {day: i for i, day in enumerate(every)}
+    step = strike_step_paise(index)
+    middle = round(open_paise / step) * step
+    strikes = [middle + step * i for i in range(-strikes_each_side, strikes_each_side + 1)]
+
+    rows: list[tuple[str, Kind, dt.date | None, int, int]] = [(index, Kind.INDEX, None, 0, 1)]
+    if index == "NIFTY":
+        rows.append((VIX, Kind.INDEX, None, 0, 1))
+    rows += [(future_symbol(index, day), Kind.FUTURE, day, 0, lot(index, day, on)) for day in futures]
+    for day in days:
+        size = lot(index, day, on)
+        rows += [(option_symbol(index, day, k, K), k, day, K, size) for K in strikes for k in (Kind.CALL, Kind.PUT)]
+
+    symbols, kinds, days_of, strikes_of, sizes = zip(*rows, strict=True)
+    schema = pa.schema([TICKS.field(i) for i in range(5)])
+    columns = [[index] * len(rows), symbols, [int(k) for k in kinds], days_of, strikes_of]
+    return Universe(
+        contracts=pa.RecordBatch.from_arrays(
+            [pa.array(values, f.type) for values, f in zip(columns, schema, strict=True)], schema=schema
+        ),
+        kind=np.array(kinds, np.int64),
+        strike_paise=np.array(strikes_of, np.int64),
+        lots=np.array(sizes, np.int64),
+        expiry_at=np.array([place[d] if d else 0 for d in days_of], np.int64),
+        expiry_days=every,
+        expiry_ns=np.array([to_ns(expiry_moment(index, day)) for day in every], np.int64),
+    )
