@@ -1,0 +1,90 @@
+"""Forward, implied vols, Greeks and chain figures of every contract of one index.
+
+in       ticks, snapshot (of its index)
+out      chain, chain_tape, refresh
+state    latest quote per contract (soft: a snapshot from the feed refills it)
+restart  empty; whole again after the snapshot it asks for in open()
+"""
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from core import pricing, schemas
+from core.chain import Book, analyse
+from core.market import check_index
+from core.ports import Bus, Clock
+from core.records import Chain
+
+
+class ShardConfig(BaseModel, frozen=True, extra="forbid"):
+    index: str = Field(description="the index: NIFTY, BANKNIFTY, FINNIFTY, MIDCPNIFTY or SENSEX")
+    rate: float = Field(
+        default=0.055,
+        gt=-0.5,
+        lt=0.5,
+        description="for discounting alone, per year, continuously compounded; near the 91-day Treasury bill",
+    )
+    max_age_ms: int = Field(
+        default=3000, gt=0, description="an older quote is not fresh, and an older future gives no forward; market time"
+    )
+    tape_ms: int = Field(
+        default=1000, ge=0, description="market time between two chains on the tape; 0 puts every chain there"
+    )
+
+
+class ShardActor:
+    """Publishes one chain for each batch of ticks, numbered 1, 2, 3 … since open(). A refused batch changes nothing."""
+
+    def __init__(self, config: ShardConfig, *, bus: Bus, clock: Clock) -> None:
+        self._config, self._bus, self._clock = config, bus, clock
+        self._book = Book.empty(config.index)
+        self._chain: Chain | None = None
+        self._sequence = 0
+        self._taped_ns: int | None = None
+        self._progress_ns = 0
+
+    def open(self) -> None:
+        """Load every kernel, so that none compiles later, then ask the feed for its whole book.
+
+        Raises UnknownName for an index nobody knows.
+        """
+        check_index(self._config.index)
+        pricing.warm()
+        nothing = pa.RecordBatch.from_pylist([], schema=schemas.TICKS)
+        self._bus.publish("refresh", nothing, index=self._config.index)
+
+    def on_ticks(self, ticks: pa.RecordBatch) -> None:
+        """Take quotes in and publish the chain as of the newest of them. Raises SchemaError for what is not ours."""
+        book = self._book.updated(ticks)
+        if ticks.num_rows == 0:
+            return
+        self._clock.advance(book.newest_ns)
+        chain = analyse(
+            book,
+            as_of_ns=book.newest_ns,
+            sequence=self._sequence + 1,
+            rate=self._config.rate,
+            max_age_ns=self._config.max_age_ms * 1_000_000,
+        )
+        self._book, self._chain, self._sequence = book, chain, self._sequence + 1
+        self._progress_ns = self._clock.wall_ns()
+        self._publish(chain, book.newest_ns)
+
+    def on_snapshot(self, snapshot: pa.RecordBatch) -> None:
+        """The feed's answer to refresh: its latest quote of every contract. Newer quotes that came first stay."""
+        self.on_ticks(snapshot)
+
+    def chain(self) -> Chain | None:
+        """Return the latest chain; None before the first tick."""
+        return self._chain
+
+    def check_health(self) -> int:
+        """Return the wall nanoseconds of the latest chain; 0 before the first."""
+        return self._progress_ns
+
+    def _publish(self, chain: Chain, as_of_ns: int) -> None:
+        self._bus.publish("chain", chain, index=self._config.index)
+        due = self._taped_ns is None or as_of_ns - self._taped_ns >= self._config.tape_ms * 1_000_000
+        if due:
+            self._bus.publish("chain_tape", chain, index=self._config.index)
+            self._taped_ns = as_of_ns

@@ -1,0 +1,111 @@
+"""The contracts a book knows, and everything about them that does not change from tick to tick."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from core.errors import SchemaError
+from core.schemas import Kind
+
+Ints = NDArray[np.int64]
+VIX = "INDIA VIX"
+ABSENT = -1  # a row number: the contract is not listed
+
+
+class Contract(NamedTuple):
+    """One row of the contract columns of schemas.TICKS."""
+
+    symbol: str
+    kind: int
+    expiry_days: int  # since 1970-01-01; ABSENT for an index
+    strike_paise: int
+
+
+class Grid(NamedTuple):
+    """One expiry: its slice of the sorted options, and its strikes with the rows of call and put, ABSENT where none."""
+
+    expiry_days: int
+    start: int
+    stop: int
+    future: int  # row of the book
+    strikes_paise: Ints
+    calls: Ints  # rows of the sorted options
+    puts: Ints
+
+
+class Universe:
+    """Contracts in order of arrival; never changed, `extended` gives a new one."""
+
+    def __init__(self, index: str, contracts: Iterable[Contract] = ()) -> None:
+        self.index = index
+        self.contracts = tuple(contracts)
+        self.rows: Mapping[str, int] = {contract.symbol: row for row, contract in enumerate(self.contracts)}
+
+    def extended(self, contracts: Iterable[Contract]) -> "Universe":
+        """Return a universe that also holds `contracts`, which must be new to it.
+
+        Raises SchemaError for an option or a future without expiry and for an option without strike.
+        """
+        new = tuple(contracts)
+        for contract in new:
+            option = contract.kind in {Kind.CALL, Kind.PUT}
+            if contract.kind != Kind.INDEX and contract.expiry_days == ABSENT:
+                raise SchemaError(f"ticks.expiry: {contract.symbol} is of kind {contract.kind} and must have an expiry")
+            if option and contract.strike_paise <= 0:
+                raise SchemaError(f"ticks.strike_paise: {contract.symbol} is an option, found {contract.strike_paise}")
+        return Universe(self.index, self.contracts + new)
+
+    @cached_property
+    def options(self) -> Ints:
+        """Rows of the options, sorted by expiry, strike, kind."""
+        rows = [row for row, contract in enumerate(self.contracts) if contract.kind in {Kind.CALL, Kind.PUT}]
+        rows.sort(key=lambda row: (self.contracts[row][2:], self.contracts[row].kind))
+        return np.array(rows, np.int64)
+
+    @cached_property
+    def signs(self) -> NDArray[np.float64]:
+        """+1 for each sorted option that is a call, −1 for a put."""
+        return np.array([1.0 if self.contracts[row].kind == Kind.CALL else -1.0 for row in self.options])
+
+    @cached_property
+    def strikes(self) -> NDArray[np.float64]:
+        """Strike of each sorted option, rupees."""
+        return np.array([self.contracts[row].strike_paise / 100 for row in self.options])
+
+    @cached_property
+    def grids(self) -> tuple[Grid, ...]:
+        """One per expiry that has options, earliest first."""
+        futures = {c.expiry_days: row for row, c in enumerate(self.contracts) if c.kind == Kind.FUTURE}
+        listed = [self.contracts[row] for row in self.options]
+        days = np.array([contract.expiry_days for contract in listed], np.int64)
+        edges = [*np.flatnonzero(np.diff(days, prepend=-2)).tolist(), len(listed)]
+        return tuple(
+            _grid(listed, start, stop, futures.get(listed[start].expiry_days, ABSENT))
+            for start, stop in pairwise(edges)
+        )
+
+    @cached_property
+    def columns(self) -> tuple["pa.Array[Any]", ...]:
+        """The five contract columns of schemas.CONTRACTS, for the sorted options."""
+        listed = [self.contracts[row] for row in self.options]
+        return (
+            pa.array([self.index] * len(listed), pa.string()),
+            pa.array([contract.symbol for contract in listed], pa.string()),
+            pa.array([contract.kind for contract in listed], pa.int8()),
+            pa.array([contract.expiry_days for contract in listed], pa.int32()).cast(pa.date32()),
+            pa.array([contract.strike_paise for contract in listed], pa.int64()),
+        )
+
+
+def _grid(listed: list[Contract], start: int, stop: int, future: int) -> Grid:
+    strikes = sorted({contract.strike_paise for contract in listed[start:stop]})
+    at = {(c.strike_paise, c.kind): row for row, c in enumerate(listed[start:stop], start)}
+    calls, puts = (
+        np.array([at.get((strike, kind), ABSENT) for strike in strikes], np.int64) for kind in (Kind.CALL, Kind.PUT)
+    )
+    return Grid(listed[start].expiry_days, start, stop, future, np.array(strikes, np.int64), calls, puts)
