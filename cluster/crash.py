@@ -31,9 +31,17 @@ class Guard:
     """What Ray sees of an actor. `cls` is the plain class; `ports` its keyword arguments."""
 
     def __init__(
-        self, name: str, namespace: str, cls: type[Any], config: Any, ports: Mapping[str, Any], *, timer_delay_s: float = 0.0
+        self,
+        name: str,
+        namespace: str,
+        cls: type[Any],
+        config: Any,
+        ports: Mapping[str, Any],
+        *,
+        timer_delay_s: float = 0.0,
+        spec_hash: str = "",
     ) -> None:
-        self._name, self._namespace, self._cls = name, namespace, cls
+        self._name, self._namespace, self._cls, self._hash = name, namespace, cls, spec_hash
         self._config, self._ports, self._delay_s = config, ports, timer_delay_s
         self._actor: Any = None
         self._lock = FairLock()
@@ -90,6 +98,7 @@ class Guard:
         return Vitals(
             name=self._name,
             pid=self._process.pid,
+            spec_hash=self._hash,
             node_id=ray.get_runtime_context().get_node_id(),
             rss_mb=self._process.memory_info().rss // 1_000_000,
             dropped=bus.stats() if bus is not None and hasattr(bus, "stats") else {},

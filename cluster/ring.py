@@ -60,8 +60,8 @@ class Ring:
     def rewind(self) -> None:
         """Hand everything out again, from the oldest: the receiver began anew."""
         self._sent = 0
-        while self._kept and self._is_durable(self._kept[0]):
-            self._drop_first()
+        self._kept = deque(entry for entry in self._kept if not self._is_durable(entry))
+        self.bytes = sum(entry.size for entry in self._kept)
 
     def _is_durable(self, entry: Entry) -> bool:
         stamp = entry.stamp

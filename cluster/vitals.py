@@ -10,6 +10,7 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     pid: int
+    spec_hash: str  # of the spec this actor was made from
     node_id: str
     rss_mb: int
     dropped: dict[str, int]  # messages given up on the way to each subscriber

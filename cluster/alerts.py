@@ -1,0 +1,72 @@
+"""The supervisor's alerts: kept for the page, written to the ledger by a thread that may wait for it."""
+
+import queue
+import threading
+import time
+from collections import deque
+from typing import Literal
+
+import structlog
+
+from core.errors import VikalpError
+from core.ports import Ledger
+from core.records import Alert
+
+log = structlog.get_logger()
+KEPT = 50
+REPEAT_NS = 30_000_000_000  # the same subject and message are not said again within this
+PING_S = 2.0
+
+
+class AlertDesk:
+    """Raising never blocks. An alert the ledger did not take stays queued until it does."""
+
+    def __init__(self, ledger: Ledger | None) -> None:
+        self._ledger = ledger
+        self._latest: deque[Alert] = deque(maxlen=KEPT)
+        self._said: dict[tuple[str, str], int] = {}
+        self._queue: queue.Queue[Alert] = queue.Queue(maxsize=1000)
+        self.ledger_ok = False
+        if ledger is not None:
+            threading.Thread(target=self._write, args=(ledger,), name="alerts", daemon=True).start()
+
+    def raise_(self, severity: Literal["info", "warning", "alarm"], subject: str, message: str) -> None:
+        now = time.time_ns()
+        key = (subject, message)
+        if now - self._said.get(key, 0) < REPEAT_NS:
+            return
+        self._said[key] = now
+        alert = Alert(at_wall_ns=now, severity=severity, subject=subject, message=message)
+        self._latest.append(alert)
+        log.warning("alert", severity=severity, subject=subject, message=message)
+        if self._ledger is not None:
+            try:
+                self._queue.put_nowait(alert)
+            except queue.Full:
+                log.error("the ledger is away and the alerts' queue is full", subject=subject, message=message)
+
+    def latest(self) -> tuple[Alert, ...]:
+        """Newest last."""
+        return tuple(self._latest)
+
+    def _write(self, ledger: Ledger) -> None:
+        waiting: Alert | None = None
+        while True:
+            try:
+                if waiting is None:
+                    waiting = self._queue.get(timeout=PING_S)
+                ledger.record_alert(waiting)
+                waiting, self.ledger_ok = None, True
+            except queue.Empty:
+                self.ledger_ok = self._answers(ledger)
+            except (VikalpError, OSError) as error:
+                log.warning("the ledger did not take an alert; kept", error=str(error))
+                self.ledger_ok = False
+                time.sleep(PING_S)
+
+    def _answers(self, ledger: Ledger) -> bool:
+        try:
+            ledger.ping()
+        except (VikalpError, OSError):
+            return False
+        return True

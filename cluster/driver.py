@@ -1,0 +1,124 @@
+"""The host's hand inside Ray: creates the supervisor, says how far the desk is, drains it when told.
+
+Runs beside the host for as long as the desk does, so that ending needs no new connection. One JSON object a line on stdout;
+`drain` on stdin. Started before the head answers: its imports take as long as the head does.
+"""
+
+import json
+import pickle
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+
+from cluster.client import Calls, RayDeskClient
+from cluster.desk import Desk, make_facts, make_ledger, make_phase, make_specs, market_clock
+from cluster.ports import listening, ports
+from cluster.supervisor import GROUPS, Supervisor
+from core.errors import DeskError, VikalpError
+from core.records import DeskStatus
+
+
+def main() -> int:
+    desk: Desk = pickle.loads(Path(sys.argv[1]).read_bytes())  # noqa: S301 our host wrote it, mode 600
+    try:
+        _connect(desk)
+        _create(desk)
+        _wait(desk)
+    except VikalpError as error:
+        _say(failed=str(error))
+        return 1
+    for line in sys.stdin:
+        if line.strip() == "drain":
+            _drain(desk)
+            return 0
+    return 0
+
+
+def _connect(desk: Desk) -> None:
+    gcs = ports(desk.desk).gcs
+    deadline = time.monotonic() + desk.settings.ray.start_s
+    while not listening(gcs):
+        if time.monotonic() > deadline:
+            raise DeskError(f"Ray did not listen on {gcs} within {desk.settings.ray.start_s:g} s")
+        time.sleep(0.05)
+    ray.init(address=f"127.0.0.1:{gcs}", namespace=desk.namespace, log_to_driver=False, logging_level="warning")
+    _say(step="Ray answers")
+
+
+def _create(desk: Desk) -> None:
+    """Create the supervisor; it creates everything else."""
+    shown: Any = ray.remote(concurrency_groups=GROUPS)(Supervisor)
+    shown.options(
+        name="supervisor",
+        namespace=desk.namespace,
+        lifetime="detached",
+        num_cpus=0,
+        max_restarts=-1,
+        max_task_retries=0,
+    ).remote(
+        make_facts(desk),
+        make_specs(desk),
+        desk.settings.supervision,
+        clock=market_clock(desk),
+        phase=make_phase(desk),
+        ledger=make_ledger(desk),
+    )
+    _say(step="actors are starting")
+
+
+def _wait(desk: Desk) -> None:
+    """Until every actor is READY, or QUARANTINED: a desk without one strategy is a desk."""
+    client = RayDeskClient(desk.namespace, deadline_s=10.0)
+    deadline = time.monotonic() + desk.settings.ray.start_s
+    before = -1
+    while True:
+        status = _status(client)
+        if status is not None:
+            ready = sum(actor.state == "READY" for actor in status.actors)
+            if ready != before:
+                _say(step=f"{ready} of {len(status.actors)} actors ready", ready=ready, of=len(status.actors))
+                before = ready
+            if all(actor.state in {"READY", "QUARANTINED"} for actor in status.actors):
+                _say(done=True)
+                return
+            if time.monotonic() > deadline:
+                late = "; ".join(f"{a.name} {a.state} {a.why}".strip() for a in status.actors if a.state != "READY")
+                raise DeskError(f"not ready within {desk.settings.ray.start_s:g} s: {late}")
+        elif time.monotonic() > deadline:
+            raise DeskError(f"the supervisor did not answer within {desk.settings.ray.start_s:g} s")
+        time.sleep(0.1)
+
+
+def _status(client: RayDeskClient) -> DeskStatus | None:
+    try:
+        return client.status()
+    except DeskError:
+        return None
+
+
+def _drain(desk: Desk) -> None:
+    """No new entries, acknowledged; then every actor closes; then the supervisor is gone for good."""
+    calls = Calls(desk.namespace, deadline_s=3.0)
+    try:
+        calls.call("oms", "halt", "the desk is going down")
+    except DeskError as error:
+        _say(step=f"entries not halted: {error}")
+    try:
+        supervisor = calls.handle("supervisor")
+        unclean = calls.get("supervisor", supervisor.drain.remote(5.0), 8.0)
+        ray.kill(supervisor, no_restart=True)
+        _say(drained=True, unclean=unclean)
+    except (DeskError, RayError) as error:
+        _say(drained=False, why=str(error))
+
+
+def _say(**words: Any) -> None:
+    print(json.dumps(words), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,171 @@
+"""vikalp.yaml, overridden by the environment and the command line, read once and checked whole.
+
+A setting may be given as VIKALP_<SECTION>__<KEY>, e.g. VIKALP_MARKET__SEED=11. A missing file, an unknown key and an unknown
+VIKALP_ variable stop the start: a misspelt limit must not be a missing limit.
+"""
+
+import datetime as dt
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
+
+from cluster.decide import SupervisionConfig
+from cluster.state import ROOT
+from core.errors import ConfigError
+
+INDICES = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "SENSEX")
+# Read elsewhere, on purpose: where desks keep their files, whose process this is, whether CI must have a browser.
+OTHER_VARIABLES = frozenset({"VIKALP_HOME", "VIKALP_SESSION", "VIKALP_TEST_BROWSER"})
+
+
+class _Section(BaseModel, frozen=True, extra="forbid"):
+    """A part of vikalp.yaml."""
+
+
+class MarketSettings(_Section):
+    """Where ticks come from."""
+
+    source: Literal["simulated", "file", "tape"] = Field(
+        default="simulated", description="simulated: an invented session; file: a recorded chain; tape: our own recording"
+    )
+    seed: int = Field(default=7, ge=0, description="of the simulated market: the same seed and date give the same session")
+    session_date: dt.date | None = Field(default=None, description="day to simulate or replay; empty: today, or the next trading day")
+    speed: float = Field(default=1.0, ge=0, description="market seconds a wall second; 0: a replay as fast as it can")
+    path: str = Field(default="", description="file: the recorded chain; tape: the tape's root; empty for simulated")
+    ticks_per_second: int = Field(default=400, gt=0, description="rows a second and index of the simulated market")
+
+
+class LedgerSettings(_Section):
+    """The journal of orders, fills and positions."""
+
+    dsn: str = Field(default="", description="postgresql://… of a server elsewhere; empty: the desk runs its own")
+
+
+class RaySettings(_Section):
+    """The desk's own Ray cluster."""
+
+    object_store_mb: int = Field(default=300, ge=80, description="shared memory for large batches and job data, MB")
+    cpus: int = Field(default=0, ge=0, description="cores Ray may plan with; 0: all of this machine")
+    egress: bool = Field(default=False, description="oms only on a node with the resource `egress` (the whitelisted address)")
+    start_s: float = Field(default=120.0, gt=0, description="seconds the desk may take to come up")
+
+
+class BusSettings(_Section):
+    """How much may be on its way from one actor to another."""
+
+    in_flight: int = Field(default=4, gt=0, description="calls on their way to one subscriber")
+    waiting: int = Field(default=4, gt=0, description="messages queued behind them; then the oldest is dropped and counted")
+    ring_mb: int = Field(default=256, gt=0, description="MB a sender keeps until the recorder has them on disk")
+    lossless_s: float = Field(default=30.0, gt=0, description="in a replay: seconds a subscriber may take, restarts included")
+
+
+class TapeSettings(_Section):
+    """Where ticks and chains are recorded."""
+
+    url: str = Field(default="", description="folder or pyarrow.fs URL; empty: tape/ in the desk's own folder")
+
+
+class Settings(_Section):
+    """Everything a desk can be told; see vikalp.yaml for the words."""
+
+    indices: tuple[str, ...] = Field(default=INDICES, min_length=1, description="the desk's indices")
+    market: MarketSettings = MarketSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    tape: TapeSettings = TapeSettings()
+    ray: RaySettings = RaySettings()
+    bus: BusSettings = BusSettings()
+    supervision: SupervisionConfig = SupervisionConfig()
+
+    @field_validator("indices")
+    @classmethod
+    def _known(cls, indices: tuple[str, ...]) -> tuple[str, ...]:
+        for name in indices:
+            if name not in INDICES:
+                raise ValueError(f"{name} is not an index; known: {', '.join(INDICES)}")  # noqa: TRY004 pydantic wants ValueError
+        if len(set(indices)) != len(indices):
+            raise ValueError("an index is named twice")
+        return indices
+
+    @property
+    def mode(self) -> Literal["SIMULATED", "REPLAY"]:
+        return "SIMULATED" if self.market.source == "simulated" else "REPLAY"
+
+
+def load(path: Path | None = None, overrides: Mapping[str, object] | None = None) -> Settings:
+    """Settings of `path` (vikalp.yaml of the checkout), then the environment's, then `overrides` by dotted key.
+
+    Raises ConfigError naming the key, what was found and what is known.
+    """
+    file = path or ROOT / "vikalp.yaml"
+    try:
+        text = file.read_text()
+    except OSError as error:
+        raise ConfigError(f"no settings: {file} cannot be read ({error.strerror}); give another with --settings") from error
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{file} is not YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{file}: expected sections such as market:, found {type(values).__name__}")
+    for key, value in [*_environment(os.environ), *(overrides or {}).items()]:
+        _put(values, key, value)
+    _refuse_unknown(values, Settings, where=str(file))
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(_words(error, file)) from error
+
+
+def _environment(variables: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+    sections = {name.upper(): name for name in Settings.model_fields}
+    for name, text in sorted(variables.items()):
+        if not name.startswith("VIKALP_") or name in OTHER_VARIABLES:
+            continue
+        section, _, key = name.removeprefix("VIKALP_").partition("__")
+        if section not in sections:
+            known = ", ".join(f"VIKALP_{part}__…" for part in sections)
+            raise ConfigError(f"the environment has {name}, which is no setting; known: {known}")
+        dotted = ".".join([sections[section], *key.lower().split("__")]) if key else sections[section]
+        yield dotted, yaml.safe_load(text)
+
+
+def _put(values: dict[str, Any], dotted: str, value: object) -> None:
+    *sections, last = dotted.split(".")
+    for section in sections:
+        inner = values.get(section)
+        values[section] = dict(inner) if isinstance(inner, dict) else {}
+        values = values[section]
+    values[last] = value
+
+
+def _refuse_unknown(values: Mapping[str, Any], model: type[BaseModel], *, where: str, prefix: str = "") -> None:
+    for key, value in values.items():
+        if key not in model.model_fields:
+            close = difflib.get_close_matches(str(key), model.model_fields, n=1)
+            hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(sorted(model.model_fields))}"
+            raise ConfigError(f"{where}: {prefix}{key} is not a setting; {hint}")
+        inner = model.model_fields[key].annotation
+        if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
+            _refuse_unknown(value, inner, where=where, prefix=f"{prefix}{key}.")
+
+
+def _words(error: ValidationError, file: Path) -> str:
+    said = []
+    for problem in error.errors():
+        key = ".".join(str(part) for part in problem["loc"])
+        said.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (was {problem['input']!r})")
+    return f"{file}: {'; '.join(said)}"
+
+
+def without(config: type[BaseModel], *names: str) -> type[BaseModel]:
+    """The settings of an actor without the fields the desk fills in itself, such as its index."""
+    fields: dict[str, Any] = {
+        name: (info.annotation, info) for name, info in config.model_fields.items() if name not in names
+    }
+    made: type[BaseModel] = create_model(f"{config.__name__}Settings", __base__=_Section, **fields)
+    return made

@@ -1,0 +1,271 @@
+"""Creates the desk's actors, probes them, ends what is stuck or silent, quarantines what crashes in a loop.
+
+in       opened reports, health answers
+out      status, alerts
+state    what was seen of each actor (soft: probes refill it)
+restart  adopts the running actors by name; starts counted before are forgotten
+"""
+
+import os
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+import ray
+import structlog
+from ray.exceptions import RayError
+
+from cluster.alerts import AlertDesk
+from cluster.decide import Finding, SupervisionConfig, Watch, decide
+from cluster.topology import Spec, start
+from cluster.vitals import Vitals
+from core.ports import Clock, Ledger
+from core.records import ActorStatus, DeskStatus
+
+log = structlog.get_logger()
+GROUPS = {"calls": 4, "reports": 1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeskFacts:
+    """What does not change while a desk lives."""
+
+    desk: int
+    mode: str
+    namespace: str
+    session_id: str
+    market_says: str
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of one actor."""
+
+    spec: Spec
+    handle: Any = None
+    exists: bool = False
+    vitals: Vitals | None = None
+    probe: Any = None
+    asked_ns: int = 0
+    starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
+    incarnation: int = 0
+    quarantined: bool = False
+    finding: Finding = Finding("STARTING")
+
+
+class Supervisor:
+    """Guarantees: an actor that is gone, stuck or silent is replaced within seconds, or shown as QUARANTINED."""
+
+    def __init__(
+        self,
+        facts: DeskFacts,
+        specs: Sequence[Spec],
+        limits: SupervisionConfig,
+        *,
+        clock: Clock,
+        phase: Callable[[int], str],
+        ledger: Ledger | None,
+    ) -> None:
+        self._facts, self._limits, self._clock, self._phase = facts, limits, clock, phase
+        self._seen = {spec.name: _Seen(spec) for spec in specs}
+        self._alerts = AlertDesk(ledger)
+        self._lock = threading.Lock()
+        self._draining = threading.Event()
+        self._oms: Any = None
+        self._oms_state = "UNREACHABLE"
+        self._node = ray.get_runtime_context().get_node_id()
+        threading.Thread(target=self._run, name="supervise", daemon=True).start()
+
+    @ray.method(concurrency_group="reports")
+    def opened(self, name: str, pid: int, started_ns: int) -> None:
+        """An actor's guard began anew, in process `pid`."""
+        seen = self._seen.get(name)
+        if seen is None:
+            return
+        with self._lock:
+            seen.starts.append(started_ns)
+            seen.incarnation += 1
+            if seen.incarnation > 1:
+                self._alerts.raise_("warning", name, f"started again (incarnation {seen.incarnation}, pid {pid})")
+
+    @ray.method(concurrency_group="calls")
+    def status(self) -> DeskStatus:
+        with self._lock:
+            actors = tuple(self._status_of(seen) for seen in self._seen.values())
+        market_ns = self._clock.now_ns()
+        return DeskStatus(
+            desk=self._facts.desk,
+            mode=self._facts.mode,  # type: ignore[arg-type]
+            market_ns=market_ns,
+            market_says=self._facts.market_says,
+            phase=self._phase(market_ns),
+            wall_ns=time.time_ns(),
+            oms_state=self._oms_state if "oms" in self._seen else "UNREACHABLE",  # type: ignore[arg-type]
+            ledger_ok=self._alerts.ledger_ok,
+            actors=actors,
+            alerts=self._alerts.latest(),
+        )
+
+    @ray.method(concurrency_group="reports")
+    def pid(self) -> int:
+        return os.getpid()
+
+    @ray.method(concurrency_group="calls")
+    def drain(self, within_s: float = 6.0) -> list[str]:
+        """End the desk's actors in order, restarting none; returns the names of those that left something behind."""
+        self._draining.set()
+        deadline, unclean = time.monotonic() + within_s, []
+        for batch in _drain_order(self._seen):
+            asked = {name: self._seen[name].handle.drain.remote(1.0) for name in batch if self._seen[name].handle}
+            left = max(0.2, deadline - time.monotonic())
+            done, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=left) if asked else ([], [])
+            clean = {name for name, reference in asked.items() if reference in done and _value(reference) is True}
+            unclean += sorted(asked.keys() - clean)
+        for seen in self._seen.values():
+            if seen.handle is not None:
+                ray.kill(seen.handle, no_restart=True)
+        return unclean
+
+    # -- the loop ---------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            for seen in self._seen.values():
+                self._adopt_or_create(seen)
+            while not self._draining.is_set():
+                began = time.monotonic()
+                self._probe()
+                self._act()
+                self._draining.wait(max(0.05, self._limits.probe_ms / 1000 - (time.monotonic() - began)))
+        except BaseException:
+            log.exception("the supervisor ends and is started again")
+            os._exit(1)
+
+    def _adopt_or_create(self, seen: _Seen) -> None:
+        try:
+            seen.handle, seen.exists = ray.get_actor(seen.spec.name, self._facts.namespace), True
+        except ValueError:
+            seen.handle, seen.exists = start(seen.spec, self._facts.namespace), True
+
+    def _probe(self) -> None:
+        now = time.time_ns()
+        for seen in self._seen.values():
+            if seen.probe is None and seen.handle is not None and not seen.quarantined:
+                seen.probe, seen.asked_ns = seen.handle.health.remote(), now
+        if "oms" in self._seen and self._oms is None and self._seen["oms"].handle is not None:
+            self._oms = self._seen["oms"].handle.call.remote("state", ())
+        asked = [seen.probe for seen in self._seen.values() if seen.probe is not None]
+        asked += [self._oms] if self._oms is not None else []
+        if not asked:
+            return
+        done, _ = ray.wait(asked, num_returns=len(asked), timeout=self._limits.probe_ms / 1000)
+        answered = set(done)
+        for seen in self._seen.values():
+            if seen.probe in answered:
+                self._take(seen, _value(seen.probe))
+        if self._oms in answered:
+            state, self._oms = _value(self._oms), None
+            self._oms_state = state if isinstance(state, str) else "UNREACHABLE"
+
+    def _take(self, seen: _Seen, answer: Any) -> None:
+        with self._lock:
+            seen.probe, seen.asked_ns = None, 0
+            if isinstance(answer, Vitals):
+                seen.vitals = answer
+                seen.incarnation = max(1, seen.incarnation)
+                if answer.spec_hash != seen.spec.hash:
+                    log.warning("made from another spec", actor=seen.spec.name)
+                    ray.kill(seen.handle, no_restart=True)
+                return
+        try:
+            seen.handle = ray.get_actor(seen.spec.name, self._facts.namespace)
+        except ValueError:
+            seen.exists = False  # dead for good: the name is free
+
+    def _act(self) -> None:
+        now = time.time_ns()
+        market_open = self._facts.mode != "REPLAY" and self._phase(self._clock.now_ns()) == "open"
+        watches = {name: self._watch(seen) for name, seen in self._seen.items()}
+        for name, finding in decide(watches, now_ns=now, market_open=market_open, limits=self._limits).items():
+            seen = self._seen[name]
+            if finding.state != seen.finding.state:
+                log.info("state", actor=name, state=finding.state, why=finding.why)
+            with self._lock:
+                seen.finding = finding
+            if finding.do != "nothing":
+                self._do(seen, finding)
+            if seen.vitals and seen.vitals.rss_mb > self._limits.rss_limit_mb:
+                self._alerts.raise_("warning", name, f"takes {seen.vitals.rss_mb} MB; supervision.rss_limit_mb is {self._limits.rss_limit_mb}")
+
+    def _watch(self, seen: _Seen) -> Watch:
+        here = seen.vitals is not None and seen.vitals.node_id == self._node
+        alive = not here or (seen.vitals is not None and psutil.pid_exists(seen.vitals.pid))
+        return Watch(
+            exists=seen.exists,
+            upstream=seen.spec.upstream,
+            vitals=seen.vitals,
+            asked_ns=seen.asked_ns,
+            process_alive=alive,
+            starts_ns=tuple(seen.starts),
+            quarantined=seen.quarantined,
+        )
+
+    def _do(self, seen: _Seen, finding: Finding) -> None:
+        name = seen.spec.name
+        severity = "alarm" if finding.do == "quarantine" else "warning"
+        self._alerts.raise_(severity, name, f"{finding.state}: {finding.why}")
+        if finding.do == "create":
+            seen.handle, seen.exists, seen.vitals, seen.probe = start(seen.spec, self._facts.namespace), True, None, None
+        elif finding.do == "quarantine":
+            seen.quarantined, seen.probe = True, None
+            ray.kill(seen.handle, no_restart=True)
+        elif seen.vitals is not None and seen.vitals.node_id == self._node:
+            # ray.kill takes six seconds on a stopped process; SIGKILL does not.
+            _kill(seen.vitals.pid)
+        else:
+            ray.kill(seen.handle, no_restart=False)
+
+    def _status_of(self, seen: _Seen) -> ActorStatus:
+        vitals = seen.vitals
+        health = vitals.health if vitals else None
+        return ActorStatus(
+            name=seen.spec.name,
+            state=seen.finding.state,
+            pid=vitals.pid if vitals else 0,
+            incarnation=seen.incarnation,
+            rss_mb=vitals.rss_mb if vitals else 0,
+            last_progress_ns=health.progress_ns if health else 0,
+            handled=health.handled if health else 0,
+            gaps=health.gaps if health else 0,
+            dropped=sum(vitals.dropped.values()) if vitals else 0,
+            refused=health.refused if health else 0,
+            why=seen.finding.why,
+        )
+
+
+def _drain_order(names: Any) -> list[list[str]]:
+    """Sources first, the recorder last: what was sent is still taken."""
+    order = (("strategy",), ("feed",), ("shard",), ("oms", "risk", "gateway"), ("recorder",))
+    known = {kind for batch in order for kind in batch}
+    batches = [[n for n in names if n.split(".")[0] in batch] for batch in order]
+    return [[n for n in names if n.split(".")[0] not in known], *batches]
+
+
+def _value(reference: Any) -> Any:
+    """The answer, or the error Ray has instead of one."""
+    try:
+        return ray.get(reference)
+    except RayError as error:
+        return error
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        log.info("was gone already", pid=pid)

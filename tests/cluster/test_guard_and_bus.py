@@ -1,0 +1,148 @@
+"""The guard round a plain class and the bus between two of them, on a real Ray."""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import ray
+
+from cluster.bus import BusLimits, RayBus
+from cluster.client import Calls
+from cluster.topology import Spec
+from core.errors import DeskError, InputError, UnknownName
+from core.records import Stamp
+from tests.cluster.conftest import NAMESPACE, call, ready, until, vitals
+from tests.cluster.plain import Plain, PlainConfig, PlainRecorder, batch
+
+pytestmark = pytest.mark.cluster
+Create = Callable[[Spec], Any]
+
+
+def plain(name: str, bus: RayBus | None = None, **config: Any) -> Spec:
+    return Spec(name=name, cls=Plain, config=PlainConfig(**config), ports={"bus": bus})
+
+
+def stamp(sequence: int, topic: str = "numbers", epoch: int = 1) -> Stamp:
+    return Stamp(source="t", topic=topic, epoch=epoch, sequence=sequence, sent_wall_ns=0)
+
+
+def bus(source: str, routes: dict[str, tuple[str, ...]], **options: Any) -> RayBus:
+    return RayBus(NAMESPACE, routes, source=source, **options)
+
+
+def test_a_deliberate_error_is_counted_and_a_gap_seen(create: Create) -> None:
+    actor = create(plain("guard.counts"))
+    ready(actor)
+    for sequence, value in ((1, 10), (2, -1), (5, 11)):
+        assert ray.get(actor.receive.remote(stamp(sequence), batch(value)))
+
+    health = vitals(actor).health
+    assert call(actor, "values") == [10, 11]
+    assert (health.refused, health.gaps, health.handled) == (1, 2, 2)
+
+
+def test_a_bug_ends_the_process_and_ray_starts_it_clean(create: Create) -> None:
+    actor = create(plain("guard.bug"))
+    before = ready(actor).pid
+    ray.get(actor.receive.remote(stamp(1), batch(7)))
+    actor.receive.remote(stamp(2), batch(-2))
+
+    after = until(lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns and v, within_s=20, what="a new process")
+    assert after.health.handled == 0
+    assert call(actor, "values") == []
+
+
+def test_open_is_tried_again_and_a_call_before_it_says_why(create: Create, tmp_path: Path) -> None:
+    actor = create(plain("guard.open", fail_opens=3, folder=str(tmp_path)))
+    with pytest.raises(ray.exceptions.RayTaskError) as caught:
+        call(actor, "values")
+
+    assert isinstance(caught.value.cause, DeskError)
+    ready(actor)
+    assert (tmp_path / "opens").read_text() == "4"
+
+
+def test_an_error_of_a_call_reaches_the_caller_as_itself(create: Create) -> None:
+    ready(create(plain("guard.calls")))
+    calls = Calls(NAMESPACE)
+
+    with pytest.raises(InputError, match="as asked"):
+        calls.call("guard.calls", "refuse")
+    with pytest.raises(UnknownName, match="nothing_such"):
+        calls.call("guard.calls", "nothing_such")
+    with pytest.raises(DeskError, match="no actor guard.nobody"):
+        calls.call("guard.nobody", "values")
+
+
+def test_health_answers_beside_a_handler_that_hangs(create: Create) -> None:
+    actor = create(plain("guard.hangs"))
+    ready(actor)
+    actor.receive.remote(stamp(1), batch(-3))
+
+    stuck = until(lambda: (v := vitals(actor)) and v.health.in_flight_since_ns and v, within_s=10, what="a call in flight")
+    assert stuck.health.ready_ns
+
+
+def test_a_slow_subscriber_loses_the_oldest_and_everything_is_accounted_for(create: Create) -> None:
+    limits = BusLimits(in_flight=2, waiting=2)
+    sender = create(plain("bus.sender", bus("bus.sender", {"slow": ("bus.slow",)}, limits=limits)))
+    receiver = create(plain("bus.slow"))
+    ready(sender)
+    ready(receiver)
+    call(sender, "send", "slow", 0, 0)
+    until(lambda: call(receiver, "values"), within_s=5, what="the first")
+    dropped = call(sender, "send", "slow", 1, 20)["bus.slow"]
+
+    got = until(lambda: len(v := call(receiver, "values")) + dropped == 21 and v, within_s=20, what="the queue is empty")
+    assert dropped >= 14
+    assert got == sorted(got)
+    assert got[-1] == 20, "the newest is what matters"
+    assert vitals(receiver).health.gaps == dropped
+
+
+def test_a_subscriber_that_is_not_there_is_a_counted_drop_and_is_found_when_it_comes(create: Create) -> None:
+    sender = create(plain("bus.early", bus("bus.early", {"numbers": ("bus.late",)})))
+    ready(sender)
+    call(sender, "send", "numbers", 1, 1)
+    until(lambda: vitals(sender).dropped.get("bus.late"), within_s=5, what="a counted drop")
+
+    for _ in range(2):  # created, killed for good, created again: the old handle is not kept
+        receiver = create(plain("bus.late"))
+        ready(receiver)
+
+        def arrives(to: Any = receiver) -> bool:
+            call(sender, "send", "numbers", 5, 5)
+            return 5 in call(to, "values")
+
+        until(arrives, within_s=10, what="delivery to the new one")
+        ray.kill(receiver, no_restart=True)
+
+
+def test_the_recorder_misses_nothing_when_it_is_killed_between(create: Create, tmp_path: Path) -> None:
+    spec = Spec(name="recorder", cls=PlainRecorder, config=PlainConfig(folder=str(tmp_path)))
+    recorder = create(spec)
+    sender = create(plain("bus.tape", bus("bus.tape", {"numbers": ("recorder",)})))
+    ready(sender)
+    pid = ready(recorder).pid
+    call(sender, "send", "numbers", 1, 25)
+    os.kill(pid, signal.SIGKILL)
+    call(sender, "send", "numbers", 26, 60)
+
+    durable = tmp_path / "durable"
+    until(lambda: durable.exists() and len(durable.read_text().split()) >= 60, within_s=20, what="all on disk")
+    assert [int(line) for line in durable.read_text().split()] == list(range(1, 61))
+    assert vitals(sender).dropped == {}
+
+
+def test_in_a_replay_publish_returns_when_the_message_was_handled(create: Create) -> None:
+    sender = create(plain("bus.replay", bus("bus.replay", {"slow": ("bus.reader",)}, lossless=True)))
+    receiver = create(plain("bus.reader"))
+    ready(sender)
+    ready(receiver)
+    call(sender, "send", "slow", 1, 5)
+
+    assert call(receiver, "values") == [1, 2, 3, 4, 5]
+    assert vitals(receiver).health.gaps == 0
