@@ -120,6 +120,8 @@ class FeedActor:
                 self._send(good)
 
     def _send(self, ticks: pa.RecordBatch) -> None:
+        if self._config.replay is None:
+            ticks = _received(ticks, self._clock.wall_ns())
         bars = self._bars.add(ticks)
         self._latest.add(ticks)
         self._bus.publish("ticks", ticks, index=self._config.index)
@@ -137,3 +139,9 @@ class FeedActor:
         if self._source.next_ns() is None:
             self._send_bars(self._bars.flush())
             self._done = True
+
+
+def _received(ticks: pa.RecordBatch, wall_ns: int) -> pa.RecordBatch:
+    """The ticks, stamped with when this feed took them: what latency is measured from."""
+    at = ticks.schema.get_field_index("received_ns")
+    return ticks.set_column(at, ticks.schema.field(at), pa.array([wall_ns] * ticks.num_rows, pa.int64()))

@@ -3,7 +3,6 @@
 from collections import deque
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 
 class Kept:
@@ -17,8 +16,8 @@ class Kept:
         """Keep BARS; None is no bars."""
         if bars is None:
             return
-        for seconds in pc.unique(bars["seconds"]).to_pylist():
-            part = bars.filter(pc.equal(bars["seconds"], seconds))
+        for seconds in sorted(set(bars["seconds"].to_numpy().tolist())):
+            part = bars.filter(pa.array(bars["seconds"].to_numpy() == seconds))
             self._by_length.setdefault(seconds, deque(maxlen=self._many)).append(part)
 
     def batches(self) -> list[pa.RecordBatch]:

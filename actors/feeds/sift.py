@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.errors import SchemaError
@@ -48,10 +49,9 @@ def _nulls(ticks: pa.RecordBatch) -> Mask:
             continue
         if column.null_count:
             out |= column.is_null().to_numpy(zero_copy_only=False)
-        if pa.types.is_fixed_size_list(field.type) and column.values.null_count:
-            start = column.offset * DEPTH
-            items = column.values.slice(start, len(column) * DEPTH).is_null().to_numpy(zero_copy_only=False)
-            out |= items.reshape(-1, DEPTH).any(axis=1)
+        if isinstance(column, pa.FixedSizeListArray) and column.values.null_count:
+            items = column.values.slice(column.offset * DEPTH, len(column) * DEPTH).is_null()
+            out |= items.to_numpy(zero_copy_only=False).reshape(-1, DEPTH).any(axis=1)
     return out
 
 
@@ -60,7 +60,7 @@ def _reasons(ticks: pa.RecordBatch, index: str, earliest_ns: int, latest_ns: int
     negative = np.zeros(ticks.num_rows, np.bool_)
     for name in _PLAIN:
         negative |= ticks[name].to_numpy() < 0
-    levels = {name: ticks[name].flatten().to_numpy().reshape(-1, DEPTH) for name in _LEVELS}
+    levels = {name: pc.list_flatten(ticks[name]).to_numpy().reshape(-1, DEPTH) for name in _LEVELS}
     for values in levels.values():
         negative |= (values < 0).any(axis=1)
     bid, ask = levels["bid_paise"][:, 0], levels["ask_paise"][:, 0]
