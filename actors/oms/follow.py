@@ -4,7 +4,7 @@ from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from core.orders.machine import event_of
 from core.ports import Broker, Clock
-from core.records import LIVE, Alert, Order, OrderEvent
+from core.records import LIVE, Alert, Fill, Order, OrderEvent
 
 
 class Follower:
@@ -29,22 +29,21 @@ class Follower:
                     fill.trade_id, f"trade {fill.trade_id} of {fill.symbol} has the tag {fill.tag!r}: no order of ours"
                 )
             else:
-                counted = self._journal.fill(fill)
-                if counted is not None:
-                    self._risk.book(counted)
+                self._count(fill)
             self._read += 1
 
     def reconcile(self) -> None:
         """Bring live orders to the broker's state; one the broker does not know becomes UNKNOWN, in time REJECTED."""
+        live = [order.intent.tag for order in self._journal.live()]
         self.collect()
         theirs = {order.intent.tag: order for order in self._broker.book()}
-        for order in self._journal.live():
-            found = theirs.get(order.intent.tag)
+        for tag in live:
+            found = theirs.get(tag)
             if found is not None:
-                self._absent.pop(order.intent.tag, None)
+                self._absent.pop(tag, None)
                 self.learn(event_of(found), broker_id=found.broker_id)
             else:
-                self._missing(order)
+                self._missing(self._journal.orders[tag])
         for tag, found in theirs.items():
             self._stray(tag, found)
 
@@ -55,6 +54,14 @@ class Follower:
         if was_live and order.state not in LIVE:
             self._risk.release(event.tag)
         return order
+
+    def _count(self, fill: Fill) -> None:
+        was_live = self._journal.orders[fill.tag].state in LIVE
+        counted = self._journal.fill(fill)
+        if counted is not None:
+            self._risk.book(counted)
+        if was_live and self._journal.orders[fill.tag].state not in LIVE:
+            self._risk.release(fill.tag)
 
     def _missing(self, order: Order) -> None:
         tag, now_ns = order.intent.tag, self._clock.wall_ns()

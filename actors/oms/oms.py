@@ -189,4 +189,4 @@ class OmsActor:
         self._follow.reconcile()
         self._standing.against = ""
         for index in self._config.indices:
-            self._bus.publish("refresh", TICKS.empty_table().to_batches()[0], index=index)
+            self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=index)

@@ -7,11 +7,13 @@ max(6σ√2, 9.3 %), which binds on most days). To the scan risk the option's va
 which is negative for a short), and 2 % of notional for exposure.
 """
 
-from core.market import charges
-from core.market.symbols import Contract
+import numpy as np
+
+from core.market import Contract, charges
 from core.orders.positions import market_date
 from core.pricing import price
 from core.records import Intent, Margin
+from core.schemas import Kind
 
 PRICE_SCAN = 0.093
 VOL_SCAN = 0.04
@@ -28,14 +30,11 @@ SCENARIOS = (
 
 def scan_risk(contract: Contract, *, forward: float, vol: float, years: float, discount: float) -> float:
     """Rupees one unit sold short loses in its worst scenario, at least 0; forward in rupees, vol and rates decimals."""
-    strike = contract.strike_paise / 100
-
-    def value(move: float, shift: float) -> float:
-        moved = forward * (1 + PRICE_SCAN * move)
-        return float(price(contract.kind, moved, strike, years, max(vol + VOL_SCAN * shift, 1e-4), discount))
-
-    now = value(0.0, 0.0)
-    return max(0.0, *(share * (value(move, shift) - now) for move, shift, share in SCENARIOS))
+    moves, shifts, shares = np.array([(0.0, 0, 0.0), *SCENARIOS]).T
+    theta = 1 if contract.kind == Kind.CALL else -1
+    vols = np.maximum(vol + VOL_SCAN * shifts, 0.0)
+    values = price(theta, forward * (1 + PRICE_SCAN * moves), contract.strike_paise / 100, years, vols, discount)
+    return max(0.0, float(np.max(shares * (values - values[0]))))
 
 
 def estimate(

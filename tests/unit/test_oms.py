@@ -1,0 +1,424 @@
+"""The order manager at every point where a process, the ledger, the broker or risk can fail it."""
+
+import pytest
+from tests.fakes_orders import (
+    INDEX,
+    LOT,
+    SYMBOL,
+    Died,
+    FakeBroker,
+    FakeRisk,
+    HandClock,
+    ListBus,
+    MemoryLedger,
+    intent,
+    ticks,
+)
+
+from actors.oms.oms import OmsActor, OmsConfig
+from core.errors import InputError, LedgerDown, UnknownName
+from core.records import Refusal, Verdict
+
+
+class World:
+    """What outlives an order manager's process; `oms` is the process, `restart` a new one."""
+
+    def __init__(self, **config: object) -> None:
+        self.config = OmsConfig(indices=(INDEX,), **config)
+        self.bus, self.clock, self.ledger, self.broker, self.risk = (
+            ListBus(),
+            HandClock(),
+            MemoryLedger(),
+            FakeBroker(),
+            FakeRisk(),
+        )
+        self.oms = self.restart()
+
+    def make(self) -> OmsActor:
+        return OmsActor(
+            self.config, bus=self.bus, clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
+        )
+
+    def restart(self) -> OmsActor:
+        self.oms = self.make()
+        self.oms.open()
+        return self.oms
+
+    def order(self, tag: str = "A"):  # noqa: ANN201
+        return {order.intent.tag: order for order in self.oms.orders()}[tag]
+
+    def later(self, seconds: float = 1.0) -> None:
+        self.clock.sleep(seconds)
+        self.oms.on_timer()
+
+    def long(self, quantity: int = 2 * LOT) -> None:
+        """A position to exit."""
+        self.oms.submit(intent("LONG", quantity=quantity))
+        self.broker.fill("LONG", quantity, 35_000)
+        self.oms.on_timer()
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def test_a_filled_order_is_complete_and_its_position_marked_and_charged(world: World) -> None:
+    sent = world.oms.submit(intent("A", quantity=2 * LOT))
+    world.broker.fill("A", LOT, 34_900)
+    world.broker.fill("A", LOT, 35_000)
+    world.oms.on_ticks(ticks(bids=[(35_500, 100)], asks=[(35_600, 100)]))
+    position = world.oms.positions()[0]
+
+    assert (sent.state, sent.broker_id) == ("OPEN", "B1")
+    assert (world.order().state, world.order().filled_quantity, world.order().average_paise) == ("COMPLETE", 40, 34_950)
+    assert (position.quantity, position.last_paise, position.unrealised_paise) == (40, 35_550, 40 * 600)
+    assert position.charges_paise > 2000
+    assert world.risk.booked == ["T1", "T2"]
+    assert world.risk.released == ["A"]
+
+
+def test_it_is_halted_before_open_and_sends_nothing(world: World) -> None:
+    world.oms = world.make()
+
+    assert world.oms.state() == "HALTED"
+    assert world.oms.submit(intent()).state == "REFUSED"
+    world.oms.on_timer()
+    assert world.oms.state() == "HALTED"
+    assert world.broker.placed == []
+
+
+def test_open_asks_the_feeds_for_their_books(world: World) -> None:
+    assert world.bus.sent == [("refresh", INDEX)]
+    assert world.oms.state() == "ACTIVE"
+
+
+def test_the_same_tag_is_answered_with_the_first_order(world: World) -> None:
+    first = world.oms.submit(intent())
+    again = world.oms.submit(intent(quantity=5 * LOT))
+
+    assert again == first
+    assert world.broker.placed == ["A"]
+
+
+def test_the_same_tag_after_a_restart_is_answered_with_the_first_order(world: World) -> None:
+    world.oms.submit(intent())
+    again = world.restart().submit(intent())
+
+    assert again.state == "OPEN"
+    assert world.broker.placed == ["A"]
+
+
+def test_after_a_crash_mid_send_the_order_is_unsure_and_not_resent(world: World) -> None:
+    world.broker.next_place = "die before accept"
+    with pytest.raises(Died):
+        world.oms.submit(intent())
+    world.restart()
+
+    assert world.order().state == "UNKNOWN"
+    assert world.oms.submit(intent()).state == "UNKNOWN"
+    assert world.broker.placed == ["A"]
+
+
+def test_an_order_the_broker_never_had_is_rejected_only_after_the_waiting_time(world: World) -> None:
+    world.broker.next_place = "die before accept"
+    with pytest.raises(Died):
+        world.oms.submit(intent())
+    world.restart()
+    world.later(14.9)
+    early = world.order().state
+    world.later(0.2)
+
+    assert (early, world.order().state) == ("UNKNOWN", "REJECTED")
+    assert "no such order" in world.order().message
+    assert world.broker.placed == ["A"]
+    assert world.risk.released == ["A"]
+
+
+def test_time_in_which_the_broker_does_not_answer_proves_nothing(world: World) -> None:
+    world.broker.next_place = "lose the request"
+    world.oms.submit(intent())
+    world.broker.away = True
+    world.later(100)
+    world.broker.away = False
+    world.later(1)
+
+    assert world.order().state == "UNKNOWN"
+    assert any("broker does not answer" in alert for alert in world.ledger.alerts())
+
+
+def test_after_a_crash_between_the_broker_and_the_journal_the_order_is_found_by_its_tag(world: World) -> None:
+    world.broker.next_place = "die after accept"
+    with pytest.raises(Died):
+        world.oms.submit(intent())
+    world.broker.fill("A", LOT, 34_900)
+    world.restart()
+
+    assert (world.order().state, world.order().broker_id, world.order().filled_quantity) == ("COMPLETE", "B1", LOT)
+    assert world.broker.placed == ["A"]
+    assert world.oms.positions()[0].quantity == LOT
+
+
+def test_an_answer_that_got_lost_is_found_on_the_timer(world: World) -> None:
+    world.broker.next_place = "lose the answer"
+    unsure = world.oms.submit(intent())
+    world.later()
+
+    assert (unsure.state, unsure.message) == ("UNKNOWN", "timed out")
+    assert world.order().state == "OPEN"
+    assert world.broker.placed == ["A"]
+
+
+def test_an_order_given_up_too_early_is_cancelled_where_it_turns_up(world: World) -> None:
+    world.broker.next_place = "lose the request"
+    world.oms.submit(intent())
+    world.later(1)
+    world.later(15)
+    gone = world.order().state
+    world.broker.place(intent())  # the request that was under way all the time
+    world.later(1)
+
+    assert gone == "REJECTED"
+    assert world.broker.orders["A"].state == "CANCELLED"
+    assert any("cancelled" in alert for alert in world.ledger.alerts())
+
+
+def test_the_brokers_refusal_is_rejected_in_its_words(world: World) -> None:
+    world.broker.next_place = "refuse"
+
+    assert world.oms.submit(intent()).state == "REJECTED"
+    assert world.order().message == "Insufficient funds."
+    assert world.risk.released == ["A"]
+
+
+def test_a_refusal_by_risk_is_not_sent_and_says_which_limits(world: World) -> None:
+    one, two = (Refusal(limit=name, allowed="3", asked="4", why="too many") for name in ("trades_per_day", "stops"))
+    world.risk.answer = Verdict(refusals=(one, two))
+    order = world.oms.submit(intent())
+
+    assert order.state == "REFUSED"
+    assert "trades_per_day" in order.message
+    assert "stops" in order.message
+    assert world.broker.placed == []
+
+
+def test_a_broken_rule_of_the_exchange_is_refused_before_risk_is_asked(world: World) -> None:
+    order = world.oms.submit(intent(quantity=LOT + 1, limit_paise=35_001))
+
+    assert "lot" in order.message
+    assert "tick" in order.message
+    assert (world.risk.asked, world.broker.placed) == ([], [])
+
+
+def test_an_intent_that_is_no_order_raises(world: World) -> None:
+    with pytest.raises(InputError, match="20 characters"):
+        world.oms.submit(intent("not a tag"))
+    with pytest.raises(UnknownName):
+        world.oms.submit(intent(symbol="SENSEX99"))
+    with pytest.raises(UnknownName):
+        world.oms.cancel("NOSUCHTAG")
+    assert world.ledger.table == {}
+
+
+def test_without_risk_entries_are_refused_and_exits_pass(world: World) -> None:
+    world.long()
+    world.risk.away = True
+    entry = world.oms.submit(intent("E"))
+    leave = world.oms.submit(intent("X", side="SELL", purpose="exit"))
+
+    assert (entry.state, leave.state) == ("REFUSED", "OPEN")
+    assert "risk cannot be reached" in entry.message
+
+
+def test_fills_risk_could_not_be_told_are_told_later_in_order(world: World) -> None:
+    world.oms.submit(intent())
+    world.risk.away = True
+    world.broker.fill("A", LOT, 35_000)
+    world.later()
+    world.risk.away = False
+    missed = list(world.risk.booked)
+    world.later()
+
+    assert (missed, world.risk.booked, world.risk.released) == ([], ["T1"], ["A"])
+
+
+def test_an_exit_beyond_the_position_is_refused(world: World) -> None:
+    world.long(2 * LOT)
+    first = world.oms.submit(intent("X1", side="SELL", purpose="exit", quantity=2 * LOT))
+    second = world.oms.submit(intent("X2", side="SELL", purpose="exit"))
+    wrong = world.oms.submit(intent("X3", side="BUY", purpose="exit"))
+
+    assert [first.state, second.state, wrong.state] == ["OPEN", "REFUSED", "REFUSED"]
+    assert "already leaving" in second.message
+
+
+def test_reducing_sends_exits_only_and_halted_nothing(world: World) -> None:
+    world.long()
+    world.oms.reduce("a test")
+    entry, leave = world.oms.submit(intent("E")), world.oms.submit(intent("X", side="SELL", purpose="exit"))
+    world.oms.halt("a test")
+    halted = world.oms.submit(intent("Y", side="SELL", purpose="exit"))
+    world.oms.resume()
+
+    assert [entry.state, leave.state, halted.state] == ["REFUSED", "OPEN", "REFUSED"]
+    assert world.oms.submit(intent("Z")).state == "OPEN"
+
+
+def test_exit_all_cancels_what_is_live_and_crosses_the_book_with_the_rest(world: World) -> None:
+    world.long(2 * LOT)
+    world.oms.submit(intent("LIVE"))
+    world.oms.on_ticks(ticks(bids=[(34_000, 500)], asks=[(34_100, 500)]))
+    world.oms.halt("kill switch")
+    sent = world.oms.exit_all("kill switch")
+
+    assert world.order("LIVE").state == "CANCELLED"
+    assert len(sent) == 1
+    assert (sent[0].state, sent[0].intent.side, sent[0].intent.quantity) == ("OPEN", "SELL", 2 * LOT)
+    assert (sent[0].intent.limit_paise, sent[0].intent.purpose, sent[0].intent.reason) == (
+        32_300,
+        "exit",
+        "kill switch",
+    )
+
+
+def test_exit_all_twice_sells_once(world: World) -> None:
+    world.long(2 * LOT)
+    first = world.oms.exit_all("one")
+    world.broker.fill(first[0].intent.tag, 2 * LOT, 34_000)
+    world.clock.sleep(1)
+
+    assert world.oms.exit_all("two") == []
+    assert world.oms.positions()[0].quantity == 0
+
+
+def test_exit_all_slices_at_the_freeze_quantity(world: World) -> None:
+    for number in range(3):
+        world.oms.submit(intent(f"BIG{number}", quantity=50 * LOT))
+        world.broker.fill(f"BIG{number}", 50 * LOT, 35_000)
+    world.oms.on_timer()
+    sent = world.oms.exit_all("slices")
+
+    assert sum(order.intent.quantity for order in sent) == 150 * LOT
+    assert len({order.intent.tag for order in sent}) == len(sent) >= 3
+    assert {order.state for order in sent} == {"OPEN"}
+
+
+def test_cancel_of_a_partly_filled_order_keeps_its_fills(world: World) -> None:
+    world.oms.submit(intent("A", quantity=2 * LOT))
+    world.broker.fill("A", LOT, 35_000)
+    order = world.oms.cancel("A")
+
+    assert (order.state, order.filled_quantity) == ("CANCELLED", LOT)
+    assert world.oms.positions()[0].quantity == LOT
+    assert world.oms.cancel("A") == order
+
+
+def test_a_fill_that_comes_after_the_cancel_still_counts(world: World) -> None:
+    world.oms.submit(intent("A", quantity=2 * LOT))
+    world.oms.cancel("A")
+    world.broker.fill("A", LOT, 35_000)
+    world.later()
+
+    assert (world.order().state, world.order().filled_quantity) == ("CANCELLED", LOT)
+    assert world.oms.positions()[0].quantity == LOT
+
+
+def test_a_trade_told_twice_counts_once(world: World) -> None:
+    world.oms.submit(intent("A", quantity=2 * LOT))
+    world.broker.fill("A", LOT, 35_000, trade_id="SAME")
+    world.broker.fills.append(world.broker.fills[0])
+    world.later()
+
+    assert world.order().filled_quantity == LOT
+    assert len(world.ledger.trades) == 1
+
+
+def test_a_trade_of_nobodys_order_is_an_alarm_and_no_position(world: World) -> None:
+    world.broker.place(intent("FOREIGN"))
+    world.broker.fill("FOREIGN", LOT, 35_000)
+    world.later()
+    world.later()
+
+    assert world.oms.positions() == []
+    assert len([alert for alert in world.ledger.alerts() if "FOREIGN" in alert]) == 1
+
+
+def test_when_the_ledger_is_down_nothing_is_sent(world: World) -> None:
+    world.ledger.down = lambda name: True
+    order = world.oms.submit(intent())
+
+    assert (order.state, world.oms.state(), world.broker.placed) == ("REFUSED", "HALTED", [])
+    assert "nothing was sent" in order.message
+
+
+def test_when_the_ledger_is_back_the_desk_goes_on_and_says_what_happened(world: World) -> None:
+    world.ledger.down = lambda name: True
+    world.oms.submit(intent("LOST"))
+    world.later()
+    down = world.oms.state()
+    world.ledger.down = lambda name: False
+    world.later()
+
+    assert (down, world.oms.state()) == ("HALTED", "ACTIVE")
+    assert world.oms.submit(intent("NEXT")).state == "OPEN"
+    world.oms.halt("so that an alert is due")
+    assert any("ledger is away" in alert for alert in world.ledger.alerts())
+
+
+@pytest.mark.parametrize("step", ["journal_intent", "record_order", "record_fill"])
+@pytest.mark.parametrize("way", ["down", "lost"])
+def test_the_ledger_failing_at_one_step_loses_and_doubles_nothing(world: World, step: str, way: str) -> None:
+    setattr(world.ledger, way, lambda name: name == step)
+    world.oms.submit(intent())
+    if "A" in world.broker.orders:
+        world.broker.fill("A", LOT, 35_000)
+    world.oms.on_ticks(ticks())
+    halted = world.oms.state()
+    setattr(world.ledger, way, lambda name: False)
+    for _ in range(20):
+        world.later()
+
+    sent = step != "journal_intent"
+    assert halted == "HALTED"
+    assert world.oms.state() == "ACTIVE"
+    assert world.broker.placed == (["A"] if sent else [])
+    if sent:
+        assert (world.order().state, len(world.ledger.trades)) == ("COMPLETE", 1)
+        assert world.oms.positions()[0].quantity == LOT
+    elif way == "lost":
+        assert world.order().state == "REJECTED"
+    else:
+        assert world.oms.orders() == []
+
+
+def test_a_second_order_manager_stops_the_first_for_good(world: World) -> None:
+    old = world.oms
+    world.restart()
+    order = old.submit(intent())
+    old.resume()
+    old.on_timer()
+
+    assert (order.state, old.state(), world.oms.state()) == ("REFUSED", "HALTED", "ACTIVE")
+    assert world.broker.placed == []
+    assert world.oms.submit(intent("B")).state == "OPEN"
+
+
+def test_open_without_the_ledger_raises_and_can_be_tried_again(world: World) -> None:
+    world.ledger.down = lambda name: name == "fills"
+    oms = world.make()
+    with pytest.raises(LedgerDown):
+        oms.open()
+    halted = oms.state()
+    world.ledger.down = lambda name: False
+    oms.open()
+
+    assert (halted, oms.state()) == ("HALTED", "ACTIVE")
+
+
+def test_health_is_the_time_of_the_last_progress(world: World) -> None:
+    fresh = world.make()
+    before = fresh.check_health()
+    world.later(2)
+
+    assert (before, world.oms.check_health()) == (0, world.clock.wall)
+    assert SYMBOL.startswith(INDEX)

@@ -1,0 +1,169 @@
+"""The order's states, tags and validity: rules that hold whatever news comes, in whatever order."""
+
+import datetime as dt
+import re
+import uuid
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.fakes_orders import IST, LOT, NOON, intent
+
+from core.errors import InputError, UnknownName
+from core.market import to_ns
+from core.orders import validity
+from core.orders.machine import Tally, advance, born, event_of, from_status, refused, remaining, with_fill
+from core.orders.tag import check_tag, make_tag
+from core.records import LIVE, Fill, OrderEvent
+
+STATES = ("JOURNALLED", "UNKNOWN", "OPEN", "COMPLETE", "CANCELLED", "REJECTED")
+ORDER = born(intent(quantity=5 * LOT), NOON)
+EVENTS = st.builds(
+    OrderEvent,
+    tag=st.just("A"),
+    state=st.sampled_from(STATES),
+    at_ns=st.integers(NOON, NOON + 1_000),
+    filled_quantity=st.integers(0, 6 * LOT),
+    message=st.sampled_from(("", "words")),
+)
+FILLS = st.builds(
+    Fill,
+    trade_id=st.uuids().map(str),
+    tag=st.just("A"),
+    strategy=st.just("s"),
+    index=st.just("SENSEX"),
+    symbol=st.just(ORDER.intent.symbol),
+    side=st.just("BUY"),
+    quantity=st.just(LOT),
+    price_paise=st.integers(1, 100_000).map(lambda price: price * 5),
+    at_ns=st.integers(NOON, NOON + 1_000),
+)
+
+
+@given(st.lists(EVENTS | FILLS, max_size=12))
+def test_whatever_comes_an_end_is_final_and_fills_only_grow(news: list[OrderEvent | Fill]) -> None:
+    order, tally = ORDER, Tally()
+    for item in news:
+        before = order
+        if isinstance(item, Fill):
+            tally = tally.add(item)
+            order = with_fill(order, item, tally)
+            assert order.state not in {"JOURNALLED", "UNKNOWN"}
+        else:
+            order = advance(order, item)
+        assert before.filled_quantity <= order.filled_quantity <= order.intent.quantity
+        assert before.state in LIVE or order.state == before.state
+        assert order.updated_ns >= before.updated_ns
+        if order.state in LIVE:
+            assert STATES.index(order.state) >= STATES.index(before.state)
+            assert order.filled_quantity < order.intent.quantity
+        assert advance(order, event_of(order)) == order
+
+
+@given(st.lists(EVENTS, max_size=8))
+def test_hearing_it_all_again_changes_nothing_once_it_has_ended(news: list[OrderEvent]) -> None:
+    order = ORDER
+    for event in news:
+        order = advance(order, event)
+    again = order
+    for event in news:
+        again = advance(again, event)
+
+    if order.state not in LIVE:
+        assert (again.state, again.filled_quantity) == (order.state, order.filled_quantity)
+
+
+@given(st.text(max_size=12))
+def test_a_status_nobody_knows_is_not_an_end(status: str) -> None:
+    known = status.strip().upper() in {"COMPLETE", "CANCELLED", "REJECTED"}
+
+    assert (from_status(status) in LIVE) != known
+
+
+@pytest.mark.parametrize("status", ["PUT ORDER REQ RECEIVED", "VALIDATION PENDING", "TRIGGER PENDING", "MODIFIED", ""])
+def test_kites_words_on_the_way_are_open(status: str) -> None:
+    assert from_status(status) == "OPEN"
+
+
+def test_the_average_is_of_the_fills() -> None:
+    fills = [Fill(trade_id=str(n), tag="A", strategy="s", index="SENSEX", symbol=ORDER.intent.symbol, side="BUY",
+                  quantity=LOT * n, price_paise=100 * n, at_ns=NOON) for n in (1, 2)]  # fmt: skip
+    one = with_fill(ORDER, fills[0], Tally().add(fills[0]))
+    two = with_fill(one, fills[1], Tally().add(fills[0]).add(fills[1]))
+
+    assert (two.filled_quantity, remaining(two)) == (3 * LOT, 2 * LOT)
+    assert two.average_paise == pytest.approx((100 + 2 * 200) / 3)
+
+
+def test_news_of_another_order_is_an_error() -> None:
+    with pytest.raises(InputError, match="B"):
+        advance(ORDER, OrderEvent(tag="B", state="OPEN", at_ns=NOON))
+
+
+def test_a_refused_order_is_ended() -> None:
+    order = refused(intent(), NOON, "too many")
+
+    assert advance(order, OrderEvent(tag="A", state="OPEN", at_ns=NOON)) == order
+    assert remaining(order) == 0
+
+
+@given(st.text(max_size=40))
+def test_a_tag_is_twenty_of_base32_and_the_same_for_the_same_seed(seed: str) -> None:
+    tag = make_tag(seed)
+
+    assert re.fullmatch("[A-Z2-7]{20}", tag)
+    assert tag == make_tag(seed) == check_tag(tag)
+
+
+def test_fresh_seeds_give_different_tags() -> None:
+    assert len({make_tag(uuid.UUID(int=number).bytes) for number in range(1_000)}) == 1_000
+
+
+@pytest.mark.parametrize("tag", ["", "a", "A B", "A" * 21, "Ä", "A\n"])
+def test_what_is_no_tag_is_refused_with_the_remedy(tag: str) -> None:
+    with pytest.raises(InputError, match="make_tag"):
+        check_tag(tag)
+
+
+@pytest.mark.parametrize(
+    ("changes", "limits"),
+    [
+        ({}, []),
+        ({"order_type": "MARKET", "limit_paise": 0}, []),
+        ({"quantity": LOT + 1}, ["lot"]),
+        ({"quantity": 0}, ["lot"]),
+        ({"quantity": -LOT}, ["lot"]),
+        ({"quantity": 1000 * LOT}, ["freeze"]),
+        ({"limit_paise": 35_001}, ["tick"]),
+        ({"limit_paise": 0}, ["price"]),
+        ({"limit_paise": -5}, ["price"]),
+        ({"order_type": "MARKET"}, ["price"]),
+        ({"quantity": 7, "limit_paise": 3}, ["lot", "tick"]),
+        ({"created_ns": NOON - 86_400 * 10**9}, ["day"]),
+    ],
+)
+def test_every_broken_rule_is_named(changes: dict[str, object], limits: list[str]) -> None:
+    assert [refusal.limit for refusal in validity.check(intent(**changes), NOON)] == limits
+
+
+def test_an_expired_contract_is_refused() -> None:
+    later = to_ns(dt.datetime(2025, 9, 12, 10, 0, tzinfo=IST))
+
+    assert [refusal.limit for refusal in validity.check(intent(), later)] == ["expiry"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"symbol": "NOSUCH"}, UnknownName),
+        ({"index": "NOSUCH"}, UnknownName),
+        ({"index": "NIFTY"}, UnknownName),
+        ({"symbol": "SENSEX25SEPFUT"}, InputError),
+        ({"side": "LONG"}, InputError),
+        ({"order_type": "SL"}, InputError),
+        ({"purpose": "fun"}, InputError),
+    ],
+)
+def test_what_is_no_order_at_all_raises(changes: dict[str, object], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        validity.check(intent(**changes), NOON)
