@@ -1,0 +1,52 @@
+"""Facts of the exchanges as effective-dated tables, each row with its source; docs/facts.md lists them.
+
+A date no table covers raises UnknownDate, a name nobody knows UnknownName. Nothing here reads a file or a clock.
+"""
+
+from core.errors import UnknownDate
+from core.market.calendar import next_session, phase, previous_session, session, why_closed
+from core.market.charges import Charges, charges, exercise_charges
+from core.market.expiries import expiries, expiry_moment, is_monthly, monthly_expiry
+from core.market.freeze import freeze
+from core.market.indices import (
+    INDICES,
+    check_index,
+    derivatives_exchange_of,
+    exchange_of,
+    strike_step_paise,
+    tick_paise,
+)
+from core.market.lots import lot
+from core.market.moment import IST, from_ns, to_ns
+from core.market.symbols import Contract, future_symbol, option_symbol, parse_symbol
+
+__all__ = [
+    "INDICES",
+    "IST",
+    "Charges",
+    "Contract",
+    "UnknownDate",
+    "charges",
+    "check_index",
+    "derivatives_exchange_of",
+    "exchange_of",
+    "exercise_charges",
+    "expiries",
+    "expiry_moment",
+    "freeze",
+    "from_ns",
+    "future_symbol",
+    "is_monthly",
+    "lot",
+    "monthly_expiry",
+    "next_session",
+    "option_symbol",
+    "parse_symbol",
+    "phase",
+    "previous_session",
+    "session",
+    "strike_step_paise",
+    "tick_paise",
+    "to_ns",
+    "why_closed",
+]
