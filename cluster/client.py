@@ -1,0 +1,115 @@
+"""Awaited calls to actors, with a deadline: the one place where Ray's exceptions become ours."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
+
+from core.errors import DeskError, VikalpError
+from core.records import Chain, DeskStatus, Fill, Intent, LimitUse, Margin, Order, Position, Verdict
+
+
+class Calls:
+    """Calls of guarded actors by name. Picklable; looks names up on first use, again after a death."""
+
+    def __init__(self, namespace: str, *, deadline_s: float = 5.0) -> None:
+        self._namespace, self._deadline_s = namespace, deadline_s
+        self._handles: dict[str, Any] = {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_handles": {}}
+
+    def call(self, actor: str, method: str, *args: Any, deadline_s: float | None = None) -> Any:
+        """Return what `actor.method(*args)` returns; its VikalpErrors pass, DeskError for all that Ray says."""
+        limit = deadline_s or self._deadline_s
+        handle = self.handle(actor)
+        reference = handle.call.remote(method, args, time.time_ns() + int(limit * 1e9))
+        return self.get(actor, reference, limit)
+
+    def get(self, actor: str, reference: Any, limit_s: float) -> Any:
+        try:
+            return ray.get(reference, timeout=limit_s)
+        except GetTimeoutError as error:
+            raise DeskError(f"{actor} did not answer within {limit_s:g} s; see `vikalp status`") from error
+        except RayTaskError as error:
+            if isinstance(error.cause, VikalpError):
+                raise error.cause from None
+            raise DeskError(f"{actor} failed: {error.cause!r}") from error
+        except RayActorError as error:
+            self._handles.pop(actor, None)
+            raise DeskError(f"{actor} is down or restarting; the call may or may not have run") from error
+        except RayError as error:
+            raise DeskError(f"{actor}: {error}") from error
+
+    def handle(self, actor: str) -> Any:
+        try:
+            if actor not in self._handles:
+                self._handles[actor] = ray.get_actor(actor, self._namespace)
+        except ValueError as error:
+            raise DeskError(f"no actor {actor} on this desk; see `vikalp status`") from error
+        except RayError as error:
+            raise DeskError(f"Ray did not find {actor}: {error}") from error
+        return self._handles[actor]
+
+
+class RiskClient(Calls):
+    """core.ports.Risk over Ray. Raises DeskError when risk cannot be reached."""
+
+    def check(self, intent: Intent) -> Verdict:
+        return self.call("risk", "check", intent)  # type: ignore[no-any-return]
+
+    def book(self, fill: Fill) -> None:
+        self.call("risk", "book", fill)
+
+    def release(self, tag: str) -> None:
+        self.call("risk", "release", tag)
+
+    def release(self, tag: str) -> None:
+        self.call("risk", "release", tag)
+
+    def limits(self) -> Sequence[LimitUse]:
+        return self.call("risk", "limits")  # type: ignore[no-any-return]
+
+    def margin(self, intent: Intent) -> Margin:
+        return self.call("risk", "margin", intent)  # type: ignore[no-any-return]
+
+
+class OrdersClient(Calls):
+    """core.ports.Orders over Ray."""
+
+    def submit(self, intent: Intent) -> Order:
+        return self.call("oms", "submit", intent)  # type: ignore[no-any-return]
+
+    def cancel(self, tag: str) -> Order:
+        return self.call("oms", "cancel", tag)  # type: ignore[no-any-return]
+
+    def exit_all(self, why: str) -> Sequence[Order]:
+        return self.call("oms", "exit_all", why, deadline_s=30.0)  # type: ignore[no-any-return]
+
+    def orders(self) -> Sequence[Order]:
+        return self.call("oms", "orders")  # type: ignore[no-any-return]
+
+    def positions(self) -> Sequence[Position]:
+        return self.call("oms", "positions")  # type: ignore[no-any-return]
+
+    def state(self) -> str:
+        return self.call("oms", "state")  # type: ignore[no-any-return]
+
+
+class RayDeskClient(OrdersClient):
+    """core.ports.DeskClient: everything the page, the command line and a notebook may ask."""
+
+    def chain(self, index: str) -> Chain | None:
+        return self.call(f"shard.{index}", "chain")  # type: ignore[no-any-return]
+
+    def status(self) -> DeskStatus:
+        reference = self.handle("supervisor").status.remote()
+        return self.get("supervisor", reference, self._deadline_s)  # type: ignore[no-any-return]
+
+    def limits(self) -> Sequence[LimitUse]:
+        return self.call("risk", "limits")  # type: ignore[no-any-return]
+
+    def margin(self, intent: Intent) -> Margin:
+        return self.call("risk", "margin", intent)  # type: ignore[no-any-return]
