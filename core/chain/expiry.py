@@ -100,7 +100,7 @@ def average_vol(vol: Floats, vega: Floats) -> float:
     """Return Σ vega·vol / Σ vega over the contracts that have a vol; NaN if none has."""
     known = np.isfinite(vol) & np.isfinite(vega)
     weight = float(vega[known].sum())
-    return float(vega[known] @ vol[known]) / weight if weight > 0 else math.nan
+    return float((vega[known] * vol[known]).sum()) / weight if weight > 0 else math.nan
 
 
 def _pair(expiry: Expiry, column: Floats, strike_at: int) -> Floats:
@@ -123,7 +123,7 @@ def _activity(expiry: Expiry) -> dict[str, object]:
     calls, puts = expiry.call_values, expiry.put_values
     call_oi, put_oi = int(calls[OI].sum()), int(puts[OI].sum())
     call_volume, put_volume = int(calls[VOLUME].sum()), int(puts[VOLUME].sum())
-    call_premium, put_premium = (float(side[VOLUME].astype(float) @ side[LAST]) for side in (calls, puts))
+    call_premium, put_premium = (int((side[VOLUME] * side[LAST]).sum()) for side in (calls, puts))
     return {
         "pcr_volume": ratio(put_volume, call_volume),
         "pcr_oi": ratio(put_oi, call_oi),

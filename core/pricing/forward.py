@@ -49,9 +49,9 @@ def parity_forward(
     near = distance <= OUTLIER * np.maximum(scatter, doubt)
     weight = near / (doubt**2 + scatter**2)
     total = float(weight.sum())
-    forward = float(weight @ implied) / total
+    forward = float((weight * implied).sum()) / total
     used = int(near.sum())
-    spread_out = float(weight @ (implied - forward) ** 2) / (used - 1) if used > 1 else 0.0
+    spread_out = float((weight * (implied - forward) ** 2).sum()) / (used - 1) if used > 1 else 0.0
     return ParityForward(forward, math.sqrt(max(1.0, spread_out) / total), used)
 
 
