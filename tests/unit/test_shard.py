@@ -1,0 +1,88 @@
+import pytest
+
+from actors.analytics.shard import ShardActor, ShardConfig
+from core import pricing
+from core.errors import SchemaError, UnknownName
+from core.records import Chain
+from core.schemas import Kind
+from tests.fakes_numbers import NOW_NS, DataClock, KeepingBus, option, row, ticks
+
+SECOND = 10**9
+
+
+def opened(**config: object) -> tuple[ShardActor, KeepingBus, DataClock]:
+    bus, clock = KeepingBus(), DataClock()
+    shard = ShardActor(ShardConfig.model_validate({"index": "NIFTY"} | config), bus=bus, clock=clock)
+    shard.open()
+    return shard, bus, clock
+
+
+def test_open_loads_the_kernels_and_asks_the_feed_for_its_book() -> None:
+    _, bus, _ = opened()
+    before = pricing.signatures()
+    ((topic, payload, index),) = bus.sent
+
+    assert (topic, index) == ("refresh", "NIFTY")
+    assert not isinstance(payload, Chain)
+    assert payload.num_rows == 0
+    assert set(before.values()) == {1}
+
+
+def test_no_kernel_compiles_after_open() -> None:
+    shard, _, _ = opened()
+    before = pricing.signatures()
+    shard.on_ticks(
+        ticks(option(Kind.CALL, 100, last=5), option(Kind.PUT, 100, last=4), row("NIFTY", last_paise=100_00))
+    )
+
+    assert pricing.signatures() == before
+
+
+def test_each_batch_gives_one_numbered_chain_and_moves_the_replays_clock() -> None:
+    shard, bus, clock = opened(tape_ms=0)
+    assert shard.chain() is None
+    assert shard.check_health() == 0
+    shard.on_snapshot(ticks(option(Kind.CALL, 100, last=5)))
+    shard.on_ticks(ticks(option(Kind.CALL, 100, last=6, exchange_ns=NOW_NS + SECOND)))
+    chain = shard.chain()
+
+    assert [topic for topic, _, _ in bus.sent] == ["refresh", "chain", "chain_tape", "chain", "chain_tape"]
+    assert chain is not None
+    assert chain is bus.sent[-1][1]
+    assert chain.expiries.column("sequence").to_pylist() == [2]
+    assert chain.contracts.column("last_paise").to_pylist() == [600]
+    assert clock.market_ns == NOW_NS + SECOND
+    assert shard.check_health() == clock.wall
+
+
+def test_the_tape_is_thinned_by_market_time() -> None:
+    shard, bus, _ = opened(tape_ms=1000)
+    for step in range(25):
+        shard.on_ticks(ticks(option(Kind.CALL, 100, last=5, exchange_ns=NOW_NS + step * SECOND // 10)))
+
+    assert sum(topic == "chain" for topic, _, _ in bus.sent) == 25
+    assert sum(topic == "chain_tape" for topic, _, _ in bus.sent) == 3
+
+
+def test_a_refused_batch_changes_nothing() -> None:
+    shard, bus, _ = opened()
+    shard.on_ticks(ticks(option(Kind.CALL, 100, last=5)))
+    before, sent = shard.chain(), len(bus.sent)
+    with pytest.raises(SchemaError):
+        shard.on_ticks(
+            ticks(option(Kind.CALL, 100, last=7, exchange_ns=NOW_NS + 1), dict(option(Kind.PUT, 90), index="SENSEX"))
+        )
+
+    assert shard.chain() is before
+    assert len(bus.sent) == sent
+    shard.on_ticks(ticks(row("NIFTY", last_paise=1)))
+    after = shard.chain()
+    assert after is not None
+    assert after.contracts.column("last_paise").to_pylist() == [500]
+
+
+def test_an_index_nobody_knows_does_not_open() -> None:
+    shard = ShardActor(ShardConfig(index="DOW"), bus=KeepingBus(), clock=DataClock())
+
+    with pytest.raises(UnknownName, match="NIFTY"):
+        shard.open()
