@@ -1,0 +1,174 @@
+"""The REST API: what the desk knows, and with the desk's token, orders. Documented at /docs."""
+
+import asyncio
+import datetime as dt
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, HTTPException, Query, Response
+
+from core.errors import InputError, UnknownName, VikalpError
+from gateway.access import check_bearer
+from gateway.context import Context
+from gateway.metrics import exposition
+from gateway.models import (
+    ChainModel,
+    HealthModel,
+    IndexModel,
+    LimitModel,
+    MarginModel,
+    OrderModel,
+    OrderRequest,
+    PositionModel,
+    StatusModel,
+    clean,
+    plain,
+)
+from gateway.ticket import intent_of
+
+Bearer = Annotated[str | None, Header(description="`Bearer` and the desk's token")]
+
+
+def reads(context: Context) -> APIRouter:
+    """Routes that change nothing."""
+    router = APIRouter()
+
+    @router.get("/health", response_model=HealthModel, tags=["desk"])
+    def health(response: Response) -> dict[str, Any]:
+        """200 when every actor is READY and every index has fresh data, else 503 with the reasons."""
+        reasons = context.unwell()
+        response.status_code = 503 if reasons else 200
+        return {"ok": not reasons, "reasons": reasons}
+
+    @router.get("/metrics", response_class=Response, tags=["desk"])
+    def metrics() -> Response:
+        """Prometheus text."""
+        return Response(exposition(context), media_type="text/plain; version=0.0.4")
+
+    @router.get("/api/status", response_model=StatusModel, tags=["desk"])
+    def status() -> Any:
+        """Mode, clock, and the state of every actor."""
+        view = context.poll.view
+        if view.status is None:
+            raise HTTPException(503, view.unreachable.get("status", "the desk's status is not known yet; ask again"))
+        return plain(view.status)
+
+    @router.get("/api/indices", response_model=list[IndexModel], tags=["chain"])
+    def indices() -> list[dict[str, Any]]:
+        """Every index of the desk with its newest sequence and its age."""
+        return [_index(context, name) for name in context.store.indices]
+
+    @router.get("/api/chain/{index}", response_model=ChainModel, tags=["chain"])
+    def chain(
+        index: str,
+        expiry: Annotated[dt.date | None, Query(description="only this expiry")] = None,
+        sequence: Annotated[int | None, Query(description="one of the last chains; the newest if absent")] = None,
+    ) -> dict[str, Any]:
+        """One chain: contracts and expiries of one sequence."""
+        return _chain(context, index, expiry, sequence)
+
+    @router.get("/api/orders", response_model=list[OrderModel], tags=["orders"])
+    def orders() -> Any:
+        """Orders of the session, refusals included, oldest first; at most about a second old."""
+        return [plain(order) for order in context.poll.view.orders]
+
+    @router.get("/api/positions", response_model=list[PositionModel], tags=["orders"])
+    def positions() -> Any:
+        """Positions with their P&L, gross and charges apart."""
+        return [plain(position) for position in context.poll.view.positions]
+
+    @router.get("/api/limits", response_model=list[LimitModel], tags=["orders"])
+    def limits() -> Any:
+        """How much of each limit is used."""
+        return [plain(limit) for limit in context.poll.view.limits]
+
+    return router
+
+
+def _index(context: Context, name: str) -> dict[str, Any]:
+    kept = context.store.latest(name)
+    if kept is None:
+        empty = dict.fromkeys(("sequence", "age_s", "spot_paise", "spot_prev_close_paise"))
+        return {"index": name, "expiries": [], **empty}
+    near = kept.expiries[0]
+    return {
+        "index": name,
+        "sequence": kept.sequence,
+        "age_s": (context.clock.wall_ns() - kept.arrived_wall_ns) / 1e9,
+        "spot_paise": near["spot_paise"],
+        "spot_prev_close_paise": near["spot_prev_close_paise"],
+        "expiries": [row["expiry"] for row in kept.expiries],
+    }
+
+
+def _chain(context: Context, index: str, expiry: dt.date | None, sequence: int | None) -> dict[str, Any]:
+    try:
+        kept = context.store.latest(index) if sequence is None else context.store.at(index, sequence)
+        if kept is None:
+            raise HTTPException(503, f"{index}: no chain yet; the feed or the shard is starting")
+        if expiry is not None:
+            kept.expiry(expiry)
+    except UnknownName as error:
+        raise HTTPException(404, str(error)) from error
+    return {
+        "index": index,
+        "sequence": kept.sequence,
+        "as_of_ns": kept.as_of_ns,
+        "arrived_wall_ns": kept.arrived_wall_ns,
+        "expiries": clean([row for row in kept.expiries if expiry in (None, row["expiry"])]),
+        "contracts": clean([row for row in kept.contracts if expiry in (None, row["expiry"])]),
+    }
+
+
+def mutations(context: Context) -> APIRouter:
+    """Routes that send orders, and the margin of one; each needs the desk's token."""
+    router = APIRouter(tags=["orders"])
+
+    @router.post("/api/margin", response_model=MarginModel)
+    async def margin(request: OrderRequest, authorization: Bearer = None) -> Any:
+        """What the order would block and cost; nothing is sent."""
+        check_bearer(authorization, context.token_path)
+        return plain(await _asked(context, "margin", request))
+
+    @router.post("/api/orders", response_model=OrderModel)
+    async def place(request: OrderRequest, authorization: Bearer = None) -> Any:
+        """Send one order; a refusal is an answer too: state REFUSED with the limit in `message`."""
+        check_bearer(authorization, context.token_path)
+        return plain(await _asked(context, "submit", request))
+
+    @router.delete("/api/orders/{tag}", response_model=OrderModel)
+    async def cancel(tag: str, authorization: Bearer = None) -> Any:
+        """Cancel what is left of an order."""
+        check_bearer(authorization, context.token_path)
+        return plain(await _told(context, context.desk.cancel, tag))
+
+    @router.post("/api/exit-all", response_model=list[OrderModel])
+    async def exit_all(authorization: Bearer = None) -> Any:
+        """Cancel every open order and close every position."""
+        check_bearer(authorization, context.token_path)
+        return [plain(order) for order in await _told(context, context.desk.exit_all, "exit-all by the API")]
+
+    return router
+
+
+async def _asked(context: Context, what: str, request: OrderRequest) -> Any:
+    try:
+        intent = intent_of(request, context.store, context.clock.now_ns())
+    except UnknownName as error:
+        raise HTTPException(404, str(error)) from error
+    except InputError as error:
+        raise HTTPException(422, str(error)) from error
+    return await _told(context, getattr(context.desk, what), intent)
+
+
+async def _told(context: Context, call: Any, argument: Any) -> Any:
+    """A desk call in a worker thread, its errors as HTTP's."""
+    try:
+        answer = await asyncio.to_thread(call, argument)
+    except UnknownName as error:
+        raise HTTPException(404, str(error)) from error
+    except InputError as error:
+        raise HTTPException(422, str(error)) from error
+    except VikalpError as error:
+        raise HTTPException(503, str(error)) from error
+    context.poll.nudge()
+    return answer

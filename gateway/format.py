@@ -1,0 +1,163 @@
+"""How a figure is written, in one place: the page uses it, and the test that compares the page with the API.
+
+Every function takes the value in the unit of core/schemas.py and writes DASH for one that is not there (None, NaN,
+or the schema's own word for unknown). Digits are grouped the Indian way: ₹5,00,000.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+DASH = "–"
+IST = ZoneInfo("Asia/Kolkata")
+Row = Mapping[str, Any]
+
+
+def missing(value: float | None) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def grouped(whole: int) -> str:
+    """`whole` with the last three digits, then pairs: 12345678 → 1,23,45,678."""
+    digits = str(abs(whole))
+    head, tail = digits[:-3], digits[-3:]
+    pairs = []
+    while head:
+        head, pair = head[:-2], head[-2:]
+        pairs.insert(0, pair)
+    return ("−" if whole < 0 else "") + ",".join([*pairs, tail])
+
+
+def price(paise: int | None, *, zero: str = DASH) -> str:
+    """Rupees with two decimals, exact; 0 is `zero`, since a price of 0 means there is none."""
+    if missing(paise) or paise is None:
+        return DASH
+    if paise == 0:
+        return zero
+    return ("−" if paise < 0 else "") + grouped(abs(paise) // 100) + f".{abs(paise) % 100:02d}"
+
+
+def money(paise: float | None) -> str:
+    """₹ with two decimals; fractions of a paisa are rounded half to even."""
+    if missing(paise) or paise is None:
+        return DASH
+    whole = int(Decimal(str(paise)).quantize(Decimal(1), ROUND_HALF_EVEN))
+    text = price(abs(whole), zero="0.00")
+    return f"{'−' if whole < 0 else ''}₹{text}"
+
+
+def signed_price(paise: int | None) -> str:
+    """A change: always with its sign, 0.00 when nothing changed."""
+    if paise is None:
+        return DASH
+    return "0.00" if paise == 0 else ("+" if paise > 0 else "") + price(paise)
+
+
+def strike(paise: int) -> str:
+    """A strike without paise when it has none."""
+    return DASH if paise == 0 else grouped(paise // 100) if paise % 100 == 0 else price(paise)
+
+
+def compact(units: float | None) -> str:
+    """Units in thousands (K), lakh (L) and crore (Cr), three to four figures; exact below 10,000."""
+    if missing(units) or units is None:
+        return DASH
+    size, sign = abs(units), "−" if units < 0 else ""
+    for scale, name in ((1e7, "Cr"), (1e5, "L"), (1e3, "K")):
+        if size >= (scale if scale > 1e3 else 1e4):
+            scaled = size / scale
+            return f"{sign}{scaled:.{2 if scaled < 10 else 1 if scaled < 100 else 0}f}{name}"
+    return f"{sign}{grouped(int(size))}"
+
+
+def number(value: float | None, decimals: int) -> str:
+    if missing(value) or value is None:
+        return DASH
+    text = f"{abs(value):,.{decimals}f}"
+    whole, _, part = text.partition(".")
+    text = grouped(int(whole.replace(",", ""))) + (f".{part}" if part else "")
+    return f"−{text}" if value < 0 and float(f"{value:.{decimals}f}") != 0 else text
+
+
+def percent(decimal: float | None, decimals: int = 2) -> str:
+    """0.1234 → 12.34, without the sign: the column says %."""
+    return DASH if missing(decimal) or decimal is None else number(decimal * 100, decimals)
+
+
+def time_ist(ns: int) -> str:
+    return DASH if ns <= 0 else dt.datetime.fromtimestamp(ns / 1e9, IST).strftime("%H:%M:%S")
+
+
+def time_left(years: float | None) -> str:
+    """Days and hours to expiry of ACT/365 years."""
+    if missing(years) or years is None:
+        return DASH
+    hours = round(years * 365 * 24)
+    return f"{hours // 24}d {hours % 24}h"
+
+
+def seconds(age_ns: int) -> str:
+    age = max(age_ns, 0) / 1e9
+    return f"{age:.1f}s" if age < 60 else f"{int(age) // 60}m{int(age) % 60:02d}s"
+
+
+def change_of(row: Row, now: str, before: str) -> int | None:
+    """Paise from `before` to `now`, None where either is unknown (0)."""
+    return row[now] - row[before] if row[now] and row[before] else None
+
+
+def oi_change(row: Row) -> int | None:
+    return row["oi"] - row["prev_oi"] if row["prev_oi"] >= 0 else None
+
+
+def _signed_compact(units: int | None) -> str:
+    return ("+" if units and units > 0 else "") + compact(units)
+
+
+# The columns of the chain, from the strike outwards: what the header says, and a row of the API in, the cell's text out.
+COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = {
+    "bid": ("Bid", lambda r: price(r["bid_paise"])),
+    "ask": ("Ask", lambda r: price(r["ask_paise"])),
+    "ltp": ("LTP", lambda r: price(r["last_paise"])),
+    "change": ("Chg", lambda r: signed_price(change_of(r, "last_paise", "prev_close_paise"))),
+    "iv": ("IV %", lambda r: percent(r["iv"])),
+    "delta": ("Delta", lambda r: number(r["delta"], 3)),
+    "theta": ("Theta", lambda r: number(r["theta"], 2)),
+    "volume": ("Vol", lambda r: compact(r["volume"])),
+    "oi": ("OI", lambda r: compact(r["oi"])),
+    "oi_change": ("OI chg", lambda r: _signed_compact(oi_change(r))),
+}
+
+
+def _change_percent(row: Row) -> str:
+    change = change_of(row, "spot_paise", "spot_prev_close_paise")
+    if change is None:
+        return DASH
+    return ("+" if change > 0 else "") + number(100 * change / row["spot_prev_close_paise"], 2) + "%"
+
+
+def _basis(row: Row) -> str:
+    return signed_price(change_of(row, "future_paise", "spot_paise"))
+
+
+# The strip above the chain: the name in the id, what the label says, and a row of EXPIRIES in, the text out.
+FIGURES: Mapping[str, tuple[str, Callable[[Row], str]]] = {
+    "spot": ("Spot", lambda r: price(r["spot_paise"])),
+    "change": ("Change", lambda r: signed_price(change_of(r, "spot_paise", "spot_prev_close_paise"))),
+    "change_percent": ("Change %", _change_percent),
+    "future": ("Future", lambda r: price(r["future_paise"])),
+    "basis": ("Basis", _basis),
+    "forward": ("Forward", lambda r: number(r["forward"], 2)),
+    "vix": ("India VIX", lambda r: number(r["vix"], 2)),
+    "pcr": ("PCR (OI)", lambda r: number(r["pcr_oi"], 2)),
+    "pcr_volume": ("PCR (vol)", lambda r: number(r["pcr_volume"], 2)),
+    "max_pain": ("Max pain", lambda r: strike(r["max_pain_paise"])),
+    "atm_iv": ("ATM IV %", lambda r: percent(r["atm_iv"])),
+    "straddle": ("ATM straddle", lambda r: number(r["atm_straddle"], 2)),
+    "expected_move": ("Exp. move ±", lambda r: number(r["expected_move"], 2)),
+    "sentiment": ("Sentiment", lambda r: number(r["sentiment"], 2)),
+    "quality": ("Data quality", lambda r: number(r["quality"], 2)),
+}

@@ -1,0 +1,66 @@
+"""What Prometheus scrapes: collected when asked, in a registry of its own, so that Ray's own metrics stay apart."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from gateway.context import Context
+
+
+def exposition(context: Context) -> bytes:
+    """The desk's figures of this moment as Prometheus text."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Desk(context))
+    return generate_latest(registry)
+
+
+class _Desk(Collector):
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    def collect(self) -> Iterable[Metric]:
+        yield from _chains(self._context)
+        yield from _actors(self._context)
+        yield from _orders(self._context)
+
+
+def _gauge(name: str, says: str, label: str, values: Iterable[tuple[str, float]]) -> Metric:
+    gauge = GaugeMetricFamily(f"vikalp_{name}", says, labels=[label])
+    for key, value in values:
+        gauge.add_metric([key], value)
+    return gauge
+
+
+def _chains(context: Context) -> Iterable[Metric]:
+    now = context.clock.wall_ns()
+    kept = [chain for chain in map(context.store.latest, context.store.indices) if chain is not None]
+    yield _gauge("chain_sequence", "Newest chain of the index", "index", ((k.index, k.sequence) for k in kept))
+    ages = ((k.index, (now - k.arrived_wall_ns) / 1e9) for k in kept)
+    yield _gauge("chain_age_seconds", "Wall seconds since it arrived", "index", ages)
+
+
+def _actors(context: Context) -> Iterable[Metric]:
+    view = context.poll.view
+    yield GaugeMetricFamily(
+        "vikalp_desk_unreachable", "Questions without an answer in the last round", value=len(view.unreachable)
+    )
+    actors = view.status.actors if view.status is not None else ()
+    states = Counter(actor.state for actor in actors)
+    yield _gauge("actors", "Actors by state", "state", states.items())
+    yield _gauge("actor_rss_bytes", "Resident memory", "actor", ((a.name, a.rss_mb * 1e6) for a in actors))
+    for name in ("incarnation", "handled", "gaps", "dropped", "refused"):
+        values = ((actor.name, getattr(actor, name)) for actor in actors)
+        yield _gauge(f"actor_{name}", f"{name} since the actor started", "actor", values)
+
+
+def _orders(context: Context) -> Iterable[Metric]:
+    view = context.poll.view
+    yield _gauge("orders", "Orders of the session by state", "state", Counter(o.state for o in view.orders).items())
+    for name in ("gross_paise", "net_paise", "charges_paise"):
+        total = sum(getattr(position, name) for position in view.positions)
+        yield GaugeMetricFamily(f"vikalp_pnl_{name}", "Of the session, all positions", value=total)
+    yield _gauge("limit_used", "In the limit's own unit", "limit", ((u.limit, u.used) for u in view.limits))
+    yield _gauge("limit_allowed", "In the limit's own unit", "limit", ((u.limit, u.allowed) for u in view.limits))

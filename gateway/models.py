@@ -1,0 +1,123 @@
+"""The API's answers as pydantic models, made from the contract itself: core/schemas.py and core/records.py.
+
+Units and sentences come from the schema's own metadata, so that /docs cannot disagree with the wire. NaN is null.
+"""
+
+import datetime as dt
+import math
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Union, get_args, get_origin
+
+import msgspec
+import pyarrow as pa
+from pydantic import BaseModel, Field, create_model
+
+from core.records import DeskStatus, LimitUse, Margin, Order, Position
+from core.schemas import CONTRACTS, EXPIRIES
+
+_TYPES: Mapping[str, Any] = {"string": str, "date32[day]": dt.date, "double": float | None}
+
+
+def _of_schema(name: str, schema: pa.Schema) -> type[BaseModel]:
+    fields: dict[str, Any] = {}
+    for column in schema:
+        kind = _TYPES.get(str(column.type), int)
+        said = {key.decode(): text.decode() for key, text in (column.metadata or {}).items()}
+        note = f"{said.get('unit', '')}: {said.get('doc', '')}"
+        fields[column.name] = (kind | None if column.nullable else kind, Field(description=note))
+    return create_model(name, **fields)
+
+
+def _of_struct(struct: type[msgspec.Struct]) -> type[BaseModel]:
+    fields: dict[str, Any] = {
+        info.name: (_annotation(info.type), Field(description=_unit(info.name)))
+        for info in msgspec.structs.fields(struct)
+    }
+    return create_model(struct.__name__, __doc__=struct.__doc__, **fields)
+
+
+def _annotation(kind: Any) -> Any:
+    if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
+        return _of_struct(kind)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return list[_annotation(arguments[0])]  # type: ignore[misc]
+    if origin in (Union, types.UnionType):
+        return kind
+    return kind
+
+
+def _unit(name: str) -> str:
+    for ending, unit in {
+        "_paise": "paise",
+        "_ns": "ns, market clock, UTC",
+        "_mb": "MB",
+        "quantity": "units, not lots",
+    }.items():
+        if name.endswith(ending):
+            return unit
+    return ""
+
+
+ContractModel = _of_schema("Contract", CONTRACTS)
+ExpiryModel = _of_schema("Expiry", EXPIRIES)
+StatusModel = _of_struct(DeskStatus)
+OrderModel = _of_struct(Order)
+PositionModel = _of_struct(Position)
+LimitModel = _of_struct(LimitUse)
+MarginModel = _of_struct(Margin)
+
+
+class ChainModel(BaseModel):
+    """One chain: every figure of it belongs to `sequence`."""
+
+    index: str = Field(description="index the chain is of")
+    sequence: int = Field(description="number of this chain since its shard opened")
+    as_of_ns: int = Field(description="ns, market clock, UTC: newest tick in it")
+    arrived_wall_ns: int = Field(description="ns, wall clock, UTC: when the gateway got it")
+    expiries: list[ExpiryModel]  # type: ignore[valid-type]
+    contracts: list[ContractModel]  # type: ignore[valid-type]
+
+
+class IndexModel(BaseModel):
+    """An index of the desk and how fresh its chain is; the figures are null before the first chain."""
+
+    index: str
+    sequence: int | None = Field(description="of the newest chain")
+    age_s: float | None = Field(description="seconds since the newest chain arrived, wall clock")
+    spot_paise: int | None = Field(description="paise: index level, 0 unknown")
+    spot_prev_close_paise: int | None = Field(description="paise: previous close, 0 unknown")
+    expiries: list[dt.date]
+
+
+class OrderRequest(BaseModel, extra="forbid"):
+    """What a person wants done, in lots; the gateway makes the tag."""
+
+    symbol: str = Field(description="Kite trading symbol of a contract in a chain of this desk")
+    side: Literal["BUY", "SELL"]
+    lots: int = Field(gt=0, le=10_000, description="lots of the contract's expiry")
+    order_type: Literal["LIMIT", "MARKET"] = "LIMIT"
+    limit_paise: int = Field(default=0, ge=0, description="paise; 0 for MARKET")
+    product: Literal["NRML", "MIS"] = "NRML"
+    purpose: Literal["entry", "hedge", "exit"] = "entry"
+
+
+class HealthModel(BaseModel):
+    """`ok`, or every reason why not."""
+
+    ok: bool
+    reasons: list[str]
+
+
+def clean(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Rows with NaN as None, which is JSON's only word for it."""
+    return [
+        {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
+        for row in rows
+    ]
+
+
+def plain(record: Any) -> Any:
+    """A record, or several, as dictionaries."""
+    return msgspec.to_builtins(record)

@@ -1,0 +1,33 @@
+"""From what a person asks for, in lots, to the intent the order manager takes, in units."""
+
+import uuid
+
+from core.errors import InputError
+from core.orders.tag import make_tag
+from core.records import Intent
+from core.schemas import Kind
+from gateway.models import OrderRequest
+from gateway.store import ChainStore
+
+
+def intent_of(request: OrderRequest, store: ChainStore, now_ns: int) -> Intent:
+    """An intent with a tag of its own; raises UnknownName for a contract in no chain, InputError for no order."""
+    kept, row = store.find(request.symbol)
+    if row["kind"] not in (Kind.CALL, Kind.PUT):
+        raise InputError(f"{request.symbol} is no option; expected a call or a put of a chain")
+    if request.order_type == "LIMIT" and request.limit_paise <= 0:
+        raise InputError(f"limit_paise: expected above 0 for a LIMIT order, was {request.limit_paise}")
+    return Intent(
+        tag=make_tag(uuid.uuid4().bytes),
+        strategy="manual",
+        index=kept.index,
+        symbol=request.symbol,
+        side=request.side,
+        quantity=request.lots * kept.expiry(row["expiry"])["lot"],
+        order_type=request.order_type,
+        limit_paise=request.limit_paise if request.order_type == "LIMIT" else 0,
+        product=request.product,
+        purpose=request.purpose,
+        reason="a person's order",
+        created_ns=now_ns,
+    )

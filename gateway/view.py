@@ -1,0 +1,149 @@
+"""What the page shows, as flat dictionaries of element id → text and element id → class, so that a diff is one loop.
+
+Nothing here knows NiceGUI. All figures come from one snapshot of the store and one of the poll.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.schemas import Kind
+from gateway.context import Context
+from gateway.format import (
+    COLUMNS,
+    DASH,
+    FIGURES,
+    Row,
+    change_of,
+    missing,
+    oi_change,
+    price,
+    seconds,
+    signed_price,
+    strike,
+    time_left,
+)
+from gateway.store import Kept
+
+TAKE_ATTENTION_S = 2.0  # a chain older than this is amber, older than the limit red
+
+
+@dataclass
+class Shown:
+    """Ids and what they hold."""
+
+    texts: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
+
+
+def sign(value: float | None) -> str:
+    return "" if value is None or missing(value) or value == 0 else "up" if value > 0 else "down"
+
+
+def strip(context: Context, shown: Shown) -> None:
+    """The five indices: level, change, and the age of their data."""
+    now = context.clock.wall_ns()
+    for index in context.store.indices:
+        kept = context.store.latest(index)
+        name = f"strip-{index}"
+        if kept is None:
+            shown.texts |= {f"{name}-spot": DASH, f"{name}-change": DASH, f"{name}-age": "no data"}
+            shown.classes |= {f"{name}-age": "age bad", f"{name}-change": "chg"}
+            continue
+        near, age = kept.expiries[0], now - kept.arrived_wall_ns
+        change = change_of(near, "spot_paise", "spot_prev_close_paise")
+        shown.texts |= {
+            f"{name}-spot": price(near["spot_paise"]),
+            f"{name}-change": f"{signed_price(change)}  {FIGURES['change_percent'][1](near)}",
+            f"{name}-age": seconds(age),
+        }
+        level = "bad" if age > context.stale_s * 1e9 else "slow" if age > TAKE_ATTENTION_S * 1e9 else "good"
+        shown.classes |= {f"{name}-age": f"age {level}", f"{name}-change": f"chg {sign(change)}"}
+
+
+def pairs(kept: Kept, expiry: dt.date) -> Sequence[tuple[int, Row | None, Row | None]]:
+    """(strike, call, put) of an expiry, lowest strike first."""
+    sides: dict[int, dict[int, Row]] = {}
+    for row in kept.contracts:
+        if row["expiry"] == expiry and row["kind"] in (Kind.CALL, Kind.PUT):
+            sides.setdefault(row["strike_paise"], {})[row["kind"]] = row
+    return [(level, side.get(Kind.CALL), side.get(Kind.PUT)) for level, side in sorted(sides.items())]
+
+
+def layout(kept: Kept, expiry: dt.date) -> dict[str, Any]:
+    """What of the page must be built anew when it changes: the rows of the table and the expiry tabs."""
+    return {
+        "index": kept.index,
+        "expiry": expiry.isoformat(),
+        "expiries": [[row["expiry"].isoformat(), row["expiry"].strftime("%d %b").upper()] for row in kept.expiries],
+        "rows": [
+            [level, strike(level), call and call["symbol"], put and put["symbol"]]
+            for level, call, put in pairs(kept, expiry)
+        ],
+    }
+
+
+def chain(kept: Kept, expiry: dt.date) -> Shown:
+    """Every cell and figure of one chain and expiry."""
+    head = kept.expiry(expiry)
+    shown = Shown()
+    shown.texts["chain-sequence"] = str(kept.sequence)
+    shown.texts["chain-index"] = kept.index
+    shown.texts["chain-expiry"] = expiry.isoformat()
+    for name, (_, text) in FIGURES.items():
+        shown.texts[f"figure-{name}"] = text(head)
+    for name, ending in (("change", "spot"), ("change_percent", "spot")):
+        moved = change_of(head, f"{ending}_paise", "spot_prev_close_paise")
+        shown.classes[f"figure-{name}"] = sign(moved)
+    shown.classes["figure-sentiment"] = sign(head["sentiment"])
+    for row in kept.expiries:
+        day = row["expiry"].isoformat()
+        shown.texts[f"expiry-{day}-left"] = f"{time_left(row['years'])} · lot {row['lot']}"
+        shown.classes[f"expiry-{day}"] = "tab on" if row["expiry"] == expiry else "tab"
+    for level, call, put in pairs(kept, expiry):
+        _row(shown, head, level, call, put)
+    return shown
+
+
+def _row(shown: Shown, head: Row, level: int, call: Row | None, put: Row | None) -> None:
+    spot = head["spot_paise"]
+    itm = "" if not spot else "call-itm" if level < spot else "put-itm" if level > spot else ""
+    atm = " atm" if level == head["atm_forward_paise"] else ""
+    shown.classes[f"row-{level}"] = itm + atm
+    for row in (call, put):
+        if row is None:
+            continue
+        name = f"cell-{row['symbol']}"
+        for column, (_, text) in COLUMNS.items():
+            shown.texts[f"{name}-{column}"] = text(row)
+        change = change_of(row, "last_paise", "prev_close_paise")
+        shown.classes[f"{name}-change"] = f"c-change {sign(change)}"
+        shown.classes[f"{name}-oi_change"] = f"c-oi_change {sign(oi_change(row))}"
+
+
+def smile(kept: Kept, expiry: dt.date) -> dict[str, Any]:
+    """ECharts series of the vols by strike: calls and puts out of the money, and the forward."""
+    head = kept.expiry(expiry)
+    calls, puts = [], []
+    for level, call, put in pairs(kept, expiry):
+        for row, points in ((call, calls), (put, puts)):
+            if row is not None and not missing(row["iv"]):
+                points.append([level / 100, round(row["iv"] * 100, 3)])
+    at = [] if missing(head["forward"]) else [{"xAxis": head["forward"]}]
+    return {"series": [{"data": calls, "markLine": {"data": at}}, {"data": puts}]}
+
+
+def open_interest(kept: Kept, expiry: dt.date) -> dict[str, Any]:
+    """ECharts series of open interest in lakh units by strike."""
+    rows = pairs(kept, expiry)
+    sides = [
+        [round(row["oi"] / 1e5, 3) if row else 0 for row in side] for side in zip(*(r[1:] for r in rows), strict=True)
+    ]
+    labels = [strike(level).replace(",", "") for level, _, _ in rows]
+    return {"xAxis": {"data": labels}, "series": [{"data": side} for side in sides]}
+
+
+def changed(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:
+    """What of `new` is not in `old`."""
+    return {key: value for key, value in new.items() if old.get(key) != value}
