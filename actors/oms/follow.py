@@ -3,6 +3,7 @@
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from core.orders.machine import event_of
+from core.orders.positions import market_date
 from core.ports import Broker, Clock
 from core.records import LIVE, Alert, Fill, Order, OrderEvent
 
@@ -17,9 +18,17 @@ class Follower:
         self._warned: set[str] = set()
         self._read = 0
 
-    def restart(self) -> None:
-        """Read the broker's trades from the first one again; those already counted are passed over."""
+    def recover(self) -> None:
+        """Start and recovery: believe the ledger, follow the broker from its first trade, remind risk of the day."""
+        self._journal.replay()
         self._read = 0
+        self.reconcile()
+        today = market_date(self._clock.now_ns())
+        orders = [order for order in self._journal.orders.values() if order.state not in LIVE | {"REFUSED"}]
+        self._risk.remind(
+            (fill for fill in self._journal.trades.values() if market_date(fill.at_ns) == today),
+            (order.intent.tag for order in orders if market_date(order.updated_ns) == today),
+        )
 
     def collect(self) -> None:
         """Count every new trade of the broker, each in the ledger before risk hears of it."""

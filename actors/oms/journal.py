@@ -15,13 +15,13 @@ from core.risk.verdict import in_words
 
 
 class Journal:
-    """Orders by tag (oldest first), holdings by symbol, and the trade ids already counted."""
+    """Orders by tag and trades by id, oldest first, and holdings by symbol."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger, self._clock, self._epoch = ledger, clock, 0
         self.orders: dict[str, Order] = {}
         self.holdings: dict[str, Holding] = {}
-        self.trades: set[str] = set()
+        self.trades: dict[str, Fill] = {}
         self._tallies: dict[str, Tally] = {}
         self._unsaid: list[Alert] = []
 
@@ -34,11 +34,11 @@ class Journal:
         orders = {order.intent.tag: order for order in self._ledger.orders()}
         holdings: dict[str, Holding] = {}
         tallies: dict[str, Tally] = {}
-        trades: set[str] = set()
+        trades: dict[str, Fill] = {}
         for fill in self._ledger.fills():
             holdings[fill.symbol] = apply(holding_of(holdings, fill), fill)
             tallies[fill.tag] = tallies.get(fill.tag, Tally()).add(fill)
-            trades.add(fill.trade_id)
+            trades[fill.trade_id] = fill
         self.orders, self.holdings, self._tallies, self.trades = orders, holdings, tallies, trades
 
     def live(self) -> list[Order]:
@@ -81,7 +81,7 @@ class Journal:
         # False is a trade the ledger has and this memory has not: a commit whose answer was lost. It counts here, once.
         self._ledger.record_fill(self._epoch, fill, after, position(holding, fill.price_paise))
         self.orders[fill.tag], self.holdings[fill.symbol], self._tallies[fill.tag] = after, holding, tally
-        self.trades.add(fill.trade_id)
+        self.trades[fill.trade_id] = fill
         return fill
 
     def event(self, kind: str, subject: str, message: str) -> None:

@@ -183,10 +183,7 @@ class OmsActor:
         )
 
     def _recover(self) -> None:
-        """Start and recovery alike: believe the ledger, follow the broker, ask the feeds for their books."""
-        self._journal.replay()
-        self._follow.restart()
-        self._follow.reconcile()
+        self._follow.recover()
         self._standing.against = ""
         for index in self._config.indices:
             self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=index)

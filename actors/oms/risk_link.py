@@ -4,6 +4,7 @@ Telling twice is harmless (risk counts a trade once), and a risk actor that rest
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 from core.errors import VikalpError
 from core.ports import Risk
@@ -36,6 +37,13 @@ class RiskLink:
     def release(self, tag: str) -> None:
         """Tell risk that an order is over, now or on a later `settle`."""
         self._owed.append(tag)
+        self.settle()
+
+    def remind(self, fills: Iterable[Fill], ended: Iterable[str]) -> None:
+        """Owe risk all of this: after a restart nobody knows what the last process had still to tell."""
+        self._owed.clear()
+        self._owed.extend(fills)
+        self._owed.extend(ended)
         self.settle()
 
     def settle(self) -> bool:

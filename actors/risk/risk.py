@@ -8,6 +8,7 @@ restart  replays the ledger's orders and fills; entries are refused as stale unt
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -128,7 +129,7 @@ class RiskActor:
         now_ns = self._clock.now_ns()
         self._ledger.record_risk_event(RiskEvent(at_ns=now_ns, kind=kind, subject=subject, message=message))
 
-    def _rows(self, intent: Intent) -> tuple[dict[str, float], dict[str, float]]:
+    def _rows(self, intent: Intent) -> tuple[dict[str, Any], dict[str, Any]]:
         """The contract's row and its expiry's of the latest chain."""
         chain = self._chains.get(intent.index)
         if chain is not None:

@@ -38,7 +38,7 @@ def exit_intents(
 
 
 def marketable(side: Side, depth: Depth | None, *, tick: int, cross: float) -> int:
-    """A limit that reaches `cross` beyond the best opposite price (the last trade without one), on a tick; 0 unknown."""
+    """A limit that reaches `cross` beyond the best opposite price, else the last trade, on a tick; 0 unknown."""
     if depth is None:
         return 0
     best = depth.asks if side == "BUY" else depth.bids

@@ -3,10 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes_orders import SYMBOL, ticks
 
 from core.matching.depth import Board, Depth, Level
 from core.matching.match import Resting, Trade, cross, protected_limit, take
+from tests.fakes_orders import SYMBOL, ticks
 
 PRICES = st.integers(1, 60).map(lambda n: 5 * n)
 QUANTITIES = st.integers(1, 100)

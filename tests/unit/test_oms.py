@@ -1,6 +1,10 @@
 """The order manager at every point where a process, the ledger, the broker or risk can fail it."""
 
 import pytest
+
+from actors.oms.oms import OmsActor, OmsConfig
+from core.errors import InputError, LedgerDown, UnknownName
+from core.records import Refusal, Verdict
 from tests.fakes_orders import (
     INDEX,
     LOT,
@@ -14,10 +18,6 @@ from tests.fakes_orders import (
     intent,
     ticks,
 )
-
-from actors.oms.oms import OmsActor, OmsConfig
-from core.errors import InputError, LedgerDown, UnknownName
-from core.records import Refusal, Verdict
 
 
 class World:

@@ -7,7 +7,6 @@ import uuid
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes_orders import IST, LOT, NOON, intent
 
 from core.errors import InputError, UnknownName
 from core.market import to_ns
@@ -15,6 +14,7 @@ from core.orders import validity
 from core.orders.machine import Tally, advance, born, event_of, from_status, refused, remaining, with_fill
 from core.orders.tag import check_tag, make_tag
 from core.records import LIVE, Fill, OrderEvent
+from tests.fakes_orders import IST, LOT, NOON, intent
 
 STATES = ("JOURNALLED", "UNKNOWN", "OPEN", "COMPLETE", "CANCELLED", "REJECTED")
 ORDER = born(intent(quantity=5 * LOT), NOON)

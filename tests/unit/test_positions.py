@@ -3,12 +3,12 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes_orders import DAY, INDEX, LOT, NOON, SYMBOL
 
 from core.errors import InputError
 from core.market import charges
 from core.orders.positions import Holding, apply, fold, mark, position, signed
 from core.records import Fill
+from tests.fakes_orders import DAY, INDEX, LOT, NOON, SYMBOL
 
 
 def fill(number: int, side: str, quantity: int, price: int, tag: str = "A") -> Fill:

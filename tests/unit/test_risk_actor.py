@@ -1,0 +1,194 @@
+"""The risk supervisor: marks from chains, the ledger replayed, margins that are estimates."""
+
+import datetime as dt
+import math
+
+import pyarrow as pa
+import pytest
+
+from actors.risk.risk import RiskActor, RiskConfig
+from core.errors import LedgerDown, StaleDataError
+from core.market import parse_symbol
+from core.records import Chain, Fill, Order
+from core.risk.limits.daily_loss import DailyLoss
+from core.risk.limits.limits import LimitsConfig
+from core.risk.margin import SCENARIOS, scan_risk
+from core.schemas import CONTRACTS, EXPIRIES
+from tests.fakes_orders import INDEX, LOT, NOON, SECOND, SYMBOL, HandClock, ListBus, MemoryLedger, intent
+
+EXPIRY = dt.date(2025, 9, 11)
+BLANKS = {pa.string(): "", pa.float64(): math.nan}
+
+
+def chain(*, bid: int = 34_900, ask: int = 35_100, at_ns: int = NOON, iv: float = 0.12) -> Chain:
+    def row(schema: pa.Schema, **known: object) -> pa.RecordBatch:
+        blank = {f.name: BLANKS.get(f.type, 0) for f in schema}
+        return pa.RecordBatch.from_pylist([blank | {"index": INDEX, "expiry": EXPIRY} | known], schema=schema)
+
+    contract = row(
+        CONTRACTS,
+        symbol=SYMBOL,
+        kind=3,
+        strike_paise=8_050_000,
+        exchange_ns=at_ns,
+        bid_paise=bid,
+        ask_paise=ask,
+        last_paise=35_000,
+        prev_close_paise=34_000,
+        iv=iv,
+    )
+    expiry = row(EXPIRIES, as_of_ns=at_ns, lot=LOT, years=6 / 365, discount=0.999, forward=80_600.0)
+    return Chain(contracts=contract, expiries=expiry)
+
+
+class Desk:
+    def __init__(self, limits: LimitsConfig | None = None) -> None:
+        self.clock, self.ledger = HandClock(), MemoryLedger()
+        self.config = RiskConfig(limits=limits or LimitsConfig())
+        self.restart()
+
+    def restart(self) -> RiskActor:
+        self.risk = RiskActor(self.config, bus=ListBus(), clock=self.clock, ledger=self.ledger)
+        self.risk.open()
+        return self.risk
+
+    def journal(self, tag: str, *, fill: int = 0, **changes: object) -> Fill | None:
+        """What the order manager writes before risk hears of it."""
+        made = intent(tag, created_ns=self.clock.now, **changes)
+        self.ledger.table[tag] = Order(intent=made, state="OPEN")
+        if not fill:
+            return None
+        trade = Fill(trade_id=f"{tag}-1", tag=tag, strategy=made.strategy, index=INDEX, symbol=SYMBOL, side=made.side,
+                     quantity=made.quantity, price_paise=fill, at_ns=self.clock.now)  # fmt: skip
+        self.ledger.trades.append(trade)
+        return trade
+
+
+def refused(desk: Desk, *args: object, **changes: object) -> list[str]:
+    return [refusal.limit for refusal in desk.risk.check(intent(*args, **changes)).refusals]
+
+
+def test_before_the_first_chain_entries_are_stale_and_afterwards_pass() -> None:
+    desk = Desk()
+    before = refused(desk, "A")
+    desk.risk.on_chain(chain())
+
+    assert (before, refused(desk, "B")) == (["stale_quote"], [])
+    assert [event.subject for kind, event in desk.ledger.events if kind == "risk"] == ["A"]
+
+
+def test_when_the_feed_stalls_entries_are_refused_and_exits_pass() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    desk.risk.check(intent("A"))
+    desk.risk.book(desk.journal("A", fill=35_000))
+    desk.clock.sleep(60)
+
+    assert refused(desk, "B") == ["stale_quote"]
+    assert refused(desk, "X", side="SELL", purpose="exit") == []
+
+
+def test_after_a_restart_it_counts_what_the_ledger_holds() -> None:
+    desk = Desk()
+    for number in range(3):
+        desk.journal(f"O{number}", fill=35_000)
+    risk = desk.restart()
+    risk.on_chain(chain())
+    used = {use.limit: use.used for use in risk.limits()}
+
+    assert refused(desk, "NEXT") == ["trades_per_day"]
+    assert (used["position"], used["trades_per_day"]) == (3, 3)
+
+
+def test_a_fill_of_an_order_it_does_not_know_is_looked_up_in_the_ledger() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    desk.journal("IN", fill=35_000)
+    trade = desk.journal("OUT", fill=33_000, side="SELL", purpose="exit", reason="stop")
+    desk.risk.book(trade)
+    desk.risk.book(trade)
+    used = {use.limit: use.used for use in desk.risk.limits()}
+
+    assert (used["position"], used["consecutive_stops"], used["trades_per_day"]) == (0, 1, 1)
+
+
+def test_an_order_that_died_unfilled_gives_its_trade_back() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    for number in range(3):
+        desk.risk.check(intent(f"O{number}"))
+    full = refused(desk, "X")
+    desk.risk.release("O1")
+
+    assert (full, refused(desk, "Y")) == (["trades_per_day"], [])
+
+
+def test_the_days_loss_is_reported_once_when_it_reaches_the_limit() -> None:
+    desk = Desk(LimitsConfig(daily_loss=DailyLoss(max_loss_paise=100_000)))
+    desk.risk.on_chain(chain())
+    desk.risk.check(intent("A", quantity=5 * LOT))
+    desk.risk.book(desk.journal("A", fill=35_000, quantity=5 * LOT))
+    desk.risk.on_chain(chain(bid=33_000, ask=33_100))
+    desk.risk.on_chain(chain(bid=33_000, ask=33_100))
+
+    assert [event.kind for kind, event in desk.ledger.events] == ["limit"]
+    assert refused(desk, "B") == ["daily_loss"]
+
+
+def test_open_without_the_ledger_raises_to_be_tried_again() -> None:
+    desk = Desk()
+    desk.ledger.down = lambda name: True
+
+    with pytest.raises(LedgerDown):
+        desk.restart()
+
+
+def test_a_bought_option_blocks_its_premium_and_a_sold_one_its_worst_scenario() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    bought = desk.risk.margin(intent(order_type="MARKET", limit_paise=0))
+    sold = desk.risk.margin(intent(side="SELL"))
+    notional_paise = 80_600 * LOT * 100
+
+    assert (bought.premium_paise, bought.total_paise, bought.estimate) == (LOT * 35_100, LOT * 35_100, True)
+    assert sold.exposure_paise == notional_paise * 2 // 100
+    assert 0.06 * notional_paise < sold.span_paise < 0.12 * notional_paise
+    assert (sold.premium_paise, sold.estimate) == (0, True)
+    assert min(bought.charges_paise, sold.charges_paise) > 2_000
+
+
+def test_selling_what_is_held_blocks_nothing() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    desk.risk.book(desk.journal("A", fill=35_000))
+
+    assert desk.risk.margin(intent(side="SELL")).total_paise == 0
+    assert desk.risk.margin(intent(side="SELL", quantity=2 * LOT)).total_paise > 0
+
+
+def test_the_margin_near_the_money_is_the_order_of_the_brokers() -> None:
+    """NIFTY26JUN23700CE, short 65, file of 2026-05-29: SPAN and exposure ₹1,72,285 (a broker's calculator)."""
+    call = parse_symbol("NIFTY26JUN23700CE")
+    forward, vol, years = 23_750.0, 0.13, 32 / 365
+    scan = scan_risk(call, forward=forward, vol=vol, years=years, discount=0.994)
+
+    assert 100_000 < 65 * scan < 143_000
+    assert len(SCENARIOS) == 16
+
+
+def test_a_margin_without_a_price_or_a_vol_is_refused_with_the_reason() -> None:
+    desk = Desk()
+    with pytest.raises(StaleDataError, match="no chain"):
+        desk.risk.margin(intent())
+    desk.risk.on_chain(chain(iv=math.nan))
+    with pytest.raises(StaleDataError, match="implied vol"):
+        desk.risk.margin(intent(side="SELL"))
+
+
+def test_health_is_the_time_of_the_last_progress() -> None:
+    desk = Desk()
+    before = desk.risk.check_health()
+    desk.clock.wall += SECOND
+    desk.risk.on_chain(chain())
+
+    assert (before, desk.risk.check_health()) == (0, desk.clock.wall)
