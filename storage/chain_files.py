@@ -18,11 +18,11 @@ from storage.nse_vols import nse_comparison
 __all__ = ["ChainFileSource", "nse_comparison", "read_day"]
 
 Ints = NDArray[np.int64]
-_Contract = tuple[dt.date, int, str, str]  # expiry, units in a lot, symbols of the call and the put
+_Contract = tuple[dt.date, int, str, str]  # expiry, lot, symbols of call and put
 
 
 class ChainFileSource:
-    """A Source that replays one recorded day: each collection is one batch, calls and puts, level 0 of the book only."""
+    """A Source that replays a recorded day: each collection is one batch, calls and puts, level 0 of the book only."""
 
     def __init__(self, path: str | Path, index: str, date: dt.date) -> None:
         """Only keeps its arguments; `open` reads the file."""
@@ -69,7 +69,7 @@ class ChainFileSource:
         return pa.Table.from_batches(parts).combine_chunks().to_batches()[0]
 
     def _contract(self, expiry: str, strike: float) -> _Contract:
-        """Expiry day, units in a lot, and the symbols of call and put; worked out once a contract."""
+        """Expiry day, units in a lot, and the symbols of call and put; once a contract."""
         key = (expiry, _paise(strike))
         found = self._contracts.get(key)
         if found is None:

@@ -25,8 +25,8 @@ _SPOT_COLUMNS = ("datetime", "open", "close")
 def nse_comparison(path: str | Path, index: str, date: dt.date, spot_bars: str | Path) -> dict[str, float]:
     """How far our implied vol is from the one NSE printed beside the price, both by NSE's own convention.
 
-    Black–Scholes on spot, r = 10 %, T = (15:30 of the expiry − now)/365 days, from the last price; a printed vol of 0 is
-    a missing one. Strikes within 4 % of spot, the two nearest expiries. The file has no spot: `spot_bars` has, bars of
+    Black–Scholes on spot, r = 10 %, T = (15:30 of the expiry − now)/365 days, from the last price; a printed vol of 0
+    is a missing one. Strikes within 4 % of spot, the two nearest expiries. The file has no spot: `spot_bars` has, bars of
     the index stamped at their open, read along the line through every bar's open and close.
 
     Returns:

@@ -39,7 +39,7 @@ class SimulatedSession:
         if not self.open_ns <= market_ns <= self.close_ns:
             raise ConfigError(f"{market_ns} ns is outside the simulated session of {self.date}")
         passed = market_ns - self.open_ns
-        wall = passed if self.speed == 1.0 else int(passed / self.speed)
+        wall = passed if self.speed == 1.0 else max(int(passed / self.speed) - 2, 0)  # rounding may overshoot
         while self.market_ns(self.anchor_wall_ns + wall) < market_ns:
             wall += 1
         return self.anchor_wall_ns + wall
