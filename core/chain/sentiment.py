@@ -1,7 +1,7 @@
 """The sentiment score: −1 everything leans down, +1 everything leans up. docs/analytics.md derives it.
 
 Each part is bounded by −1 and 1 and rises with the bullish reading of its figure; the score is their weighted
-mean over the parts that exist, so it rises with every part.
+sum, so it rises with every part. A part nobody can know leans nowhere: a thin expiry cannot shout.
 """
 
 import math
@@ -29,10 +29,8 @@ class Sentiment(NamedTuple):
 def sentiment(pcr: float, oi_change: float, skew: float, max_pain: float) -> Sentiment:
     """Return the score of four parts, each in −1…1 or NaN if it cannot be known; NaN if none can."""
     parts = (pcr, oi_change, skew, max_pain)
-    known = [(weight, part) for weight, part in zip(WEIGHTS, parts, strict=True) if not math.isnan(part)]
-    total = sum(weight for weight, _ in known)
-    score = sum(weight * part for weight, part in known) / total if known else math.nan
-    return Sentiment(score, *parts)
+    known = [weight * part for weight, part in zip(WEIGHTS, parts, strict=True) if not math.isnan(part)]
+    return Sentiment(sum(known) if known else math.nan, *parts)
 
 
 def pcr_part(put_oi: float, call_oi: float) -> float:

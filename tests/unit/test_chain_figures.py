@@ -96,8 +96,8 @@ def test_sentiment_rises_with_each_part_and_stays_in_range(parts: tuple[float, .
     assert -1 - 1e-12 <= sentiment(*parts).score <= 1 + 1e-12
 
 
-def test_sentiment_leaves_out_what_is_unknown() -> None:
-    assert sentiment(1.0, math.nan, math.nan, 0.0).score == pytest.approx(0.35 / 0.50)
+def test_an_unknown_part_of_sentiment_leans_nowhere() -> None:
+    assert sentiment(1.0, math.nan, math.nan, 0.0).score == pytest.approx(0.35)
     assert math.isnan(sentiment(*[math.nan] * 4).score)
 
 
