@@ -50,7 +50,7 @@ def random_rows(count: int, seed: int = 3) -> tuple[np.ndarray, ...]:
 
 
 def test_hulls_example_of_an_option_on_a_future_comes_out() -> None:
-    """Hull, Options, Futures, and Other Derivatives, 9th ed., example 18.6: put on crude oil futures."""
+    """Hull, Options, Futures, and Other Derivatives, 9th ed., ch. 18, the put on crude-oil futures."""
     assert price(-1, 20.0, 20.0, 4 / 12, 0.25, math.exp(-0.09 * 4 / 12)) == pytest.approx(1.12, abs=0.005)
 
 
