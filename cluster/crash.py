@@ -24,6 +24,7 @@ from core.records import Health, Stamp
 
 log = structlog.get_logger()
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+OPENING_S = 2.0  # a message waits this long for an actor that is opening
 GROUPS = {"health": 1, "calls": 4}
 
 
@@ -49,7 +50,7 @@ class Guard:
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
         self._handled = self._gaps = self._refused = 0
         self._detail = "opening"
-        self._closing = threading.Event()
+        self._opened, self._closing = threading.Event(), threading.Event()
         self._process = psutil.Process()
         threading.Thread(target=self._fatal(self._open), name="open", daemon=True).start()
 
@@ -57,7 +58,8 @@ class Guard:
 
     def receive(self, stamp: Stamp, payload: Any) -> bool:
         """Dispatch to `on_<topic>`; False when the actor is not ready (the sender counts, or tries again)."""
-        if not self._ready_ns or self._closing.is_set():
+        # A feed may answer our open()'s refresh before open() has returned: wait for it a little.
+        if not self._opened.wait(OPENING_S) or self._closing.is_set():
             return False
         self._count_gap(stamp)
         self._guarded(getattr(self._actor, f"on_{stamp.topic}"), payload, topic=stamp.topic)
@@ -149,6 +151,7 @@ class Guard:
                 attempt += 1
         self._in_flight_ns = 0
         self._actor, self._ready_ns, self._detail = actor, time.time_ns(), ""
+        self._opened.set()
         log.info("ready", actor=self._name, seconds=round((self._ready_ns - self._started_ns) / 1e9, 2))
         period_ms = getattr(self._config, "timer_ms", 0)
         if period_ms:

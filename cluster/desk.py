@@ -1,7 +1,7 @@
 """What one desk is made of, from its settings: its session, its clock, its ledger, its actors' ports."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -11,13 +11,14 @@ from cluster.bus import BusLimits, RayBus
 from cluster.clock import ReplayClock, SimulatedClock
 from cluster.settings import Settings
 from cluster.state import desk_dir
-from cluster.supervisor import DeskFacts
-from cluster.topology import ROUTES, Spec, specs
 from core.errors import ConfigError
 from core.market import IST, check_index, exchange_of, phase, session, to_ns, why_closed
 from core.market.simclock import SimulatedSession, session_date, simulate
-from core.ports import Clock, Ledger
+from core.ports import Clock, Ledger, Source
+from exchange.simulator import SimulatedSource
+from storage.chain_files import ChainFileSource
 from storage.ledger import PostgresLedger
+from storage.tape_source import TapeSource
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,16 +86,6 @@ def market_says(desk: Desk) -> str:
     return f"replay of {market.session_date} from {Path(market.path).name} {pace}"
 
 
-def make_facts(desk: Desk) -> DeskFacts:
-    return DeskFacts(
-        desk=desk.desk,
-        mode=desk.settings.mode,
-        namespace=desk.namespace,
-        session_id=desk.session_id,
-        market_says=market_says(desk),
-    )
-
-
 def make_phase(desk: Desk) -> Callable[[int], str]:
     """Market time to closed, pre-open or open, on the desk's first exchange."""
     return partial(phase, desk.exchange)
@@ -105,11 +96,11 @@ def make_ledger(desk: Desk) -> Ledger:
     return PostgresLedger(desk.dsn, desk.session_id, carry=False)
 
 
-def make_bus(desk: Desk, source: str) -> RayBus:
+def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus:
     bus = desk.settings.bus
     return RayBus(
         desk.namespace,
-        ROUTES,
+        routes,
         source=source,
         lossless=desk.settings.mode == "REPLAY",
         limits=BusLimits(
@@ -118,8 +109,20 @@ def make_bus(desk: Desk, source: str) -> RayBus:
     )
 
 
-def make_specs(desk: Desk) -> list[Spec]:
-    return specs(desk)
+def make_source(desk: Desk, index: str) -> Source:
+    """Where the feed of `index` has its ticks from."""
+    market = desk.settings.market
+    if market.source == "simulated":
+        return SimulatedSource(
+            index=index,
+            seed=market.seed,
+            session_date=simulated(desk).date,
+            ticks_per_second=market.ticks_per_second,
+        )
+    assert market.session_date is not None, "check() refuses a replay without a day"
+    if market.source == "file":
+        return ChainFileSource(market.path, index, market.session_date)
+    return TapeSource(market.path, index, market.session_date)
 
 
 def tape_url(desk: Desk) -> str:

@@ -15,9 +15,10 @@ import ray
 from ray.exceptions import RayError
 
 from cluster.client import Calls, RayDeskClient
-from cluster.desk import Desk, make_facts, make_ledger, make_phase, make_specs, market_clock
+from cluster.desk import Desk, make_ledger, make_phase, market_clock, market_says
 from cluster.ports import listening, ports
-from cluster.supervisor import GROUPS, Supervisor
+from cluster.supervisor import GROUPS, DeskFacts, Supervisor
+from cluster.topology import specs
 from core.errors import DeskError, VikalpError
 from core.records import DeskStatus
 
@@ -60,8 +61,14 @@ def _create(desk: Desk) -> None:
         max_restarts=-1,
         max_task_retries=0,
     ).remote(
-        make_facts(desk),
-        make_specs(desk),
+        DeskFacts(
+            desk=desk.desk,
+            mode=desk.settings.mode,
+            namespace=desk.namespace,
+            session_id=desk.session_id,
+            market_says=market_says(desk),
+        ),
+        specs(desk),
         desk.settings.supervision,
         clock=market_clock(desk),
         phase=make_phase(desk),

@@ -62,13 +62,14 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
     check(settings)
     require_free(desk)
     made, state = _prepare(settings, desk)
-    host = _spawn(made)
+    host = None
     try:
+        host = _spawn(made)
         yield from _follow(desk, state.session_id, host, began)
     except GeneratorExit:
         raise
     except BaseException:
-        if host.poll() is None:
+        if host is not None and host.poll() is None:
             host.send_signal(signal.SIGTERM)
             host.wait(timeout=60)
         state_path(desk).unlink(missing_ok=True)

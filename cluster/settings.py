@@ -14,11 +14,17 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
 
+from actors.analytics.shard import ShardConfig
+from actors.feeds.feed import FeedConfig
+from actors.oms.oms import OmsConfig
+from actors.recorder import RecorderConfig
+from actors.risk.risk import RiskConfig
 from cluster.decide import SupervisionConfig
 from cluster.state import ROOT
 from core.errors import ConfigError
+from core.market import INDICES
+from gateway.actor import GatewayConfig
 
-INDICES = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "SENSEX")
 # Read elsewhere, on purpose: where desks keep their files, whose process this is, whether CI must have a browser.
 OTHER_VARIABLES = frozenset({"VIKALP_HOME", "VIKALP_SESSION", "VIKALP_TEST_BROWSER"})
 
@@ -37,6 +43,7 @@ class MarketSettings(_Section):
     session_date: dt.date | None = Field(default=None, description="day to simulate or replay; empty: today, or the next trading day")
     speed: float = Field(default=1.0, ge=0, description="market seconds a wall second; 0: a replay as fast as it can")
     path: str = Field(default="", description="file: the recorded chain; tape: the tape's root; empty for simulated")
+    hold: bool = Field(default=False, description="a replay waits for begin() before its first batch")
     ticks_per_second: int = Field(default=400, gt=0, description="rows a second and index of the simulated market")
 
 
@@ -70,6 +77,22 @@ class TapeSettings(_Section):
     url: str = Field(default="", description="folder or pyarrow.fs URL; empty: tape/ in the desk's own folder")
 
 
+def without(config: type[BaseModel], made: str, *names: str) -> type[BaseModel]:
+    """The settings `made` of an actor without the fields the desk fills in itself, such as its index."""
+    fields: dict[str, Any] = {
+        name: (info.annotation, info) for name, info in config.model_fields.items() if name not in names
+    }
+    # Under its own name in this module, so that a settings object can be pickled.
+    return create_model(made, __base__=_Section, __module__=__name__, **fields)
+
+
+# An actor's own settings, less what the desk fills in: its index, its port, how a replay is paced.
+FeedSettings = without(FeedConfig, "FeedSettings", "index", "replay", "hold", "stagger_ms")
+ShardSettings = without(ShardConfig, "ShardSettings", "index")
+OmsSettings = without(OmsConfig, "OmsSettings", "indices")
+GatewaySettings = without(GatewayConfig, "GatewaySettings", "port", "indices", "token_path")
+
+
 class Settings(_Section):
     """Everything a desk can be told; see vikalp.yaml for the words."""
 
@@ -77,6 +100,12 @@ class Settings(_Section):
     market: MarketSettings = MarketSettings()
     ledger: LedgerSettings = LedgerSettings()
     tape: TapeSettings = TapeSettings()
+    feed: FeedSettings = Field(default_factory=FeedSettings, description="every feed")  # type: ignore[valid-type]
+    shard: ShardSettings = Field(default_factory=ShardSettings, description="every shard")  # type: ignore[valid-type]
+    risk: RiskConfig = RiskConfig()
+    oms: OmsSettings = Field(default_factory=OmsSettings, description="the order manager")  # type: ignore[valid-type]
+    recorder: RecorderConfig = RecorderConfig()
+    gateway: GatewaySettings = Field(default_factory=GatewaySettings, description="the page")  # type: ignore[valid-type]
     ray: RaySettings = RaySettings()
     bus: BusSettings = BusSettings()
     supervision: SupervisionConfig = SupervisionConfig()
@@ -160,12 +189,3 @@ def _words(error: ValidationError, file: Path) -> str:
         key = ".".join(str(part) for part in problem["loc"])
         said.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (was {problem['input']!r})")
     return f"{file}: {'; '.join(said)}"
-
-
-def without(config: type[BaseModel], *names: str) -> type[BaseModel]:
-    """The settings of an actor without the fields the desk fills in itself, such as its index."""
-    fields: dict[str, Any] = {
-        name: (info.annotation, info) for name, info in config.model_fields.items() if name not in names
-    }
-    made: type[BaseModel] = create_model(f"{config.__name__}Settings", __base__=_Section, **fields)
-    return made

@@ -9,7 +9,20 @@ from typing import Any
 import ray
 from ray.actor import ActorHandle
 
+from actors.analytics.shard import ShardActor, ShardConfig
+from actors.feeds.feed import FeedActor, FeedConfig
+from actors.oms.oms import OmsActor, OmsConfig
+from actors.recorder import RecorderActor
+from actors.risk.risk import RiskActor
+from brokers.paper import PaperBroker
+from cluster.client import RayDeskClient, RiskClient
 from cluster.crash import GROUPS, Guard
+from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock, tape_url
+from cluster.ports import ports
+from cluster.state import desk_dir
+from gateway.actor import GatewayActor, GatewayConfig
+from storage.broker_store import PostgresBrokerStore
+from storage.tape import ParquetTape
 
 # Who receives a topic, in the order a replay serves them; {index} is the message's own.
 ROUTES: Mapping[str, tuple[str, ...]] = {
@@ -40,6 +53,44 @@ class Spec:
         """Changes when an actor running under this name was made from another spec."""
         made_of = (self.cls.__module__, self.cls.__qualname__, self.config, self.cpus, dict(self.resources))
         return hashlib.sha256(pickle.dumps(made_of)).hexdigest()[:16]
+
+
+def specs(desk: Desk) -> list[Spec]:
+    """Every actor of the desk, in the order they are created."""
+    s, replay = desk.settings, desk.settings.mode == "REPLAY"
+    deadline_s = s.supervision.deadline_s
+    made = []
+
+    def add(name: str, cls: type[Any], config: Any, ports: Mapping[str, Any], **terms: Any) -> None:
+        bus = {} if name == "recorder" else {"bus": make_bus(desk, name, ROUTES)}
+        made.append(Spec(name=name, cls=cls, config=config, ports={"clock": market_clock(desk), **bus, **ports}, **terms))
+
+    for place, index in enumerate(s.indices):
+        pace = (s.market.speed or "max") if replay else None
+        # The five feeds take turns within a period, so that their batches do not meet on two cores.
+        stagger = place * s.feed.timer_ms // len(s.indices)
+        feed = FeedConfig(index=index, replay=pace, hold=s.market.hold, stagger_ms=stagger, **dict(s.feed))
+        add(f"feed.{index}", FeedActor, feed, {"source": make_source(desk, index)}, upstream=(f"feed.{index}",),
+            timer_delay_s=stagger / 1000)  # fmt: skip
+        shard = ShardConfig(index=index, **(dict(s.shard) | ({"tape_ms": 0} if replay else {})))
+        add(f"shard.{index}", ShardActor, shard, {}, upstream=(f"feed.{index}",))
+
+    feeds = tuple(f"feed.{index}" for index in s.indices)
+    shards = tuple(f"shard.{index}" for index in s.indices)
+    add("risk", RiskActor, s.risk, {"ledger": make_ledger(desk)}, upstream=shards)
+    store = PostgresBrokerStore(desk.dsn, desk.session_id)
+    oms = OmsConfig(indices=s.indices, **dict(s.oms))
+    add("oms", OmsActor, oms, {
+        "ledger": make_ledger(desk),
+        "broker": PaperBroker(store, market_clock(desk)),
+        "risk": RiskClient(desk.namespace, deadline_s=deadline_s),
+    }, upstream=feeds, resources={"egress": 1} if s.ray.egress else {})  # fmt: skip
+    add("recorder", RecorderActor, s.recorder, {"tape": ParquetTape(tape_url(desk))}, upstream=feeds)
+    gateway = GatewayConfig(
+        port=ports(desk.desk).page, indices=s.indices, token_path=str(desk_dir(desk.desk) / "token"), **dict(s.gateway)
+    )
+    add("gateway", GatewayActor, gateway, {"desk": RayDeskClient(desk.namespace, deadline_s=deadline_s)}, upstream=shards)
+    return made
 
 
 def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":

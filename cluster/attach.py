@@ -1,0 +1,127 @@
+"""A running desk in a notebook or a script: `attach().chain("NIFTY")`.
+
+On the machine the desk is found by its state file; `attach(address="ray://host:10001")` reaches one elsewhere, with the desk's
+token in RAY_AUTH_TOKEN_PATH (`vikalp env` prints it). Never by Ray's own search, which finds the other desk.
+"""
+
+import os
+import uuid
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Literal
+
+import pyarrow as pa
+import ray
+
+from cluster.auth import admit
+from cluster.client import RayDeskClient
+from cluster.state import read_state
+from core.errors import DeskError
+from core.market import check_index, parse_symbol
+from core.orders.tag import make_tag
+from core.records import DeskStatus, Intent, Order, Position, Side
+
+NAMESPACE = "vikalp"
+
+
+class Desk:
+    """What a notebook may ask of a desk. Every call raises DeskError when the desk does not answer."""
+
+    def __init__(self, client: RayDeskClient) -> None:
+        self.client = client  # the raw core.ports.DeskClient: limits, margins, exit_all
+
+    def chain(self, index: str) -> "pa.Table":
+        """The newest chain of `index`: schemas.CONTRACTS, one row a contract; raises UnknownName, or DeskError before the first."""
+        check_index(index)
+        chain = self.client.chain(index)
+        if chain is None:
+            raise DeskError(f"shard.{index} has no chain yet: its first ticks are on their way")
+        return pa.Table.from_batches([chain.contracts])
+
+    def expiries(self, index: str) -> "pa.Table":
+        """The figures per expiry of the same chain: schemas.EXPIRIES."""
+        check_index(index)
+        chain = self.client.chain(index)
+        if chain is None:
+            raise DeskError(f"shard.{index} has no chain yet: its first ticks are on their way")
+        return pa.Table.from_batches([chain.expiries])
+
+    def status(self) -> DeskStatus:
+        return self.client.status()
+
+    def positions(self) -> Sequence[Position]:
+        return self.client.positions()
+
+    def orders(self) -> Sequence[Order]:
+        return self.client.orders()
+
+    def place(
+        self,
+        symbol: str,
+        side: Side,
+        quantity: int,
+        *,
+        limit_paise: int = 0,
+        product: Literal["NRML", "MIS"] = "NRML",
+        purpose: Literal["entry", "hedge", "exit"] = "entry",
+        tag: str = "",
+    ) -> Order:
+        """Send an order of `quantity` units, at market when `limit_paise` is 0; a refusal comes back as REFUSED.
+
+        Pass the same `tag` to ask again after a DeskError: an order with that tag is never sent twice.
+        """
+        intent = Intent(
+            tag=tag or make_tag(uuid.uuid4().bytes),
+            strategy="manual",
+            index=parse_symbol(symbol).index,
+            symbol=symbol,
+            side=side,
+            quantity=quantity,
+            order_type="LIMIT" if limit_paise else "MARKET",
+            limit_paise=limit_paise,
+            product=product,
+            purpose=purpose,
+            reason="from a notebook",
+            created_ns=self.client.status().market_ns,
+        )
+        return self.client.submit(intent)
+
+    def cancel(self, tag: str) -> Order:
+        return self.client.cancel(tag)
+
+    def detach(self) -> None:
+        """Leave the desk as it is and end this process's connection."""
+        if ray.is_initialized():
+            ray.shutdown()
+
+    def __enter__(self) -> "Desk":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.detach()
+
+
+def attach(desk: int | None = None, address: str | None = None) -> Desk:
+    """Connect this process to desk number `desk` (None: the only one that runs), or to a desk at ray://`address`.
+
+    Raises DeskError when there is none, when there are several and none was named, or when it does not let us in.
+    """
+    if address is None:
+        state = read_state(desk)
+        token, address, namespace = state.token_path, state.address, state.namespace
+    else:
+        token, namespace = os.environ.get("RAY_AUTH_TOKEN_PATH", ""), NAMESPACE
+        if not token:
+            raise DeskError('set RAY_AUTH_TOKEN_PATH to a copy of the desk\'s token (there: eval "$(vikalp env)")')
+    admit(token)
+    if ray.is_initialized():
+        ray.shutdown()
+    options: dict[str, Any] = {} if address.startswith("ray://") else {"log_to_driver": False, "logging_level": "error"}
+    try:
+        ray.init(address=address, namespace=namespace, **options)
+    except (ConnectionError, RuntimeError, ValueError) as error:
+        raise DeskError(f"the desk at {address} did not let us in: {error}") from error
+    return Desk(RayDeskClient(namespace))
+
