@@ -56,6 +56,7 @@ class MemoryLedger:
         self.table: dict[str, Order] = {}
         self.trades: list[Fill] = []
         self.events: list[tuple[str, object]] = []
+        self.days: list[tuple[str, int, int]] = []
         self.down: Callable[[str], bool] = lambda name: False
         self.lost: Callable[[str], bool] = lambda name: False
 
@@ -116,7 +117,9 @@ class MemoryLedger:
     def record_alert(self, alert: Alert) -> None:
         self._write("record_alert", None, lambda: self.events.append(("alert", alert)))
 
-    def record_daily_pnl(self, date: str, gross_paise: int, charges_paise: int) -> None: ...
+    def record_daily_pnl(self, date: str, gross_paise: int, charges_paise: int) -> None:
+        self._write("record_daily_pnl", None, lambda: self.days.append((date, gross_paise, charges_paise)))
+
     def audit(self, actor: str, action: str, detail: object) -> None: ...
     def ping(self) -> float:
         return 0.0

@@ -17,7 +17,19 @@ from core.market import parse_symbol
 from core.orders.positions import mark
 from core.ports import Bus, Clock, Ledger
 from core.records import Chain, Fill, Intent, LimitUse, Margin, RiskEvent, Verdict
-from core.risk.book import Mark, RiskBook, at, day_net_paise, held, replay, with_end, with_fill, with_intent, with_marks
+from core.risk.book import (
+    Mark,
+    RiskBook,
+    at,
+    day_charges_paise,
+    day_net_paise,
+    held,
+    replay,
+    with_end,
+    with_fill,
+    with_intent,
+    with_marks,
+)
 from core.risk.limits.limits import LimitsConfig
 from core.risk.margin import estimate
 from core.risk.verdict import in_words, verdict
@@ -27,6 +39,7 @@ class RiskConfig(BaseModel, frozen=True, extra="forbid"):
     """The risk supervisor's settings."""
 
     limits: LimitsConfig = Field(default=LimitsConfig(), description="the pre-trade limits")
+    pnl_every_s: int = Field(default=60, gt=0, description="market seconds between two writings of the day's result")
 
 
 class RiskActor:
@@ -38,6 +51,7 @@ class RiskActor:
         self._book = RiskBook()
         self._chains: Mapping[str, Chain] = {}
         self._told: dt.date | None = None  # the day whose loss limit was last reported as reached
+        self._written_ns = 0  # market time the day's result was last written, or tried
         self._progress_ns = 0
 
     def open(self) -> None:
@@ -107,9 +121,9 @@ class RiskActor:
             for symbol, bid, ask, last, at_ns, close in zip(*columns, strict=True)
         }
         book = with_marks(at(self._book, self._clock.now_ns()), marks)
-        self._report_loss(book)
         self._book, self._chains = book, {**self._chains, expiry["index"]: chain}
         self._progress_ns = self._clock.wall_ns()
+        self._report(book)  # last: without the ledger the marks are still new
 
     def check_health(self) -> int:
         """Wall ns of the last chain, check or trade; 0 before the first."""
@@ -119,7 +133,11 @@ class RiskActor:
         book = replay(self._ledger.orders(), self._ledger.fills())
         self._book = with_marks(at(book, self._book.now_ns), self._book.marks)
 
-    def _report_loss(self, book: RiskBook) -> None:
+    def _report(self, book: RiskBook) -> None:
+        if book.now_ns >= self._written_ns + self._config.pnl_every_s * 1_000_000_000 and book.holdings:
+            self._written_ns = book.now_ns
+            net, cost = day_net_paise(book), day_charges_paise(book)
+            self._ledger.record_daily_pnl(f"{book.day}", net + cost, cost)
         loss, limit = -day_net_paise(book), self._config.limits.daily_loss.max_loss_paise
         if loss >= limit and self._told != book.day:
             self._record("limit", "daily_loss", f"the day's loss is ₹{loss / 100:,.2f} of ₹{limit / 100:,.2f}")

@@ -154,6 +154,12 @@ def reduces(book: RiskBook, intent: Intent) -> bool:
     return towards_flat and intent.quantity + working(book, intent.symbol, intent.side) <= abs(quantity)
 
 
+def day_charges_paise(book: RiskBook) -> int:
+    """Charges of the day's executed orders."""
+    before = sum(holding.charges_paise for holding in book.opening.values())
+    return sum(holding.charges_paise for holding in book.holdings.values()) - before
+
+
 def day_net_paise(book: RiskBook) -> int:
     """Mark-to-market result of the day net of charges.
 

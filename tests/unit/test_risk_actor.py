@@ -135,6 +135,32 @@ def test_the_days_loss_is_reported_once_when_it_reaches_the_limit() -> None:
     assert refused(desk, "B") == ["daily_loss"]
 
 
+def test_the_days_result_is_written_once_a_market_minute() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    desk.risk.book(desk.journal("A", fill=35_000))
+    for seconds in (1, 30, 61, 62):
+        desk.clock.now = NOON + seconds * SECOND
+        desk.risk.on_chain(chain(bid=35_100, ask=35_300, at_ns=desk.clock.now))
+    days = desk.ledger.days
+
+    assert [(date, gross) for date, gross, _ in days] == [("2025-09-05", LOT * 200)] * 2
+    assert all(cost > 2_000 for _, _, cost in days)
+
+
+def test_without_the_ledger_the_marks_stay_fresh() -> None:
+    desk = Desk()
+    desk.risk.on_chain(chain())
+    desk.risk.book(desk.journal("A", fill=35_000))
+    desk.ledger.down = lambda name: True
+    desk.clock.sleep(60)
+    with pytest.raises(LedgerDown):
+        desk.risk.on_chain(chain(at_ns=desk.clock.now))
+    desk.ledger.down = lambda name: False
+
+    assert refused(desk, "B") == []
+
+
 def test_open_without_the_ledger_raises_to_be_tried_again() -> None:
     desk = Desk()
     desk.ledger.down = lambda name: True
