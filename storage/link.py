@@ -1,0 +1,108 @@
+"""One PostgreSQL connection for callers that do not wait in a loop of their own.
+
+A private thread runs the loop; calls are serialised; each is one transaction. A connection that is lost or does not
+answer is thrown away and the call raises LedgerDown: it may or may not have been committed. The next call connects
+anew.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import Any, TypeVar
+
+import asyncpg
+
+from core.errors import ConfigError, InputError, LedgerDown
+
+T = TypeVar("T")
+Work = Callable[[Any], Awaitable[T]]
+
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.ReadOnlySQLTransactionError,
+)
+
+
+@contextlib.contextmanager
+def in_our_words(what: str) -> Iterator[None]:
+    """PostgreSQL's errors as the desk's; anything not listed is a bug and passes."""
+    try:
+        yield
+    except asyncpg.DataError as error:
+        raise InputError(f"{what}: the ledger cannot hold this value: {error}") from error
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidCatalogNameError) as error:
+        raise ConfigError(f"{what}: {error}; run storage.ledger.migrate on this server first") from error
+    except AWAY as error:
+        raise LedgerDown(f"{what}: the ledger does not answer: {type(error).__name__}: {error}") from error
+
+
+class Link:
+    """`call(what, work)` runs `await work(connection)` in one transaction and returns its value."""
+
+    def __init__(
+        self, dsn: str, *, name: str, timeout_s: float, greeting: str = "", args: tuple[object, ...] = ()
+    ) -> None:
+        self._dsn, self._name, self._timeout_s = dsn, name, timeout_s
+        self._greeting, self._args = greeting, args
+        self._connection: Any = None
+        self._lock = asyncio.Lock()
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name=name, daemon=True).start()
+
+    def call(self, what: str, work: Work[T]) -> T:
+        """Raises LedgerDown within about twice the timeout, InputError for values PostgreSQL cannot hold."""
+        future = asyncio.run_coroutine_threadsafe(self._run(work), self._loop)
+        with in_our_words(what):
+            try:
+                # The loop's own deadline comes first; this one is for a loop that has died.
+                return future.result(self._timeout_s * 2 + 5)
+            except FutureTimeoutError:
+                future.cancel()
+                raise
+
+    def close(self) -> None:
+        """End the connection and the thread; the link is not used again."""
+        asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(self._timeout_s)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    async def _run(self, work: Work[T]) -> T:
+        async with self._lock:
+            try:
+                async with asyncio.timeout(self._timeout_s):
+                    connection = await self._connected()
+                    async with connection.transaction():
+                        return await work(connection)
+            except AWAY:
+                await self._drop()
+                raise
+
+    async def _connected(self) -> Any:
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await asyncpg.connect(
+                self._dsn,
+                timeout=self._timeout_s,
+                server_settings={
+                    "application_name": self._name,
+                    "synchronous_commit": "on",
+                    "statement_timeout": str(int(self._timeout_s * 1000)),
+                },
+            )
+            if self._greeting:
+                await self._connection.execute(self._greeting, *self._args)
+        return self._connection
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.terminate()
