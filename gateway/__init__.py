@@ -1,1 +1,1 @@
-"""What people and programs see of the desk: the page, the API, the metrics. Talks to the desk through core.ports.DeskClient."""
+"""What people and programs see of the desk: the page, the API, the metrics; all through core.ports.DeskClient."""

@@ -33,7 +33,7 @@ class GatewayConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class GatewayActor:
-    """Serves whoever sits at this machine. A page that is open never delays a message: chains are swapped, not locked."""
+    """Serves whoever sits at this machine. An open page never delays a message: chains are swapped, not locked."""
 
     def __init__(self, config: GatewayConfig, *, bus: Bus, clock: Clock, desk: DeskClient) -> None:
         self._config, self._bus, self._clock, self._desk = config, bus, clock, desk

@@ -117,7 +117,7 @@ def _signed_compact(units: int | None) -> str:
     return ("+" if units and units > 0 else "") + compact(units)
 
 
-# The columns of the chain, from the strike outwards: what the header says, and a row of the API in, the cell's text out.
+# The columns of the chain, from the strike outwards: the header, and a row of the API in, the text of the cell out.
 COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = {
     "bid": ("Bid", lambda r: price(r["bid_paise"])),
     "ask": ("Ask", lambda r: price(r["ask_paise"])),

@@ -1,4 +1,4 @@
-"""The web server, in a thread of its own: the actor's messages and the browsers' requests do not wait for each other."""
+"""The web server in its own thread: messages of the bus and requests of browsers do not wait for each other."""
 
 import socket
 import threading

@@ -1,0 +1,94 @@
+"""What a person does on the page: margin, order, cancel, exit-all. Each answer goes back to the page in words."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from pydantic import ValidationError
+
+from core.errors import InputError, VikalpError
+from core.records import Intent, Margin, Order
+from gateway.context import Context
+from gateway.format import grouped, money
+from gateway.models import OrderRequest
+from gateway.ticket import intent_of
+
+
+class Actions:
+    """`say(about, **words)` reaches the page; `about` is margin, order or desk."""
+
+    def __init__(self, context: Context, say: Callable[..., None]) -> None:
+        self._context, self._say = context, say
+
+    async def take(self, asked: Mapping[str, Any]) -> None:
+        """Do what was asked; whatever the desk refuses or cannot do is said on the page."""
+        what = asked.get("do")
+        about = "margin" if what == "margin" else "order" if what == "order" else "desk"
+        try:
+            match what:
+                case "margin":
+                    intent = self._intent(asked)
+                    self._margin(intent, await asyncio.to_thread(self._context.desk.margin, intent), asked)
+                case "order":
+                    self._order(await asyncio.to_thread(self._context.desk.submit, self._intent(asked)))
+                case "cancel":
+                    self._order(await asyncio.to_thread(self._context.desk.cancel, str(asked.get("tag"))), "desk")
+                case "exit":
+                    orders = await asyncio.to_thread(self._context.desk.exit_all, "exit-all on the page")
+                    self._say("desk", text=f"exit all: {len(orders)} orders sent", tone="good")
+                case _:
+                    raise InputError(
+                        f"the page asked for {what!r}, expected index, expiry, margin, order, cancel, exit"
+                    )
+        except (VikalpError, OSError) as error:
+            self._say(about, text=str(error), tone="bad", failed=True, asked=asked.get("asked"))
+        self._context.poll.nudge()
+
+    def _intent(self, asked: Mapping[str, Any]) -> Intent:
+        order_type = asked.get("type")
+        try:
+            request = OrderRequest(
+                symbol=str(asked.get("symbol")),
+                side=asked.get("side"),  # type: ignore[arg-type]  # pydantic checks it
+                lots=asked.get("lots"),  # type: ignore[arg-type]
+                order_type=order_type,  # type: ignore[arg-type]
+                limit_paise=paise(str(asked.get("limit"))) if order_type == "LIMIT" else 0,
+                purpose=asked.get("purpose"),  # type: ignore[arg-type]
+            )
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise InputError(f"{wrong['loc'][0]}: {wrong['msg']}, was {wrong['input']!r}") from error
+        return intent_of(request, self._context.store, self._context.clock.now_ns())
+
+    def _margin(self, intent: Intent, margin: Margin, asked: Mapping[str, Any]) -> None:
+        self._say(
+            "margin",
+            asked=asked.get("asked"),
+            quantity=grouped(intent.quantity),
+            premium=money(margin.premium_paise),
+            span=money(margin.span_paise),
+            exposure=money(margin.exposure_paise),
+            margin=money(margin.total_paise),
+            charges=money(margin.charges_paise),
+            estimate="estimate" if margin.estimate else "",
+        )
+
+    def _order(self, order: Order, about: str = "order") -> None:
+        bad = order.state in ("REFUSED", "REJECTED", "UNKNOWN")
+        intent = order.intent
+        text = f"{order.state}: {intent.side} {grouped(intent.quantity)} {intent.symbol}"
+        if order.message:
+            text += f" — {order.message}"
+        self._say(about, text=text, tone="bad" if bad else "good", tag=intent.tag)
+
+
+def paise(rupees: str) -> int:
+    """The paise of a price typed in rupees; raises InputError for what is no price."""
+    try:
+        value = Decimal(rupees.replace(",", "").strip()) * 100
+    except InvalidOperation as error:
+        raise InputError(f"limit: expected a price in rupees such as 124.05, was {rupees!r}") from error
+    if not value.is_finite() or value <= 0 or value != value.to_integral_value():
+        raise InputError(f"limit: expected rupees above 0 with at most two decimals, was {rupees!r}")
+    return int(value)

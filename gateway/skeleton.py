@@ -1,0 +1,100 @@
+# ruff: noqa: E501  a tag broken over lines gains white space on screen
+"""The page's HTML, made once per page load and never again: afterwards only texts, classes and table rows change."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from gateway.format import COLUMNS, FIGURES
+from gateway.panels import TABLES
+
+# From the strike outwards; the calls are the mirror image.
+ORDER = ("bid", "ask", "ltp", "change", "iv", "delta", "theta", "volume", "oi", "oi_change")
+
+
+def top(indices: Sequence[str]) -> str:
+    """Banner, index strip, figures and expiry tabs."""
+    tabs = "".join(
+        f'<button class="index-tab" id="index-tab-{name}" data-index="{name}"><b>{name}</b>'
+        f'<span class="spot" id="strip-{name}-spot">–</span><span id="strip-{name}-change" class="chg"></span>'
+        f'<span id="strip-{name}-age" class="age"></span></button>'
+        for name in map(escape, indices)
+    )
+    figures = "".join(
+        f'<div class="figure"><label>{label}</label><span id="figure-{name}">–</span></div>'
+        for name, (label, _) in FIGURES.items()
+    )
+    return f"""
+<header id="banner">
+  <strong>VIKALP</strong><span id="mode" class="mode">–</span><span id="market-says"></span>
+  <span id="phase" class="badge">–</span><span class="clock"><span id="market-clock">–</span> IST</span>
+  <span class="grow" id="trouble"></span>
+  <label>orders</label><span id="oms-state" class="badge">–</span>
+  <label>ledger</label><span id="ledger-state" class="badge">–</span>
+  <label>P&amp;L gross</label><span id="pnl-gross" class="fig">–</span>
+  <label>charges</label><span id="pnl-charges" class="fig">–</span>
+  <label>net</label><span id="pnl-net" class="fig">–</span>
+  <button id="exit-all" class="danger">Exit all</button>
+</header>
+<nav id="strip">{tabs}</nav>
+<section id="figures">{figures}</section>
+<nav id="tabs"><span id="expiries"></span><span class="grow"></span>
+  <span class="dim">chain <span id="chain-index">–</span> <span id="chain-expiry">–</span> № <span id="chain-sequence">–</span></span>
+  <details id="columns"><summary>Columns</summary><div>{_choices(COLUMNS)}</div></details></nav>
+"""
+
+
+def _choices(columns: Mapping[str, tuple[str, object]]) -> str:
+    return "".join(
+        f'<label><input type="checkbox" checked data-column="{name}" id="column-{name}">{label}</label>'
+        for name, (label, _) in columns.items()
+    )
+
+
+def left() -> str:
+    """The chain, and under it orders and positions."""
+    heads = [f'<th class="c-{name}">{COLUMNS[name][0]}</th>' for name in ORDER]
+    calls, puts = "".join(reversed(heads)), "".join(heads)
+    return f"""
+<div id="chain-box"><table id="chain"><thead>
+<tr class="sides"><th colspan="10">Calls</th><th class="strike"></th><th colspan="10">Puts</th></tr>
+<tr>{calls}<th class="strike">Strike</th>{puts}</tr></thead>
+<tbody id="chain-body"></tbody></table>
+<p id="chain-empty">No chain yet: waiting for the first one of this index.</p></div>
+<div id="below">{_panel("orders", "Orders", "No orders in this session.")}{
+        _panel("positions", "Positions", "No positions in this session.")
+    }</div>
+"""
+
+
+def _panel(name: str, title: str, empty: str = "") -> str:
+    heads = "".join(f'<th class="k-{key}">{label}</th>' for key, label in TABLES[name].items())
+    return (
+        f'<section class="panel" id="panel-{name}"><h2>{title}</h2><div class="scroll"><table id="{name}" '
+        f'data-columns="{" ".join(TABLES[name])}"><thead><tr>{heads}</tr></thead><tbody></tbody></table>'
+        f'<p class="empty">{empty}</p></div></section>'
+    )
+
+
+def ticket() -> str:
+    """The order ticket: a form that the keyboard can fill, and the two confirmations."""
+    return """
+<form id="ticket" class="panel" autocomplete="off"><h2>Order ticket <kbd>B</kbd> <kbd>S</kbd> <kbd>Enter</kbd> <kbd>Esc</kbd></h2>
+<div class="line"><output id="ticket-symbol" class="symbol">click a price in the chain</output>
+<span class="toggle"><button type="button" id="ticket-buy" class="on">BUY</button><button type="button" id="ticket-sell">SELL</button></span></div>
+<div class="line"><label>Lots <input id="ticket-lots" type="number" min="1" step="1" value="1"></label>
+<label>Type <select id="ticket-type"><option>LIMIT</option><option>MARKET</option></select></label>
+<label>Limit ₹ <input id="ticket-limit" inputmode="decimal" value=""></label>
+<label>For <select id="ticket-purpose"><option>entry</option><option>hedge</option><option>exit</option></select></label></div>
+<div class="line costs"><span>Qty <b id="ticket-quantity">–</b></span><span>Premium <b id="ticket-premium">–</b></span>
+<span>SPAN <b id="ticket-span">–</b></span><span>Exposure <b id="ticket-exposure">–</b></span>
+<span>Margin <b id="ticket-margin">–</b></span><span>Charges <b id="ticket-charges">–</b></span><em id="ticket-estimate"></em></div>
+<div class="line"><button id="ticket-send" type="submit" disabled>Review order</button>
+<output id="ticket-message" role="status"></output></div></form>
+<dialog id="exit-dialog"><p>Cancel every open order and close every position at the market?</p>
+<div><button id="exit-cancel">No, keep them</button><button id="exit-confirm" class="danger">Yes, exit all</button></div></dialog>
+"""
+
+
+def side() -> str:
+    """Limits and actors."""
+    return _panel("limits", "Limits today") + _panel("actors", "Actors")

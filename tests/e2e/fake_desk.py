@@ -1,0 +1,196 @@
+"""The real gateway on an invented desk: python -m tests.e2e.fake_desk PORT TOKEN_FILE [--every MS]. Ends with its stdin.
+
+Orders at or above 100 lots are refused; a BUY below 1 rupee stays open; everything else fills at once. The word `down`
+on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that.
+"""
+
+import argparse
+import dataclasses
+import itertools
+import sys
+import threading
+import time
+
+import msgspec
+
+from core.errors import DeskError, UnknownName
+from core.ports import Payload
+from core.records import ActorStatus, Chain, DeskStatus, Intent, LimitUse, Margin, Order, Position
+from gateway.actor import GatewayActor, GatewayConfig
+from tests.e2e import synthetic
+
+NAMES = (
+    *(f"feed.{name}" for name in synthetic.SPOTS),
+    *(f"shard.{name}" for name in synthetic.SPOTS),
+    "risk",
+    "oms",
+    "recorder",
+    "gateway",
+    "strategy.ema_channel",
+)
+
+
+class FakeBus:
+    def publish(self, topic: str, payload: Payload, *, index: str = "") -> None:
+        raise AssertionError("the gateway publishes nothing")
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self._now = synthetic.OPEN_NS
+
+    def now_ns(self) -> int:
+        return self._now
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def advance(self, to_ns: int) -> None:
+        self._now = max(self._now, to_ns)
+
+
+@dataclasses.dataclass
+class FakeDesk:
+    clock: FakeClock
+    book: dict[str, Order] = dataclasses.field(default_factory=dict)
+    held: dict[str, Position] = dataclasses.field(default_factory=dict)
+    down: bool = False
+    crashed: bool = False
+
+    def chain(self, index: str) -> Chain | None:
+        return synthetic.chain(index, 1)
+
+    def status(self) -> DeskStatus:
+        if self.down:
+            raise DeskError("supervisor did not answer within 5 s")
+        now = time.time_ns()
+        return DeskStatus(
+            desk=0,
+            mode="SIMULATED",
+            market_ns=self.clock.now_ns(),
+            market_says="simulated session of 2026-11-20, seed 7",
+            phase="open",
+            wall_ns=now,
+            oms_state="ACTIVE",
+            ledger_ok=True,
+            actors=tuple(self._actor(name, now) for name in NAMES),
+        )
+
+    def _actor(self, name: str, now: int) -> ActorStatus:
+        hit = self.crashed and name == "shard.NIFTY"
+        return ActorStatus(
+            name=name,
+            state="RESTARTING" if hit else "READY",
+            pid=4242,
+            incarnation=2 if hit else 1,
+            rss_mb=105,
+            last_progress_ns=now - (4_200_000_000 if hit else 120_000_000),
+            handled=100,
+            gaps=3 if hit else 0,
+            dropped=0,
+            refused=0,
+        )
+
+    def submit(self, intent: Intent) -> Order:
+        order = Order(intent=intent, state="OPEN", updated_ns=self.clock.now_ns())
+        if intent.quantity >= 100 * synthetic.LOTS[intent.index]:
+            said = f"order_size: an order may be 20 lots (asked {intent.quantity} units, allowed 20 lots)"
+            order = msgspec.structs.replace(order, state="REFUSED", message=said)
+        elif not (intent.side == "BUY" and intent.limit_paise < 100):
+            order = self._filled(order)
+        self.book[intent.tag] = order
+        return order
+
+    def _filled(self, order: Order) -> Order:
+        intent = order.intent
+        signed = intent.quantity if intent.side == "BUY" else -intent.quantity
+        old = self.held.get(intent.symbol)
+        self.held[intent.symbol] = Position(
+            symbol=intent.symbol,
+            index=intent.index,
+            quantity=signed + (old.quantity if old else 0),
+            average_paise=float(intent.limit_paise),
+            last_paise=intent.limit_paise + 35,
+            realised_paise=0,
+            unrealised_paise=signed * 35,
+            charges_paise=2_360 + (old.charges_paise if old else 0),
+        )
+        return msgspec.structs.replace(
+            order, state="COMPLETE", filled_quantity=intent.quantity, average_paise=float(intent.limit_paise)
+        )
+
+    def cancel(self, tag: str) -> Order:
+        if tag not in self.book:
+            raise UnknownName(f"no order {tag}; `vikalp orders` lists them")
+        self.book[tag] = msgspec.structs.replace(self.book[tag], state="CANCELLED", message="cancelled by a person")
+        return self.book[tag]
+
+    def exit_all(self, why: str) -> list[Order]:
+        for tag, order in list(self.book.items()):
+            if order.state == "OPEN":
+                self.cancel(tag)
+        done = [position for position in self.held.values() if position.quantity]
+        for position in done:
+            self.held[position.symbol] = msgspec.structs.replace(
+                position, quantity=0, realised_paise=position.unrealised_paise, unrealised_paise=0
+            )
+        return list(self.book.values())[: len(done)]
+
+    def orders(self) -> list[Order]:
+        return list(self.book.values())
+
+    def positions(self) -> list[Position]:
+        return list(self.held.values())
+
+    def limits(self) -> list[LimitUse]:
+        return [
+            LimitUse(limit="daily_loss", used=8_250.5, allowed=25_000, unit="rupees"),
+            LimitUse(limit="trades_per_day", used=len(self.book), allowed=20, unit="trades"),
+            LimitUse(limit="position", used=31, allowed=40, unit="lots"),
+            LimitUse(limit="order_size", used=0, allowed=20, unit="lots"),
+        ]
+
+    def margin(self, intent: Intent) -> Margin:
+        premium = intent.quantity * intent.limit_paise if intent.side == "BUY" else 0
+        span = 0 if intent.side == "BUY" else intent.quantity * 220_000
+        return Margin(
+            premium_paise=premium, span_paise=span, exposure_paise=span // 5, charges_paise=2_360, estimate=True
+        )
+
+
+def listen(desk: FakeDesk, ended: threading.Event) -> None:
+    for line in sys.stdin:
+        word = line.strip()
+        desk.down = {"down": True, "up": False}.get(word, desk.down)
+        desk.crashed = {"crash": True, "well": False}.get(word, desk.crashed)
+    ended.set()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("token_path")
+    parser.add_argument("--every", type=int, default=250)
+    given = parser.parse_args()
+    clock = FakeClock()
+    desk = FakeDesk(clock)
+    config = GatewayConfig(port=given.port, token_path=given.token_path, indices=tuple(synthetic.SPOTS))
+    actor = GatewayActor(config, bus=FakeBus(), clock=clock, desk=desk)
+    actor.open()
+    print("READY", flush=True)
+    ended = threading.Event()
+    threading.Thread(target=listen, args=(desk, ended), daemon=True).start()
+    chains = [{name: synthetic.chain(name, n) for name in synthetic.SPOTS} for n in range(1, 4)]
+    for n in itertools.count(4):
+        if ended.wait(given.every / 1000):
+            break
+        chains = [*chains[1:], {name: synthetic.chain(name, n) for name in synthetic.SPOTS}]
+        for name, chain in chains[-1].items():
+            if not (desk.crashed and name == "NIFTY"):
+                actor.on_chain(chain)
+        actor.on_timer()
+    actor.close()
+
+
+if __name__ == "__main__":
+    main()
