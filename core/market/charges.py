@@ -1,8 +1,9 @@
 """What an executed order of index options costs, and what exercise costs, by date.
 
 Brokerage is Zerodha's flat ₹20 an executed order. Sources: STT cleartax, livemint 2024-10, mid-day 2026-02, BSE
-20260331-7; NSE/FA/64323, NSE/FA/73061 of 2026-02-27 (transaction charge and IPFT together); BSE Hindustan Times 2024-09-27, BSE
-circular 2026-05-06; SEBI fee ₹10 a crore; stamp duty 0.003 % on buys since 2020-07-01; GST 18 % on what is a service.
+20260331-7; NSE/FA/64323, NSE/FA/73061 of 2026-02-27 (transaction charge and IPFT together); BSE Hindustan Times
+2024-09-27, BSE circular 2026-05-06; SEBI fee ₹10 a crore; stamp duty 0.003 % on buys since 2020-07-01; GST 18 % on
+what is a service.
 A contract note rounds STT and stamp duty to the rupee over a day; here nothing is rounded.
 """
 
