@@ -6,24 +6,20 @@ state    orders, fills, positions (hard: journalled before they are acted on, re
 restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag → ACTIVE
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from actors.oms.follow import Follower
-from actors.oms.gate import leaving
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.send import Sender
-from actors.oms.standing import LedgerTrouble, Standing, State
+from actors.oms.standing import Standing, State
 from core.errors import UnknownName
-from core.market import freeze, tick_paise
 from core.matching.depth import Board
-from core.orders.exits import exit_intents
-from core.orders.machine import refused
-from core.orders.positions import Holding, market_date, position
+from core.orders.positions import position
 from core.ports import Broker, Bus, Clock, Ledger, Risk
 from core.records import LIVE, Intent, Order, Position
 from core.schemas import TICKS
@@ -56,9 +52,17 @@ class OmsActor:
         self._risk = RiskLink(risk)
         self._journal = Journal(ledger, clock)
         self._follow = Follower(self._journal, broker, self._risk, clock, absent_after_ms=config.absent_after_ms)
-        self._send = Sender(self._journal, self._follow, broker, self._risk, clock)
-        self._board = Board()
         self._standing = Standing(config.state_after_start, self._journal, clock)
+        self._send = Sender(
+            self._journal,
+            self._follow,
+            broker=broker,
+            risk=self._risk,
+            standing=self._standing,
+            clock=clock,
+            exit_cross=config.exit_cross,
+        )
+        self._board = Board()
         self._opened = False
         self._progress_ns = 0
 
@@ -73,7 +77,8 @@ class OmsActor:
 
         Raises InputError or UnknownName for an intent that is no order at all.
         """
-        return self._submit(intent, self._standing.state)
+        self._progress_ns = self._clock.wall_ns()
+        return self._send.submit(intent, self._standing.state)
 
     def cancel(self, tag: str) -> Order:
         """Ask the broker to take the order back; the order as it is afterwards. UnknownName for a tag never sent."""
@@ -97,7 +102,8 @@ class OmsActor:
             self.cancel(order.intent.tag)
         seed, sent = f"exit_all {self._clock.wall_ns()}", []
         for holding in list(self._journal.holdings.values()):
-            sent += [self._submit(intent, "REDUCING") for intent in self._exits(holding, seed, why)]
+            exits = self._send.exits(holding, self._board.depth(holding.symbol), seed, why)
+            sent += [self._send.submit(intent, "REDUCING") for intent in exits]
         return sent
 
     def orders(self) -> Sequence[Order]:
@@ -145,42 +151,10 @@ class OmsActor:
         """Wall ns of the last tick, timer or order handled; 0 before the first."""
         return self._progress_ns
 
-    def _submit(self, intent: Intent, state: State) -> Order:
-        known = self._journal.orders.get(intent.tag)
-        if known is not None:
-            return known
-        self._progress_ns = self._clock.wall_ns()
-        if self._standing.against:
-            return self._unsent(intent, self._standing.against)
-        try:
-            self._send.send(intent, state=state, why=self._standing.why)
-        except LedgerTrouble as error:
-            self._standing.lose(error)
-            # Once journalled it may have been sent: it stays unsure until the ledger is back and the broker is asked.
-            return self._journal.orders.get(intent.tag) or self._unsent(intent, str(error))
-        self._standing.attempt(self._follow.collect)
-        return self._journal.orders[intent.tag]
-
-    def _unsent(self, intent: Intent, why: str) -> Order:
-        return refused(intent, self._clock.now_ns(), f"state: HALTED, {why}; nothing was sent")
-
     def _match(self, ticks: pa.RecordBatch) -> None:
         self._broker.on_ticks(ticks)
         if self._journal.live():
             self._follow.collect()
-
-    def _exits(self, holding: Holding, seed: str, why: str) -> Iterator[Intent]:
-        now_ns = self._clock.now_ns()
-        return exit_intents(
-            holding,
-            self._board.depth(holding.symbol),
-            working=leaving(self._journal.orders, holding.symbol),
-            most=freeze(holding.index, market_date(now_ns)),
-            tick=tick_paise(holding.index),
-            cross=self._config.exit_cross,
-            seed=seed,
-            reason=why,
-        )
 
     def _recover(self) -> None:
         self._follow.recover()

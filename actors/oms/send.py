@@ -1,12 +1,20 @@
 """From intent to broker, once: validity, state, risk, ledger, broker, in that order and with no second try."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from actors.oms.follow import Follower
 from actors.oms.gate import gate, leaving, true_exit
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
+from actors.oms.standing import LedgerTrouble, Standing, State
+from core.market import freeze, tick_paise
+from core.matching.depth import Depth
 from core.orders import validity
+from core.orders.exits import exit_intents
+from core.orders.machine import refused
+from core.orders.positions import Holding, market_date
 from core.ports import Broker, BrokerAnswer, Clock
 from core.records import Intent, Order, OrderEvent, OrderState, Verdict
 
@@ -14,25 +22,71 @@ _STATES: dict[str, OrderState] = {"ACK": "OPEN", "REFUSED": "REJECTED"}  # anyth
 
 
 class Sender:
-    def __init__(self, journal: Journal, follow: Follower, broker: Broker, risk: RiskLink, clock: Clock) -> None:
-        self._journal, self._follow, self._broker, self._risk, self._clock = journal, follow, broker, risk, clock
+    def __init__(
+        self,
+        journal: Journal,
+        follow: Follower,
+        *,
+        broker: Broker,
+        risk: RiskLink,
+        standing: Standing,
+        clock: Clock,
+        exit_cross: float,
+    ) -> None:
+        self._journal, self._follow, self._broker, self._risk = journal, follow, broker, risk
+        self._standing, self._clock, self._exit_cross = standing, clock, exit_cross
 
-    def send(self, intent: Intent, *, state: str, why: str) -> Order:
-        """The order of a new tag: REFUSED, or sent once and answered. Raises what the ledger and validity raise."""
+    def submit(self, intent: Intent, state: State) -> Order:
+        """The order of this tag: the first one ever, else a new one, sent once if `state` and everything else allow.
+
+        Without the ledger nothing is sent and the order that comes back REFUSED is kept nowhere: its tag is still free.
+        """
+        known = self._journal.orders.get(intent.tag)
+        if known is not None:
+            return known
+        if self._standing.against:
+            return self._unsent(intent, self._standing.against)
+        try:
+            self._send(intent, state)
+        except LedgerTrouble as error:
+            self._standing.lose(error)
+            # Once journalled it may have been sent: it stays unsure until the ledger is back and the broker is asked.
+            return self._journal.orders.get(intent.tag) or self._unsent(intent, str(error))
+        self._standing.attempt(self._follow.collect)
+        return self._journal.orders[intent.tag]
+
+    def exits(self, holding: Holding, depth: Depth | None, seed: str, why: str) -> Iterator[Intent]:
+        """The intents that close what `holding` has open and no live exit is already taking off."""
+        return exit_intents(
+            holding,
+            depth,
+            working=leaving(self._journal.orders, holding.symbol),
+            most=freeze(holding.index, market_date(self._clock.now_ns())),
+            tick=tick_paise(holding.index),
+            cross=self._exit_cross,
+            seed=seed,
+            reason=why,
+        )
+
+    def _send(self, intent: Intent, state: State) -> None:
         now_ns = self._clock.now_ns()
         intent = msgspec.structs.replace(intent, created_ns=intent.created_ns or now_ns)
-        verdict = self._judge(intent, now_ns, state, why)
+        verdict = self._judge(intent, now_ns, state)
         if verdict.refusals:
-            return self._journal.refuse(intent, verdict)
+            self._journal.refuse(intent, verdict)
+            return
         self._journal.intend(intent)
         answer = self._broker.place(intent)
-        return self._follow.learn(_heard(intent, answer, self._clock.now_ns()), broker_id=answer.broker_id)
+        self._follow.learn(_heard(intent, answer, self._clock.now_ns()), broker_id=answer.broker_id)
 
-    def _judge(self, intent: Intent, now_ns: int, state: str, why: str) -> Verdict:
+    def _unsent(self, intent: Intent, why: str) -> Order:
+        return refused(intent, self._clock.now_ns(), f"state: HALTED, {why}; nothing was sent")
+
+    def _judge(self, intent: Intent, now_ns: int, state: State) -> Verdict:
         """Risk is asked last: what it lets through it counts as working."""
         working = leaving(self._journal.orders, intent.symbol)
         own = (
-            gate(state, why, intent),
+            gate(state, self._standing.why, intent),
             true_exit(intent, self._journal.holdings.get(intent.symbol), working),
         )
         broken = (*validity.check(intent, now_ns), *(refusal for refusal in own if refusal is not None))

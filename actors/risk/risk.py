@@ -8,7 +8,6 @@ restart  replays the ledger's orders and fills; entries are refused as stale unt
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pydantic import BaseModel, Field
 
@@ -31,7 +30,7 @@ from core.risk.book import (
     with_marks,
 )
 from core.risk.limits.limits import LimitsConfig
-from core.risk.margin import estimate
+from core.risk.margin import estimate, rows_of
 from core.risk.verdict import in_words, verdict
 
 
@@ -89,7 +88,11 @@ class RiskActor:
     def margin(self, intent: Intent) -> Margin:
         """What `intent` would block; StaleDataError before its contract has a price, and for a sale a vol."""
         contract = parse_symbol(intent.symbol)
-        row, expiry = self._rows(intent)
+        chain = self._chains.get(intent.index)
+        rows = rows_of(chain, intent.symbol) if chain else None
+        if rows is None:
+            raise StaleDataError(f"no chain with {intent.symbol} has arrived yet")
+        row, expiry = rows
         opposite = row["ask_paise"] if intent.side == "BUY" else row["bid_paise"]
         price_paise = intent.limit_paise or opposite or row["last_paise"]
         if not price_paise:
@@ -146,13 +149,3 @@ class RiskActor:
     def _record(self, kind: str, subject: str, message: str) -> None:
         now_ns = self._clock.now_ns()
         self._ledger.record_risk_event(RiskEvent(at_ns=now_ns, kind=kind, subject=subject, message=message))
-
-    def _rows(self, intent: Intent) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The contract's row and its expiry's of the latest chain."""
-        chain = self._chains.get(intent.index)
-        if chain is not None:
-            rows = chain.contracts.column("symbol").to_pylist()
-            if intent.symbol in rows:
-                row = chain.contracts.slice(rows.index(intent.symbol), 1).to_pylist()[0]
-                return row, next(e for e in chain.expiries.to_pylist() if e["expiry"] == row["expiry"])
-        raise StaleDataError(f"no chain with {intent.symbol} has arrived yet")

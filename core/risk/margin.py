@@ -7,12 +7,14 @@ max(6σ√2, 9.3 %), which binds on most days). To the scan risk the option's va
 which is negative for a short), and 2 % of notional for exposure.
 """
 
+from typing import Any
+
 import numpy as np
 
 from core.market import Contract, charges
 from core.orders.positions import market_date
 from core.pricing import price
-from core.records import Intent, Margin
+from core.records import Chain, Intent, Margin
 from core.schemas import Kind
 
 PRICE_SCAN = 0.093
@@ -26,6 +28,15 @@ SCENARIOS = (
     (-EXTREME_MOVE, 0, EXTREME_SHARE),
 )
 """(price move in scan ranges, vol move in vol shifts, share of the loss that counts)"""
+
+
+def rows_of(chain: Chain, symbol: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """The rows of `symbol` and of its expiry in `chain`; None if it is not in it."""
+    symbols = chain.contracts.column("symbol").to_pylist()
+    if symbol not in symbols:
+        return None
+    row = chain.contracts.slice(symbols.index(symbol), 1).to_pylist()[0]
+    return row, next(expiry for expiry in chain.expiries.to_pylist() if expiry["expiry"] == row["expiry"])
 
 
 def scan_risk(contract: Contract, *, forward: float, vol: float, years: float, discount: float) -> float:

@@ -99,7 +99,7 @@ class Day:
             self.wait(1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(STEPS, max_size=25))
 def test_nothing_is_sent_twice_and_no_fill_is_lost_or_doubled(steps: list[tuple[str, int, object]]) -> None:
     day = Day()
