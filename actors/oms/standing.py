@@ -48,7 +48,7 @@ class Standing:
             self.lose(error)
         except VikalpError as error:
             if not self._broker_away:
-                self._alert("alarm", f"the broker does not answer, orders stand as last known: {error}")
+                self._alert("alarm", f"the broker cannot be followed, orders stand as last known: {error}")
             self._broker_away = True
         else:
             self._broker_away = False

@@ -19,6 +19,7 @@ def contract_of(intent: Intent) -> Contract:
         ("side", intent.side, ("BUY", "SELL")),
         ("order_type", intent.order_type, ("LIMIT", "MARKET")),
         ("purpose", intent.purpose, ("entry", "hedge", "exit")),
+        ("product", intent.product, ("NRML", "MIS")),
     ):
         if value not in allowed:
             raise InputError(f"order {intent.tag}: expected {name} {' or '.join(allowed)}, was {value!r}")

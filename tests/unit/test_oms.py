@@ -144,7 +144,7 @@ def test_time_in_which_the_broker_does_not_answer_proves_nothing(world: World) -
     world.later(1)
 
     assert world.order().state == "UNKNOWN"
-    assert any("broker does not answer" in alert for alert in world.ledger.alerts())
+    assert any("broker cannot be followed" in alert for alert in world.ledger.alerts())
 
 
 def test_after_a_crash_between_the_broker_and_the_journal_the_order_is_found_by_its_tag(world: World) -> None:

@@ -162,6 +162,7 @@ def test_an_expired_contract_is_refused() -> None:
         ({"side": "LONG"}, InputError),
         ({"order_type": "SL"}, InputError),
         ({"purpose": "fun"}, InputError),
+        ({"product": "CNC"}, InputError),
     ],
 )
 def test_what_is_no_order_at_all_raises(changes: dict[str, object], error: type[Exception]) -> None:
