@@ -25,9 +25,9 @@ _SPOT_COLUMNS = ("datetime", "open", "close")
 def nse_comparison(path: str | Path, index: str, date: dt.date, spot_bars: str | Path) -> dict[str, float]:
     """How far our implied vol is from the one NSE printed beside the price, both by NSE's own convention.
 
-    Black–Scholes on spot, r = 10 %, T = (15:30 of the expiry − now)/365 days, from the last price; a printed vol of 0
-    is a missing one. Strikes within 4 % of spot, the two nearest expiries. The file has no spot: `spot_bars` has, bars of
-    the index stamped at their open, read along the line through every bar's open and close.
+    Black–Scholes on spot, r = 10 %, T = (15:30 of the expiry − now)/365 days, from the last price; a printed vol of
+    0 is a missing one. Strikes within 4 % of spot, the two nearest expiries. The file has no spot: `spot_bars` has,
+    bars of the index stamped at their open, read along the line through every bar's open and close.
 
     Returns:
         median and p95 of |ours − NSE's| in vol points (1 is 1 % vol), `rows` compared, `call_bias` and `put_bias` the
@@ -80,12 +80,13 @@ def _spot(path: Path, date: dt.date, at: Ints) -> NDArray[np.float64]:
     if not path.is_file():
         raise InputError(f"{path}: no such file; it should hold the index bars of {date}")
     try:
+        names = pq.read_schema(path).names
+        missing = [name for name in _SPOT_COLUMNS if name not in names]
+        if missing:
+            raise InputError(f"{path}: column {missing[0]} is missing; index bars have {', '.join(_SPOT_COLUMNS)}")
         bars = pq.read_table(path, columns=list(_SPOT_COLUMNS))
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: cannot read columns {', '.join(_SPOT_COLUMNS)} ({error})") from error
-    missing = [name for name in _SPOT_COLUMNS if name not in bars.column_names]
-    if missing:
-        raise InputError(f"{path}: column {missing[0]} is missing; index bars have {', '.join(_SPOT_COLUMNS)}")
+        raise InputError(f"{path}: cut off or no Parquet file ({error}); fetch it again") from error
     bars = bars.filter(pc.equal(pc.cast(bars["datetime"], pa.date32()), pa.scalar(date, pa.date32())))
     if bars.num_rows < 2:
         raise InputError(f"{path}: no bars of {date}; the comparison needs the index on that day")

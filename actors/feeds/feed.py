@@ -10,7 +10,7 @@ from collections import Counter
 from typing import Literal
 
 import pyarrow as pa
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, PositiveFloat
 
 from actors.feeds.kept import Kept
 from actors.feeds.latest import Latest
@@ -26,7 +26,7 @@ class FeedConfig(BaseModel, frozen=True, extra="forbid"):
     index: str = Field(description="index this feed carries")
     timer_ms: int = Field(default=100, gt=0, description="ms between polls of the source: the batch period")
     stagger_ms: int = Field(default=0, ge=0, description="ms by which this feed's timer starts after the others'")
-    replay: Literal["max"] | float | None = Field(
+    replay: Literal["max"] | PositiveFloat | None = Field(
         default=None, description="null for a market with its own clock; else market seconds a second, or max"
     )
     hold: bool = Field(default=False, description="in a replay: wait for begin() before the first batch")

@@ -1,0 +1,200 @@
+"""The feed: what it sends, what it drops, what it gives again."""
+
+import datetime as dt
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actors.feeds.feed import FeedActor, FeedConfig
+from actors.feeds.sift import sift
+from core.market import session, to_ns
+from core.schemas import DEPTH, TICKS
+from exchange.simulator import SimulatedSource
+from tests.fakes_feed import HeardBus, ListSource, ToldClock, ticks
+
+S = 1_000_000_000
+OPEN = 20_000 * 86_400 * S + 13_500 * S
+CALL = {"symbol": "NIFTY25SEP24500CE", "kind": 2, "strike_paise": 2_450_000}
+
+
+def quote(second: float, **row: Any) -> pa.RecordBatch:
+    return ticks({"exchange_ns": OPEN + round(second * S), **row})
+
+
+def feed(batches: list[tuple[float, pa.RecordBatch]], **config: Any) -> tuple[FeedActor, HeardBus, ToldClock]:
+    bus, clock = HeardBus(), ToldClock(OPEN)
+    source = ListSource([(OPEN + round(second * S), batch) for second, batch in batches])
+    actor = FeedActor(FeedConfig(**{"index": "NIFTY", **config}), bus=bus, clock=clock, source=source)
+    actor.open()
+    return actor, bus, clock
+
+
+def test_what_is_due_is_sent_stamped_with_the_wall_and_bars_follow() -> None:
+    actor, bus, clock = feed([(s, quote(s, last_paise=100 + s)) for s in (0, 30, 61)])
+    assert actor.check_health() == 0
+
+    actor.on_timer()
+    assert [topic for topic, _, _ in bus.heard] == ["ticks"]
+    clock.now = OPEN + 61 * S
+    actor.on_timer()
+
+    sent = bus.of("ticks")
+    assert [batch["last_paise"][0].as_py() for batch in sent] == [100, 130, 161]
+    assert all(0 < batch["received_ns"][0].as_py() < S for batch in sent)  # the wall's, not the exchange's
+    assert [bar["close_paise"] for bar in bus.of("bars")[0].to_pylist()] == [130]
+    assert actor.check_health() == clock.wall
+    assert {index for _, _, index in bus.heard} == {"NIFTY"}
+
+
+def test_a_bar_closes_by_the_clock_when_no_tick_comes() -> None:
+    actor, bus, clock = feed([(0, quote(0)), (10_000, quote(10_000))])
+    actor.on_timer()
+
+    clock.now = OPEN + 200 * S
+    actor.on_timer()
+
+    assert sorted(bar["seconds"] for batch in bus.of("bars") for bar in batch.to_pylist()) == [60, 180]
+
+
+def test_one_bad_row_never_spoils_the_others() -> None:
+    good = {"exchange_ns": OPEN}
+    crossed = {"bid_paise": [105] + [0] * 4, "ask_paise": [105] + [0] * 4}
+    rows = [
+        good, {**good, "last_paise": -1}, {**good, **crossed}, {"exchange_ns": OPEN + 10 * S},
+        {"exchange_ns": OPEN - 90_000 * S}, {**good, "index": "SENSEX"}, {**good, "ask_qty": [1, 1, -1, 0, 0]},
+        {**good, **CALL},
+    ]  # fmt: skip
+    actor, bus, _ = feed([(0, ticks(*rows)), (0, pa.record_batch({"x": [1, 2]})), (0, quote(0))])
+
+    actor.on_timer()
+
+    assert [batch["symbol"].to_pylist() for batch in bus.of("ticks")] == [["NIFTY", CALL["symbol"]], ["NIFTY"]]
+    refused = {k: v for k, v in actor.progress().counts.items() if k.startswith("refused")}
+    assert refused == {
+        "refused_negative": 2, "refused_crossed": 1, "refused_time": 2, "refused_index": 1, "refused_schema": 2,
+    }  # fmt: skip
+
+
+def test_a_null_where_none_may_be_drops_its_row_alone() -> None:
+    batch = ticks({"exchange_ns": OPEN}, {"exchange_ns": OPEN, **CALL})
+    at = TICKS.get_field_index("last_paise")
+    holed = batch.set_column(at, TICKS.field(at), pa.array([None, 5], pa.int64()))
+    at = TICKS.get_field_index("bid_paise")
+    levels = pa.FixedSizeListArray.from_arrays(
+        pa.array([0] * DEPTH + [0, None, 0, 0, 0], pa.int64()), type=TICKS.field(at).type
+    )
+    holed_levels = batch.set_column(at, TICKS.field(at), levels)
+
+    for bad, left in ((holed, CALL["symbol"]), (holed_levels, "NIFTY")):
+        kept, counts = sift(bad, index="NIFTY", earliest_ns=0, latest_ns=2 * OPEN)
+        assert kept["symbol"].to_pylist() == [left]
+        assert counts == {"null": 1}
+    assert sift(batch.slice(1), index="NIFTY", earliest_ns=0, latest_ns=2 * OPEN)[0].equals(batch.slice(1))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(-2, 5), st.integers(-2, 5), st.integers(-3, 3)), max_size=20))
+def test_every_row_is_either_kept_or_counted_once(rows: list[tuple[int, int, int]]) -> None:
+    batch = ticks(*(
+        {"exchange_ns": OPEN + late * S, "bid_paise": [bid, 0, 0, 0, 0], "ask_paise": [ask, 0, 0, 0, 0]}
+        for bid, ask, late in rows
+    ))  # fmt: skip
+
+    kept, counts = sift(batch, index="NIFTY", earliest_ns=OPEN, latest_ns=OPEN + S)
+
+    assert kept.num_rows + sum(counts.values()) == len(rows)
+    assert kept.num_rows == sum(b >= 0 and a >= 0 and 0 <= t <= 1 and (a == 0 or b < a) for b, a, t in rows)
+
+
+def test_refresh_gives_the_latest_of_every_contract_and_the_bars_so_far() -> None:
+    times = [(s, {"exchange_ns": OPEN + s * S}) for s in (*range(70), 1000)]
+    actor, bus, clock = feed([(s, ticks({**at, "last_paise": s + 1}, {**CALL, **at})) for s, at in times])
+    empty = pa.RecordBatch.from_pylist([], schema=TICKS)
+    actor.on_refresh(empty)
+    assert bus.heard == []
+    clock.now = OPEN + 69 * S
+    actor.on_timer()
+
+    bus.heard.clear()
+    actor.on_refresh(empty)
+
+    (book,) = bus.of("snapshot")
+    assert {row["symbol"]: row["last_paise"] for row in book.to_pylist()} == {"NIFTY": 70, CALL["symbol"]: 10_000}
+    assert [(bar["seconds"], bar["close_paise"]) for batch in bus.of("bars") for bar in batch.to_pylist()] == [(60, 60)]
+
+
+def test_a_replay_at_full_speed_runs_to_the_end_in_the_data_s_own_time() -> None:
+    actor, bus, clock = feed([(s, quote(s)) for s in range(1, 400)], replay="max", budget_ms=50)
+    steps = 0
+    while not actor.progress().done:
+        actor.on_timer()
+        steps += 1
+
+    assert 1 < steps < 40  # a budget of wall time a call: others get their turn
+    assert clock.now == OPEN + 399 * S
+    sent = bus.of("ticks")
+    assert len(sent) == 399
+    assert {batch["received_ns"][0].as_py() for batch in sent} == {0}  # as the source gave it
+    progress = actor.progress()
+    assert (progress.batches, progress.total, progress.ticks, progress.done) == (399, 399, 399, True)
+    assert progress.market_ns == OPEN + 399 * S
+    closed = [bar for batch in bus.of("bars") for bar in batch.to_pylist() if bar["seconds"] == 60]
+    assert len(closed) == 7  # the last one too, though the data ended inside it
+
+    before = len(bus.heard)
+    actor.on_timer()
+    assert len(bus.heard) == before
+
+
+def test_a_paced_replay_keeps_its_speed() -> None:
+    actor, bus, clock = feed([(s, quote(s)) for s in range(1, 100)], replay=10.0)
+    actor.on_timer()
+    assert len(bus.of("ticks")) == 1
+
+    clock.wall += 2 * S
+    actor.on_timer()
+
+    assert 20 <= len(bus.of("ticks")) <= 23
+
+
+def test_a_held_replay_waits_to_be_begun() -> None:
+    actor, bus, _ = feed([(1, quote(1))], replay="max", hold=True)
+    actor.on_timer()
+    assert bus.heard == []
+
+    actor.begin()
+    actor.on_timer()
+
+    assert len(bus.of("ticks")) == 1
+
+
+def test_after_a_restart_a_simulated_feed_has_the_session_s_bars_again() -> None:
+    day = dt.date(2026, 11, 20)
+    hours = session("NSE", day)
+    assert hours is not None
+    bus, clock = HeardBus(), ToldClock(to_ns(hours.open) + 900 * S)
+    actor = FeedActor(
+        FeedConfig(index="NIFTY"), bus=bus, clock=clock,
+        source=SimulatedSource(index="NIFTY", seed=7, session_date=day),
+    )  # fmt: skip
+    actor.open()
+    actor.on_timer()
+    actor.on_refresh(pa.RecordBatch.from_pylist([], schema=TICKS))
+
+    (book,) = bus.of("snapshot")
+    assert book.num_rows == 332
+    spot = [bar for b in bus.of("bars") for bar in b.to_pylist() if bar["symbol"] == "NIFTY" and bar["seconds"] == 180]
+    starts = sorted({bar["start_ns"] for bar in spot})
+    assert starts == [to_ns(hours.open) + i * 180 * S for i in range(5)]
+
+
+def test_a_setting_nobody_knows_is_refused() -> None:
+    with pytest.raises(ValueError, match="speed"):
+        FeedConfig(index="NIFTY", speed=3)  # type: ignore[call-arg]  # the point of the test
+    with pytest.raises(ValueError, match="replay"):
+        FeedConfig(index="NIFTY", replay="fast")  # type: ignore[arg-type]  # the point of the test
+    with pytest.raises(ValueError, match="replay"):
+        FeedConfig(index="NIFTY", replay=0.0)
