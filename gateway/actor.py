@@ -6,15 +6,18 @@ state    the last chains per index, the desk's last answers (soft)
 restart  empty until the next chain; open pages reload by themselves
 """
 
-from fastapi import FastAPI
+from typing import TYPE_CHECKING, Any
+
 from pydantic import BaseModel, Field
 
 from core.ports import Bus, Clock, DeskClient
 from core.records import Chain
 from gateway.context import Context
 from gateway.poll import DeskPoll
-from gateway.server import WebServer, make_api
 from gateway.store import ChainStore
+
+if TYPE_CHECKING:
+    from gateway.server import WebServer
 
 
 class GatewayConfig(BaseModel, frozen=True, extra="forbid"):
@@ -28,7 +31,7 @@ class GatewayConfig(BaseModel, frozen=True, extra="forbid"):
     poll_s: float = Field(default=1.0, gt=0, description="seconds between questions to supervisor, oms and risk")
     push_s: float = Field(default=0.35, gt=0, description="seconds between two updates of an open page")
     stale_s: float = Field(default=5.0, gt=0, description="a chain older than this, market open, is unhealthy")
-    keep_chains: int = Field(default=20, gt=0, description="newest chains kept per index, for the API's sequence=")
+    keep_chains: int = Field(default=40, gt=0, description="newest chains kept per index, for the API's sequence=")
     timer_ms: int = Field(default=1000, ge=0, description="how often the actor checks its own threads, ms")
 
 
@@ -39,14 +42,15 @@ class GatewayActor:
         self._config, self._bus, self._clock, self._desk = config, bus, clock, desk
         self._store = ChainStore(config.indices, config.keep_chains)
         self._poll: DeskPoll | None = None
-        self._server: WebServer | None = None
-        self._app: FastAPI | None = None  # made once: NiceGUI is one per process, and open() may be tried again
+        self._server: "WebServer | None" = None
+        self._app: Any = None  # made once: NiceGUI is one per process, and open() may be tried again
         self._progress_ns = 0
 
     def open(self) -> None:
         """Serve; returns when the page answers. Raises ConfigError for a port in use."""
-        # NiceGUI costs a second and 60 MB: only the process that serves the page imports it.
+        # FastAPI and NiceGUI cost a second and 80 MB: only the process that serves the page imports them.
         from gateway.page import add_page  # noqa: PLC0415
+        from gateway.server import WebServer, make_api  # noqa: PLC0415
 
         if self._poll is None:
             self._poll = DeskPoll(self._desk, self._clock, self._config.poll_s)

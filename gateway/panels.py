@@ -146,7 +146,7 @@ def _actor(actor: ActorStatus, now_wall_ns: int) -> dict[str, Any]:
             (actor.name, "name"),
             (actor.state, f"state {tone}"),
             (age, "n"),
-            (f"↻{max(actor.incarnation - 1, 0)}", "n dim"),
+            (f"↻{actor.incarnation - 1}" if actor.incarnation > 1 else "", "n slow"),
             (f"{actor.gaps} gaps" if actor.gaps else "", "n slow"),
         ],
         tone,

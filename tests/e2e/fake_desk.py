@@ -1,4 +1,4 @@
-"""The real gateway on an invented desk: python -m tests.e2e.fake_desk PORT TOKEN_FILE [--every MS]. Ends with its stdin.
+"""The real gateway on an invented desk: python -m tests.e2e.fake_desk PORT TOKEN [--every MS]. Ends with its stdin.
 
 Orders at or above 100 lots are refused; a BUY below 1 rupee stays open; everything else fills at once. The word `down`
 on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that.

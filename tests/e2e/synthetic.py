@@ -25,7 +25,7 @@ def symbol(index: str, day: dt.date, strike: int, kind: Kind) -> str:
 
 
 def _contract(
-    index: str, day: dt.date, kind: Kind, strike: int, forward: float, years: float, n: int
+    index: str, day: dt.date, kind: Kind, strike: int, *, forward: float, years: float, n: int
 ) -> dict[str, object]:
     away = math.log(strike / forward)
     vol = 0.12 - 0.15 * away + 1.8 * away * away
@@ -65,7 +65,7 @@ def _contract(
     }
 
 
-def _expiry(index: str, day: dt.date, spot: float, forward: float, years: float, n: int) -> dict[str, object]:
+def _expiry(index: str, day: dt.date, *, spot: float, forward: float, years: float, n: int) -> dict[str, object]:
     step = STEPS[index]
     atm = round(forward / step) * step * 100
     row: dict[str, object] = {field.name: 0.0 if field.type == pa.float64() else 0 for field in EXPIRIES}
@@ -107,8 +107,10 @@ def chain(index: str, n: int) -> Chain:
         years = ((day - dt.date(2026, 11, 20)).days + 0.26 - n * 0.25 / 86_400) / 365
         forward = spot * (1 + 0.05 * years)
         for strike in range(middle - WIDTH * step, middle + WIDTH * step + 1, step):
-            contracts += [_contract(index, day, kind, strike, forward, years, n) for kind in (Kind.CALL, Kind.PUT)]
-        expiries.append(_expiry(index, day, spot, forward, years, n))
+            contracts += [
+                _contract(index, day, kind, strike, forward=forward, years=years, n=n) for kind in (Kind.CALL, Kind.PUT)
+            ]
+        expiries.append(_expiry(index, day, spot=spot, forward=forward, years=years, n=n))
     return Chain(
         contracts=pa.RecordBatch.from_pylist(contracts, schema=CONTRACTS),
         expiries=pa.RecordBatch.from_pylist(expiries, schema=EXPIRIES),

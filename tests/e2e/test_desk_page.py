@@ -1,0 +1,82 @@
+"""The page of a whole desk: prices move, a paper order is placed with the mouse, the fill is seen."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import ROOT, until
+from tests.e2e.on_page import compare, load
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+DESK = 7  # desk 0 is a person's
+VIKALP = Path(sys.executable).with_name("vikalp")
+
+
+@pytest.fixture(scope="module")
+def desk_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A desk of its own, in a home of its own; ended whatever the test does."""
+    home = tmp_path_factory.mktemp("desk")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+    environment["VIKALP_HOME"] = str(home)
+
+    def vikalp(*words: str, limit_s: float) -> subprocess.CompletedProcess[str]:
+        command = [str(VIKALP), *words]
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=limit_s, check=False
+        )
+
+    try:
+        up = vikalp("up", "--detach", "--desk", str(DESK), limit_s=240)
+        assert up.returncode == 0, up.stdout + up.stderr
+        status = vikalp("status", "--desk", str(DESK), "--json", limit_s=60)
+        assert status.returncode == 0, status.stdout + status.stderr
+        yield _page_url(status.stdout)
+    finally:
+        down = vikalp("down", "--desk", str(DESK), limit_s=120)
+    assert down.returncode == 0, down.stdout + down.stderr
+
+
+def _page_url(status: str) -> str:
+    return str(json.loads(status)["urls"]["page"]).rstrip("/")
+
+
+def test_prices_move_a_paper_order_is_placed_and_its_fill_is_seen(page: Page, desk_url: str) -> None:
+    load(page, desk_url)
+    expect(page.locator("#mode")).to_have_text("SIMULATED")
+    compare(page, desk_url)
+    before = page.evaluate("[...document.querySelectorAll('#chain-body td.c-ltp')].map((cell) => cell.textContent)")
+    until(
+        lambda: (
+            page.evaluate("[...document.querySelectorAll('#chain-body td.c-ltp')].map((cell) => cell.textContent)")
+            != before
+        ),
+        "a last price moves",
+    )
+    expect(page.locator("#oms-state")).to_have_text("ACTIVE")
+
+    ask = page.locator("#chain-body tr.atm td.c-ask[data-side=call]")
+    symbol = str(ask.get_attribute("data-symbol"))
+    ask.click()
+    page.locator("#ticket-type").select_option("MARKET")
+    expect(page.locator("#ticket-margin")).to_contain_text("₹")
+    page.locator("#ticket-send").click()
+    expect(page.locator("#ticket-send")).to_contain_text("Confirm BUY")
+    page.locator("#ticket-send").click()
+
+    expect(page.locator("#orders tbody tr").first.locator("td.state")).to_have_text("COMPLETE")
+    expect(page.locator(f"#positions-{symbol}-quantity")).to_have_text("75")
+
+
+def test_all_five_indices_are_live(page: Page, desk_url: str) -> None:
+    load(page, desk_url)
+    for index in ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "SENSEX"):
+        expect(page.locator(f"#strip-{index}-spot")).not_to_have_text("–")
+        page.locator(f"#index-tab-{index}").click()
+        expect(page.locator("#chain-index")).to_have_text(index)
+        compare(page, desk_url)

@@ -1,0 +1,168 @@
+"""The page against a gateway on an invented desk: what is shown is what the API says, and a person can trade."""
+
+import httpx
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.conftest import TOKEN, Gateway, until
+from tests.e2e.on_page import compare, load
+
+pytestmark = pytest.mark.e2e
+
+
+def atm(page: Page, side: str, column: str) -> str:
+    """Symbol of the contract at the money."""
+    cell = page.locator(f"#chain-body tr.atm td.c-{column}[data-side={side}]")
+    return str(cell.get_attribute("data-symbol"))
+
+
+def fill_ticket(page: Page, symbol: str, column: str, lots: str, limit: str = "") -> None:
+    page.locator(f"#cell-{symbol}-{column}").click()
+    expect(page.locator("#ticket-symbol")).to_have_text(symbol)
+    page.locator("#ticket-lots").fill(lots)
+    if limit:
+        page.locator("#ticket-limit").fill(limit)
+
+
+def send(page: Page) -> None:
+    page.locator("#ticket-send").click()
+    expect(page.locator("#ticket-send")).to_contain_text("Confirm")
+    page.locator("#ticket-send").click()
+
+
+def test_every_figure_on_the_page_is_the_apis_at_the_same_sequence(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+
+    first, figures = compare(page, gateway.url)
+    until(lambda: int(page.locator("#chain-sequence").inner_text()) > first + 3, "the chain moves")
+    second, _ = compare(page, gateway.url)
+
+    assert second > first
+    assert figures > 800
+
+
+def test_another_index_and_expiry_are_shown_whole(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    page.locator("#index-tab-SENSEX").click()
+    expect(page.locator("#chain-index")).to_have_text("SENSEX")
+    page.locator("#expiry-2026-12-29").click()
+    expect(page.locator("#chain-expiry")).to_have_text("2026-12-29")
+
+    compare(page, gateway.url)
+
+    expect(page.locator("#expiry-2026-12-29-left")).to_contain_text("lot 20")
+    expect(page.locator("#figure-vix")).to_have_text("–")
+
+
+def test_rows_stay_the_same_nodes_while_figures_change(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    page.evaluate("document.querySelectorAll('#chain-body td').forEach((cell) => (cell.marked = true))")
+    before = int(page.locator("#chain-sequence").inner_text())
+    until(lambda: int(page.locator("#chain-sequence").inner_text()) > before + 4, "the chain moves")
+
+    assert page.evaluate("[...document.querySelectorAll('#chain-body td')].every((cell) => cell.marked)")
+
+
+def test_an_order_shows_margin_first_then_its_fill_and_position(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    symbol = atm(page, "call", "ask")
+    fill_ticket(page, symbol, "ask", "2", "150.05")
+    expect(page.locator("#ticket-quantity")).to_have_text("150")
+    expect(page.locator("#ticket-margin")).to_have_text("₹22,507.50")
+    expect(page.locator("#ticket-estimate")).to_have_text("estimate")
+
+    send(page)
+
+    expect(page.locator("#ticket-message")).to_contain_text(f"COMPLETE: BUY 150 {symbol}")
+    expect(page.locator(f"#positions-{symbol}-quantity")).to_have_text("150")
+    orders = httpx.get(f"{gateway.url}/api/orders", timeout=30).json()
+    mine = next(order for order in orders if order["intent"]["symbol"] == symbol)
+    expect(page.locator(f"#orders-{mine['intent']['tag']}-state")).to_have_text("COMPLETE")
+    assert (mine["intent"]["limit_paise"], mine["filled_quantity"]) == (15_005, 150)
+
+
+def test_a_refusal_is_said_in_words(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    fill_ticket(page, atm(page, "put", "bid"), "bid", "500", "100")
+
+    send(page)
+
+    expect(page.locator("#ticket-message")).to_contain_text("REFUSED: SELL 37,500")
+    expect(page.locator("#orders td.said").first).to_contain_text("an order may be 20 lots")
+
+
+def test_a_price_off_the_tick_of_a_paisa_is_refused_before_it_is_sent(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    fill_ticket(page, atm(page, "put", "ask"), "ask", "1", "1.234")
+
+    expect(page.locator("#ticket-message")).to_contain_text("at most two decimals")
+
+
+def test_an_open_order_is_cancelled_and_exit_all_asks_first(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    fill_ticket(page, atm(page, "call", "ask"), "ask", "1", "0.05")
+    send(page)
+    open_row = page.locator("#orders tr.live").first
+    tag = str(open_row.get_attribute("id")).removeprefix("orders-")
+    page.locator(f"#cancel-{tag}").click()
+    expect(page.locator(f"#orders-{tag}-state")).to_have_text("CANCELLED")
+
+    page.locator("#exit-all").click()
+    page.locator("#exit-cancel").click()
+    expect(page.locator("#exit-dialog")).to_be_hidden()
+    page.locator("#exit-all").click()
+    page.locator("#exit-confirm").click()
+
+    expect(page.locator("#ticket-message")).to_contain_text("exit all:")
+
+
+def test_a_restarting_shard_is_seen_and_its_recovery_too(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    gateway.say("crash")
+    expect(page.locator("#actors-shard\\.NIFTY-state")).to_have_text("RESTARTING")
+    expect(page.locator("#strip-NIFTY-age")).to_have_class("age bad")
+    assert httpx.get(f"{gateway.url}/health", timeout=30).status_code == 503
+
+    gateway.say("well")
+
+    expect(page.locator("#actors-shard\\.NIFTY-state")).to_have_text("READY")
+    expect(page.locator("#strip-NIFTY-age")).not_to_have_class("age bad")
+
+
+def test_a_desk_that_does_not_answer_is_said_to_be_unreachable(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    gateway.say("down")
+    expect(page.locator("#trouble")).to_contain_text("status unreachable: supervisor did not answer")
+
+    gateway.say("up")
+
+    expect(page.locator("#trouble")).to_have_text("")
+
+
+def test_the_page_needs_nothing_from_elsewhere_and_does_not_scroll_sideways(page: Page, gateway: Gateway) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    load(page, gateway.url)
+
+    elsewhere = [url for url in asked if not url.startswith((gateway.url, "data:", f"ws://127.0.0.1:{gateway.port}"))]
+
+    assert not elsewhere
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate(
+        "document.getElementById('chain-box').scrollWidth <= document.getElementById('chain-box').clientWidth"
+    )
+
+
+def test_an_order_over_the_api_needs_the_token(gateway: Gateway) -> None:
+    chain = httpx.get(f"{gateway.url}/api/chain/BANKNIFTY", timeout=30).json()
+    symbol = chain["contracts"][0]["symbol"]
+    order = {"symbol": symbol, "side": "BUY", "lots": 1, "limit_paise": 5_000}
+
+    without = httpx.post(f"{gateway.url}/api/orders", json=order, timeout=30)
+    having = httpx.post(
+        f"{gateway.url}/api/orders", json=order, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
+    )
+
+    assert without.status_code == 401
+    assert having.json()["intent"]["quantity"] == 35
+    assert having.json()["state"] == "COMPLETE"
