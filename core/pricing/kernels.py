@@ -25,6 +25,9 @@ DAYS = 365.0
 ROUNDS = 64  # Halley needs three to six; the rest is for bisection in the far corners
 LAST_STEP = 1e-9  # relative; Halley converges to the third order, so the step after this one is below rounding
 
+ROUNDING = 4e-16  # two units in the last place of 1
+ENOUGH = 1e-3  # a price must be this much above its rounding
+
 OK = int(Reason.OK)
 NOT_A_NUMBER = int(Reason.NOT_A_NUMBER)
 NO_TIME = int(Reason.NO_TIME)
@@ -179,7 +182,11 @@ def solve(x: float, target: float) -> float:
         if not low < trial < high:  # NaN falls here too
             trial = 2.0 * total if math.isinf(high) else (0.5 * (low + high) if low > 0.0 else 0.1 * high)
         total = trial
-    return math.nan
+    # The steps never got small: the price is flat to rounding here. A vol that meets it to rounding is as good as
+    # any, unless the whole price is little more than rounding.
+    rounding = ROUNDING * math.exp(-0.5 * x)
+    met = abs(normalised(x, total) - target) <= rounding <= ENOUGH * target
+    return total if met else math.nan
 
 
 @compiled
