@@ -25,13 +25,16 @@ _MS = 1_000_000
 class FeedConfig(BaseModel, frozen=True, extra="forbid"):
     index: str = Field(description="index this feed carries")
     timer_ms: int = Field(default=100, gt=0, description="ms between polls of the source: the batch period")
-    stagger_ms: int = Field(default=0, ge=0, description="ms by which this feed's timer starts after the others'")
+    stagger_ms: int = Field(
+        default=0, ge=0, description="ms this feed's timer starts after the first feed's; its host does it"
+    )
     replay: Literal["max"] | PositiveFloat | None = Field(
         default=None, description="null for a market with its own clock; else market seconds a second, or max"
     )
     hold: bool = Field(default=False, description="in a replay: wait for begin() before the first batch")
     budget_ms: int = Field(default=200, gt=0, description="ms one timer call may spend stepping through a replay")
     bar_seconds: tuple[int, ...] = Field(default=(60, 180), description="lengths of the bars made, s")
+    resend_s: int = Field(default=30, ge=0, description="after a start, bars that closed this recently are sent, s")
     kept_bars: int = Field(default=40, ge=1, description="bars of each length given again on refresh")
     max_ahead_ms: int = Field(default=2_000, ge=0, description="a tick further ahead of the clock is refused, ms")
     max_behind_s: int = Field(default=86_400, gt=0, description="a tick further behind the clock is refused, s")
@@ -51,6 +54,7 @@ class FeedActor:
         self._market_ns = self._progress_ns = 0
         self._started: tuple[int, int] | None = None  # wall and market time of the first step of a paced replay
         self._running, self._done = not config.hold, False
+        self._unsent: list[pa.RecordBatch] = []  # bars that may have closed while this feed was down
 
     def open(self) -> None:
         """Open the source; what it raises, it raises: InputError, UnknownDate."""
@@ -61,6 +65,7 @@ class FeedActor:
             reach = now - self._config.kept_bars * max(self._config.bar_seconds) * 1_000_000_000
             for batch in past(reach, now):
                 self._kept.add(self._bars.add(batch))
+            self._unsent = self._kept.closed_after(now - self._config.resend_s * 1_000_000_000)
 
     def begin(self) -> None:
         """Let a held replay start; without effect on one that runs."""
@@ -70,6 +75,8 @@ class FeedActor:
         if self._done or not self._running:
             return
         if self._config.replay is None:
+            while self._unsent:
+                self._bus.publish("bars", self._unsent.pop(0), index=self._config.index)
             now = self._clock.now_ns()
             self._poll(now)
             self._send_bars(self._bars.advance(now))

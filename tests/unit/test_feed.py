@@ -182,8 +182,12 @@ def test_after_a_restart_a_simulated_feed_has_the_session_s_bars_again() -> None
     )  # fmt: skip
     actor.open()
     actor.on_timer()
+    closed = {(bar["start_ns"], bar["seconds"]) for b in bus.of("bars") for bar in b.to_pylist()}
+    bus.heard.clear()
     actor.on_refresh(pa.RecordBatch.from_pylist([], schema=TICKS))
 
+    opened = to_ns(hours.open)
+    assert closed == {(opened + 840 * S, 60), (opened + 720 * S, 180)}  # what may have closed while it was down
     (book,) = bus.of("snapshot")
     assert book.num_rows == 332
     spot = [bar for b in bus.of("bars") for bar in b.to_pylist() if bar["symbol"] == "NIFTY" and bar["seconds"] == 180]
