@@ -1,0 +1,106 @@
+"""A desk's life: up, down, status, doctor, env."""
+
+# Imported where used: a command that does not need Ray or Arrow starts at once;
+# a command's options are its parameters, and a flag is a boolean.
+# ruff: noqa: PLC0415, FBT002
+
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cluster.cli.foreground import Ended, bring_up, end, signals_end, watch
+from cluster.cli.options import Config, DeskNumber, Json, NewDesk
+from cluster.cli.out import out, print_json, say
+from cluster.cli.screen import actors_table, header
+from cluster.cli.world import world
+
+if TYPE_CHECKING:
+    from cluster.doctor import Check
+
+
+def up(
+    context: typer.Context,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when the desk is ready and leave it running.")
+    ] = False,
+    desk: NewDesk = 0,
+    config: Config = None,
+) -> None:
+    """Start a desk; in the foreground until Ctrl-C unless --detach."""
+    w = world(context)
+    settings = w.load(config)
+    before = w.find(desk)
+    try:
+        with signals_end():
+            bring_up(w, settings, desk)
+            if not detach:
+                watch(w, desk)
+                return
+    except Ended as ended:
+        now = w.find(desk)
+        if now is not None and (before is None or now.session_id != before.session_id):
+            end(w, desk, str(ended))
+        raise typer.Exit(130 if ended.interrupted else 0) from None
+    state = w.state(desk)
+    say(f"it goes on in the background; its log is {state.log_path}; end it: vikalp down --desk {desk}")
+
+
+def down(context: typer.Context, desk: DeskNumber = None) -> None:
+    """End a desk and every process it started."""
+    for step in world(context).down(desk):
+        say(f"{step.seconds:6.1f} s  {step.text}")
+
+
+def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
+    """What runs, in which state, and since when it has been silent."""
+    w = world(context)
+    state = w.state(desk)
+    with w.connect(desk) as client:
+        found = client.status()
+    if as_json:
+        urls = {"page": state.page_url, "dashboard": state.dashboard_url, "client": state.client_url}
+        print_json({"status": found, "urls": urls, "session_id": state.session_id, "data_dir": state.data_dir})
+        return
+    out().print(header(found, state), actors_table(found))
+
+
+def doctor(desk: NewDesk = 0, as_json: Json = False) -> None:
+    """Can this machine run a desk? Says what was found and what to do; exit code 1 when it cannot."""
+    from cluster.doctor import examine, probe
+
+    checks = examine(probe(desk))
+    if as_json:
+        print_json({"ok": all(c.outcome != "fail" for c in checks), "checks": checks})
+    else:
+        _print_checks(checks)
+    if any(check.outcome == "fail" for check in checks):
+        raise typer.Exit(1)
+
+
+def env(context: typer.Context, desk: DeskNumber = None) -> None:
+    """Print what other programs need to reach a desk: eval "$(vikalp env)"."""
+    from cluster.state import ray_environment
+
+    state = world(context).state(desk)
+    # Not RAY_ADDRESS: ray.init would take it for a cluster, and it is the jobs' server.
+    values = {**ray_environment(state), "RAY_API_SERVER_ADDRESS": state.dashboard_url}
+    for name, value in sorted(values.items()):
+        print(f"export {name}={shlex.quote(value)}")
+
+
+def _print_checks(checks: "list[Check]") -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    table = Table(box=None, pad_edge=False)
+    for column in ("", "check", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    for check in checks:
+        cells = (check.name, check.found, check.todo)
+        table.add_row(Text(check.outcome, style=colours[check.outcome]), *(Text(cell) for cell in cells))
+    out().print(table)
+
+
+COMMANDS = {"up": up, "down": down, "status": status, "doctor": doctor, "env": env}

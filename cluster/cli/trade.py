@@ -1,0 +1,230 @@
+"""Orders by hand: order, cancel, orders, positions, exit-all."""
+
+# Imported where used: a command that does not need Ray or Arrow starts at once;
+# a command's options are its parameters, and a flag is a boolean.
+# ruff: noqa: PLC0415, FBT002, PLR0917
+
+from __future__ import annotations
+
+import uuid
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from cluster.cli.options import DeskNumber, Json
+from cluster.cli.out import FAILURE, out, print_json, rupees, say
+from cluster.cli.screen import clock
+from cluster.cli.world import world
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    from core.ports import DeskClient
+    from core.records import Intent, Margin, Order, Position
+
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+STATES = {"COMPLETE": "green", "OPEN": "cyan", "JOURNALLED": "cyan", "UNKNOWN": "bold yellow"}
+
+
+def order(
+    context: typer.Context,
+    symbol: Annotated[str, typer.Argument(help="Trading symbol, e.g. NIFTY26N2424500CE.")],
+    side: Annotated[str, typer.Argument(help="buy or sell.")],
+    lots: Annotated[int, typer.Option(min=1, help="Number of lots.")] = 1,
+    limit: Annotated[str, typer.Option(help="Limit price in rupees, 123.45; at market if not given.")] = "",
+    product: Annotated[str, typer.Option(help="NRML or MIS.")] = "NRML",
+    purpose: Annotated[str, typer.Option(help="entry, hedge or exit.")] = "entry",
+    tag: Annotated[str, typer.Option(help="To ask again after no answer: the tag of the first try.")] = "",
+    yes: Yes = False,
+    desk: DeskNumber = None,
+    as_json: Json = False,
+) -> None:
+    """Show margin and charges, ask, then send one order."""
+    limit_paise = paise(limit) if limit else 0
+    with world(context).connect(desk) as client:
+        intent = make_intent(client, symbol.upper(), side, lots, limit_paise, product, purpose, tag)
+        _preview(intent, lots, client.margin(intent))
+        if not yes:
+            typer.confirm("send it?", abort=True, err=True)
+        answer = client.submit(intent)
+    _answer(answer, as_json=as_json)
+
+
+def cancel(
+    context: typer.Context,
+    tag: Annotated[str, typer.Argument(help="The order's tag, see `vikalp orders`.")],
+    desk: DeskNumber = None,
+    as_json: Json = False,
+) -> None:
+    """Cancel what of an order has not filled."""
+    from core.orders.tag import check_tag
+
+    check_tag(tag)
+    with world(context).connect(desk) as client:
+        answer = client.cancel(tag)
+    if as_json:
+        print_json(answer)
+    else:
+        out().print(orders_table([answer]))
+
+
+def orders(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
+    """Every order of the session, refusals and their reasons included."""
+    with world(context).connect(desk) as client:
+        found = list(client.orders())
+    if as_json:
+        print_json(found)
+    else:
+        out().print(orders_table(found) if found else "no orders in this session")
+
+
+def positions(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
+    """Positions and their profit, gross and net of charges."""
+    with world(context).connect(desk) as client:
+        found = list(client.positions())
+    if as_json:
+        print_json([_with_totals(position) for position in found])
+    else:
+        out().print(positions_table(found) if found else "no positions in this session")
+
+
+def exit_all(
+    context: typer.Context,
+    why: Annotated[str, typer.Option(help="Goes into the journal.")] = "by hand",
+    yes: Yes = False,
+    desk: DeskNumber = None,
+    as_json: Json = False,
+) -> None:
+    """Close every open position at market."""
+    with world(context).connect(desk) as client:
+        held = [position for position in client.positions() if position.quantity]
+        say(f"{len(held)} open positions: {', '.join(f'{p.symbol} {p.quantity:+d}' for p in held) or 'none'}")
+        if held and not yes:
+            typer.confirm("close them all?", abort=True, err=True)
+        sent = list(client.exit_all(why))
+    if as_json:
+        print_json(sent)
+    else:
+        out().print(orders_table(sent) if sent else "nothing to close")
+
+
+def make_intent(
+    client: DeskClient, symbol: str, side: str, lots: int, limit_paise: int, product: str, purpose: str, tag: str
+) -> Intent:
+    """The intent of a person's words; its quantity by the lot of the contract on the market's day."""
+    from core.market import from_ns, lot, parse_symbol
+    from core.orders.tag import check_tag, make_tag
+    from core.records import Intent
+
+    contract = parse_symbol(symbol)
+    if contract.expiry is None:
+        raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26N2424500CE")
+    now_ns = client.status().market_ns
+    return Intent(
+        tag=check_tag(tag) if tag else make_tag(uuid.uuid4().bytes),
+        strategy="manual",
+        index=contract.index,
+        symbol=symbol,
+        side=cast("Literal['BUY', 'SELL']", _one_of("SIDE", side.upper(), "BUY", "SELL")),
+        quantity=lots * lot(contract.index, contract.expiry, from_ns(now_ns).date()),
+        order_type="LIMIT" if limit_paise else "MARKET",
+        limit_paise=limit_paise,
+        product=cast("Literal['NRML', 'MIS']", _one_of("--product", product.upper(), "NRML", "MIS")),
+        purpose=cast("Literal['entry', 'hedge', 'exit']", _one_of("--purpose", purpose, "entry", "hedge", "exit")),
+        reason="from the command line",
+        created_ns=now_ns,
+    )
+
+
+def paise(text: str) -> int:
+    """Whole paise of a price in rupees. Raises InputError for anything else."""
+    try:
+        value = Decimal(text) * 100
+    except InvalidOperation:
+        raise InputError(f"--limit: expected rupees such as 123.45, was {text!r}") from None
+    if not value.is_finite() or value != value.to_integral_value() or value <= 0:
+        raise InputError(f"--limit: expected rupees above 0 with at most two decimals, was {text!r}")
+    return int(value)
+
+
+def orders_table(found: list[Order]) -> Table:
+    """One row an order: what was asked and what became of it."""
+    made = Table(box=None, pad_edge=False)
+    for column in (
+        "tag",
+        "time",
+        "symbol",
+        "side",
+        "quantity",
+        "limit",
+        "purpose",
+        "state",
+        "filled",
+        "average",
+        "message",
+    ):
+        made.add_column(column, overflow="fold")
+    for each in found:
+        i = each.intent
+        made.add_row(
+            i.tag, clock(i.created_ns), i.symbol, i.side, str(i.quantity),
+            rupees(i.limit_paise) if i.limit_paise else "market", i.purpose,
+            Text(each.state, style=STATES.get(each.state, "red")), str(each.filled_quantity),
+            rupees(each.average_paise) if each.filled_quantity else "–", Text(each.message),
+        )  # fmt: skip
+    return made
+
+
+def positions_table(found: list[Position]) -> Table:
+    """One row a symbol and a row of totals."""
+    made = Table(box=None, pad_edge=False, show_footer=True)
+    gross, costs, net = (sum(getattr(p, n) for p in found) for n in ("gross_paise", "charges_paise", "net_paise"))
+    footers = ("total", "", "", "", "", "", rupees(gross), rupees(costs), rupees(net))
+    columns = ("symbol", "quantity", "average", "last", "realised", "unrealised", "gross", "charges", "net")
+    for column, footer in zip(columns, footers, strict=True):
+        made.add_column(column, footer, justify="left" if column == "symbol" else "right")
+    for p in found:
+        made.add_row(
+            p.symbol, f"{p.quantity:+d}", rupees(p.average_paise), rupees(p.last_paise) if p.last_paise else "–",
+            *(rupees(x) for x in (p.realised_paise, p.unrealised_paise, p.gross_paise, p.charges_paise, p.net_paise)),
+        )  # fmt: skip
+    return made
+
+
+def _preview(intent: Intent, lots: int, margin: Margin) -> None:
+    price = f"at {rupees(intent.limit_paise)}" if intent.limit_paise else "at market"
+    note = " (an estimate)" if margin.estimate else ""
+    say(
+        f"{intent.side} {lots} lot(s) = {intent.quantity} × {intent.symbol} {price}, {intent.product}, {intent.purpose}"
+    )
+    say(
+        f"margin {rupees(margin.total_paise)}{note}: premium {rupees(margin.premium_paise)}, "
+        f"SPAN {rupees(margin.span_paise)}, exposure {rupees(margin.exposure_paise)}; "
+        f"charges {rupees(margin.charges_paise)}; tag {intent.tag}"
+    )
+
+
+def _answer(answer: Order, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        out().print(orders_table([answer]))
+    if answer.state in ("REFUSED", "REJECTED"):
+        raise typer.Exit(FAILURE)
+
+
+def _with_totals(position: Position) -> dict[str, Any]:
+    import msgspec
+
+    return {**msgspec.to_builtins(position), "gross_paise": position.gross_paise, "net_paise": position.net_paise}
+
+
+def _one_of(name: str, found: str, *known: str) -> str:
+    if found not in known:
+        raise InputError(f"{name}: expected {' or '.join(known)}, was {found!r}")
+    return found
+
+
+COMMANDS = {"order": order, "cancel": cancel, "orders": orders, "positions": positions, "exit-all": exit_all}

@@ -1,0 +1,291 @@
+"""Can this machine run a desk? Each check is a pure function of what was found, says so, and says what to do."""
+
+import ctypes
+import datetime as dt
+import importlib.metadata
+import os
+import platform
+import re
+import resource
+import shutil
+import zoneinfo
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from cluster.ports import in_use
+from cluster.state import ROOT, find_state, home
+from core.errors import ConfigError, VikalpError
+from core.market.calendar import LAST_DAY
+from core.market.moment import IST
+
+Outcome = Literal["ok", "warn", "fail"]
+PYTHON = (3, 11)
+DESK_MB, ROOMY_MB = 2_500, 4_000  # a desk takes about 2.5 GB and may take 4
+SHM_MB = 512  # Ray's object store, 300 MB by default, and some air
+DISK_MB, ROOMY_DISK_MB = 2_000, 10_000  # a day of five indices on tape and its spill
+FILES, ROOMY_FILES = 4_096, 65_536  # open files: Ray's own advice is 65536
+PROCESSES = 2_048  # threads count: a desk has about 900
+HORIZON_DAYS = 30
+TIME_ERROR = 5  # adjtimex: the kernel's clock is not synchronised
+PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)([^\\]*)")
+
+
+@dataclass(frozen=True)
+class Check:
+    """`outcome` fail: the desk will not start; warn: it may be slow or stop one day."""
+
+    name: str
+    outcome: Outcome
+    found: str
+    todo: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What was found; sizes in MB."""
+
+    python: tuple[int, int, int]
+    system: str
+    cores: int
+    memory_mb: int
+    available_mb: int
+    disk_mb: int
+    shm_mb: int | None  # None: there is no /dev/shm
+    desk: int
+    desk_runs: bool
+    ports: Sequence[str]  # one sentence for each port in use
+    pinned: Mapping[str, str]
+    installed: Mapping[str, str]
+    kernels: int  # compiled kernels in numba's cache
+    postgres: str  # folder of its programs; empty if none
+    postgres_why: str
+    zone: str  # why Asia/Kolkata cannot be used; empty if it can
+    wall: dt.datetime
+    newest_file: dt.datetime  # of the checkout: no clock may be before it
+    synchronised: bool | None  # None: the kernel does not say
+    last_day: dt.date
+    files: int  # soft limits; -1 is none
+    processes: int
+
+
+def examine(machine: Machine) -> list[Check]:
+    """Every check, in the order a person would go through them."""
+    return [check(machine) for check in CHECKS]
+
+
+def python(m: Machine) -> Check:
+    found = f"{'.'.join(map(str, m.python))} on {m.system}"
+    if m.python[:2] < PYTHON:
+        return Check("Python", "fail", found, "install Python 3.11 or newer and run `make install` with it")
+    return Check("Python", "ok", found)
+
+
+def cores(m: Machine) -> Check:
+    if m.cores < 2:
+        return Check("cores", "warn", str(m.cores), "use 2 or more: on one the chains lag behind the ticks")
+    return Check("cores", "ok", str(m.cores))
+
+
+def memory(m: Machine) -> Check:
+    found = f"{m.available_mb:,} MB free of {m.memory_mb:,}"
+    if m.desk_runs:
+        return Check("memory", "ok", f"{found}, desk {m.desk} running")
+    if m.available_mb < DESK_MB:
+        return Check("memory", "fail", found, f"end other programs: a desk needs {DESK_MB:,} MB, better {ROOMY_MB:,}")
+    if m.available_mb < ROOMY_MB:
+        return Check("memory", "warn", found, f"enough to start; {ROOMY_MB:,} MB leave room for jobs")
+    return Check("memory", "ok", found)
+
+
+def disk(m: Machine) -> Check:
+    found = f"{m.disk_mb:,} MB free where desks keep their files"
+    if m.disk_mb < DISK_MB:
+        return Check("disk", "fail", found, f"make room ({DISK_MB:,} MB) or point VIKALP_HOME to another disk")
+    if m.disk_mb < ROOMY_DISK_MB:
+        return Check("disk", "warn", found, "the tape grows by some hundred MB a day; old days may be moved away")
+    return Check("disk", "ok", found)
+
+
+def shared_memory(m: Machine) -> Check:
+    if m.shm_mb is None:
+        return Check("/dev/shm", "warn", "there is none", "Ray puts its object store in the temporary folder: slower")
+    if m.shm_mb < SHM_MB:
+        todo = f"mount it larger ({SHM_MB} MB; in a container: --shm-size=1g) or set ray.object_store_mb lower"
+        return Check("/dev/shm", "warn", f"{m.shm_mb:,} MB free", todo)
+    return Check("/dev/shm", "ok", f"{m.shm_mb:,} MB free")
+
+
+def ports(m: Machine) -> Check:
+    if m.desk_runs:
+        return Check("ports", "ok", f"desk {m.desk} is running and has them")
+    if m.ports:
+        return Check("ports", "fail", "; ".join(m.ports), f"end that program or take another desk: --desk {m.desk + 1}")
+    return Check("ports", "ok", f"all of desk {m.desk} are free")
+
+
+def packages(m: Machine) -> Check:
+    missing = [name for name in m.pinned if name not in m.installed]
+    other = [
+        f"{name} {m.installed[name]} (pinned {version})"
+        for name, version in m.pinned.items()
+        if name in m.installed and m.installed[name] != version
+    ]
+    if not m.pinned:
+        return Check("packages", "warn", "requirements.lock was not found", "run `vikalp` from a checkout")
+    if missing:
+        return Check("packages", "fail", f"missing: {_some(missing)}", "run `make install`")
+    if other:
+        return Check("packages", "warn", f"other versions: {_some(other)}", "run `make install` for the tested ones")
+    return Check("packages", "ok", f"{len(m.pinned)} as in requirements.lock")
+
+
+def kernels(m: Machine) -> Check:
+    if m.kernels == 0:
+        return Check("numba cache", "warn", "empty", "run `python -m cluster.warm`: else the first start compiles")
+    return Check("numba cache", "ok", f"{m.kernels} compiled kernels")
+
+
+def postgres(m: Machine) -> Check:
+    if not m.postgres:
+        return Check(
+            "PostgreSQL", "fail", m.postgres_why, "run `make install`, or set ledger.dsn to a server elsewhere"
+        )
+    return Check("PostgreSQL", "ok", m.postgres)
+
+
+def clock(m: Machine) -> Check:
+    found = f"{m.wall:%Y-%m-%d %H:%M:%S %Z}"
+    if m.zone:
+        return Check("clock", "fail", m.zone, "install the package tzdata (pip) or the system's time zones")
+    if m.wall < m.newest_file:
+        todo = "set the clock: it is before the newest file of this checkout"
+        return Check("clock", "fail", f"{found}, files of {m.newest_file:%Y-%m-%d %H:%M}", todo)
+    if m.synchronised is None:
+        return Check("clock", "ok", f"{found}; whether it is synchronised cannot be known here")
+    if not m.synchronised:
+        return Check("clock", "warn", f"{found}, not synchronised", "run a time service (chrony, systemd-timesyncd)")
+    return Check("clock", "ok", f"{found}, synchronised")
+
+
+def calendar(m: Machine) -> Check:
+    left = (m.last_day - m.wall.astimezone(IST).date()).days
+    found = f"known until {m.last_day}, {left} days"
+    todo = "add the exchange's holiday circular to core/market/calendar.py, or update Vikalp"
+    if left < 0:
+        return Check("calendar", "fail", found, todo)
+    return Check("calendar", "warn", found, todo) if left < HORIZON_DAYS else Check("calendar", "ok", found)
+
+
+def limits(m: Machine) -> Check:
+    found = f"{_limit(m.files)} open files, {_limit(m.processes)} processes"
+    if 0 <= m.files < FILES:
+        return Check("limits", "fail", found, f"ulimit -n {ROOMY_FILES} (at least {FILES})")
+    if 0 <= m.processes < PROCESSES:
+        return Check("limits", "warn", found, f"ulimit -u {PROCESSES * 4}: threads count")
+    if 0 <= m.files < ROOMY_FILES:
+        return Check("limits", "ok", f"{found}; Ray advises {ROOMY_FILES} for many jobs")
+    return Check("limits", "ok", found)
+
+
+CHECKS: tuple[Callable[[Machine], Check], ...] = (
+    python, cores, memory, disk, shared_memory, ports, packages, kernels, postgres, clock, calendar, limits,
+)  # fmt: skip
+
+
+def read_pins(text: str) -> dict[str, str]:
+    """Name (normalised) to version of every line `name==version` that holds on every system."""
+    found = {}
+    for line in text.splitlines():
+        pin = PINNED.match(line)
+        if pin and ";" not in pin[3]:
+            found[_normal(pin[1])] = pin[2]
+    return found
+
+
+def probe(desk: int) -> Machine:
+    """Look at this machine. Raises ConfigError for a desk number that cannot be."""
+    state = find_state(desk)
+    place, why = _postgres()
+    memory_now = psutil.virtual_memory()
+    lock = ROOT / "requirements.lock"
+    stamp = ROOT / "pyproject.toml"
+    return Machine(
+        python=(int(platform.python_version_tuple()[0]), int(platform.python_version_tuple()[1]), _patch()),
+        system=platform.platform(terse=True),
+        cores=len(os.sched_getaffinity(0)),
+        memory_mb=memory_now.total // 2**20,
+        available_mb=memory_now.available // 2**20,
+        disk_mb=shutil.disk_usage(_existing(home())).free // 2**20,
+        shm_mb=shutil.disk_usage("/dev/shm").free // 2**20 if Path("/dev/shm").is_dir() else None,  # noqa: S108 a mount
+        desk=desk,
+        desk_runs=state is not None and state.alive,
+        ports=in_use(desk),
+        pinned=read_pins(lock.read_text()) if lock.is_file() else {},
+        installed={_normal(found.name): found.version for found in importlib.metadata.distributions()},
+        kernels=len(list((ROOT / "core").rglob("__pycache__/*.nbi"))) + _elsewhere(),
+        postgres=place,
+        postgres_why=why,
+        zone=_zone(),
+        wall=dt.datetime.now(dt.UTC),
+        newest_file=dt.datetime.fromtimestamp(stamp.stat().st_mtime if stamp.is_file() else 0, dt.UTC),
+        synchronised=_synchronised(),
+        last_day=LAST_DAY,
+        files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
+        processes=resource.getrlimit(resource.RLIMIT_NPROC)[0],
+    )
+
+
+def _patch() -> int:
+    digits = re.match(r"\d+", platform.python_version_tuple()[2])
+    return int(digits[0]) if digits else 0
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() else _existing(path.parent)
+
+
+def _elsewhere() -> int:
+    folder = os.environ.get("NUMBA_CACHE_DIR")
+    return len(list(Path(folder).rglob("*.nbi"))) if folder else 0
+
+
+def _postgres() -> tuple[str, str]:
+    from storage.postgres import find_binaries  # noqa: PLC0415 its imports are the desk's, not the doctor's
+
+    try:
+        return str(find_binaries()), ""
+    except ConfigError as error:
+        return "", str(error)
+
+
+def _zone() -> str:
+    try:
+        found = dt.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo("Asia/Kolkata")).utcoffset()
+    except (zoneinfo.ZoneInfoNotFoundError, VikalpError) as error:
+        return f"Asia/Kolkata is unknown ({error})"
+    return "" if found == dt.timedelta(hours=5, minutes=30) else f"Asia/Kolkata is UTC+{found}"
+
+
+def _synchronised() -> bool | None:
+    """What the kernel says of its clock, without asking a service; None where it cannot be asked."""
+    try:
+        said = int(ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512)))
+    except (AttributeError, OSError):
+        return None
+    return None if said < 0 else said != TIME_ERROR
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _limit(value: int) -> str:
+    return "no limit on" if value < 0 else f"{value:,}"
