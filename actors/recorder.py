@@ -89,7 +89,7 @@ class RecorderActor:
         if self._refused.get(sender) != sequence:
             self._refused.setdefault(sender, sequence)
             self._counts["refused"] += 1
-            raise SchemaError(
+            raise InputError(
                 f"{sender[0]} {sender[1]}: expected sequence {expected}, was {sequence}; send again from it"
             )
         self._counts["lost"] += sequence - expected
