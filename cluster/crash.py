@@ -70,8 +70,16 @@ class Guard:
         if not self._ready_ns:
             raise DeskError(f"{self._name} is {self._detail}")
         self._count_gap(stamp)
-        answer = self._guarded(self._actor.record, stamp, payload, topic=stamp.topic)
-        return 0 if answer is None else int(answer)
+        try:
+            with self._lock:
+                durable = self._timed(self._actor.record, stamp, payload)
+        except VikalpError as error:  # the sender must hear of it: it sends again from its oldest
+            self._count_refusal(stamp.topic, error)
+            raise
+        except BaseException:
+            self._die(stamp.topic)
+        self._handled += 1
+        return int(durable)
 
     # -- what people, actors and the supervisor call -------------------------
 
@@ -163,19 +171,21 @@ class Guard:
             self._guarded(self._actor.on_timer, topic="timer", counts=False)
             due = max(due + period_s, time.monotonic())
 
-    def _guarded(self, function: Callable[..., Any], *args: Any, topic: str, counts: bool = True) -> Any:
+    def _guarded(self, function: Callable[..., Any], *args: Any, topic: str, counts: bool = True) -> None:
         try:
             with self._lock:
-                answer = self._timed(function, *args)
+                self._timed(function, *args)
         except VikalpError as error:
-            self._refused += 1
-            if self._refused <= 10 or self._refused % 1000 == 0:
-                log.warning("refused", actor=self._name, topic=topic, count=self._refused, error=str(error))
-            return None
+            self._count_refusal(topic, error)
+            return
         except BaseException:
             self._die(topic)
         self._handled += counts
-        return answer
+
+    def _count_refusal(self, topic: str, error: VikalpError) -> None:
+        self._refused += 1
+        if self._refused <= 10 or self._refused % 1000 == 0:
+            log.warning("refused", actor=self._name, topic=topic, count=self._refused, error=str(error))
 
     def _timed(self, function: Callable[..., Any], *args: Any) -> Any:
         self._in_flight_ns = time.time_ns()

@@ -17,7 +17,7 @@ class SupervisionConfig(BaseModel, frozen=True, extra="forbid"):
     """How impatient the supervisor is."""
 
     probe_ms: int = Field(default=500, gt=0, description="milliseconds between two rounds of health probes")
-    stuck_s: float = Field(default=4.0, gt=0, description="a call in flight, or a probe unanswered, this long: SIGKILL")
+    stuck_s: float = Field(default=8.0, gt=0, description="a call in flight, or a probe unanswered, this long: SIGKILL")
     open_s: float = Field(default=90.0, gt=0, description="seconds one open() may take before it counts as stuck")
     silent_s: float = Field(default=12.0, gt=0, description="no progress this long in an open market, while its source has some: SIGKILL")
     starts_per_minute: int = Field(default=5, gt=0, description="more starts than this in a minute: quarantined, alarm")

@@ -45,6 +45,8 @@ def environment(options: HeadOptions) -> dict[str, str]:
         "RAY_AUTH_TOKEN_PATH": str(options.token_path),
         # Ray's memory monitor would end the order manager as gladly as a batch task; the supervisor watches instead.
         "RAY_memory_monitor_refresh_ms": "0",
+        # Ray would run the actors at nice 15, behind everything else on the machine; jobs make themselves nice.
+        "RAY_worker_niceness": "0",
         "RAY_DISABLE_IMPORT_WARNING": "1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
         "DASHBOARD_METRIC_PORT": str(options.ports.dashboard_metrics),

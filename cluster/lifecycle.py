@@ -122,9 +122,9 @@ def clean(state: DeskState) -> int:
             left[pid.pid] = psutil.Process(pid.pid)
     postgres = state.pids.get("postgres")
     if postgres is not None and postgres.pid in left:
-        left.pop(postgres.pid).send_signal(signal.SIGINT)  # fast shutdown: it rolls back and writes a checkpoint
+        left[postgres.pid].send_signal(signal.SIGINT)  # fast shutdown: it rolls back and writes a checkpoint
         _gone(postgres.pid, 10.0)
-    ended = len(left) + (postgres is not None and not postgres.alive())
+    ended = len(left)
     end_tree(left.values(), grace_s=0.0)
     shutil.rmtree(state.temp_dir or temp_dir(state.desk), ignore_errors=True)
     state_path(state.desk).unlink(missing_ok=True)

@@ -19,6 +19,7 @@ from actors.feeds.feed import FeedConfig
 from actors.oms.oms import OmsConfig
 from actors.recorder import RecorderConfig
 from actors.risk.risk import RiskConfig
+from actors.strategies.strategy import StrategyConfig
 from cluster.decide import SupervisionConfig
 from cluster.state import ROOT
 from core.errors import ConfigError
@@ -106,6 +107,7 @@ class Settings(_Section):
     oms: OmsSettings = Field(default_factory=OmsSettings, description="the order manager")  # type: ignore[valid-type]
     recorder: RecorderConfig = RecorderConfig()
     gateway: GatewaySettings = Field(default_factory=GatewaySettings, description="the page")  # type: ignore[valid-type]
+    strategies: tuple[StrategyConfig, ...] = Field(default=(), description="strategies that run on this desk, in PAPER")
     ray: RaySettings = RaySettings()
     bus: BusSettings = BusSettings()
     supervision: SupervisionConfig = SupervisionConfig()

@@ -53,7 +53,6 @@ class _Seen:
     probe: Any = None
     asked_ns: int = 0
     starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
-    incarnation: int = 0
     quarantined: bool = False
     finding: Finding = Finding("STARTING")
 
@@ -88,10 +87,7 @@ class Supervisor:
         if seen is None:
             return
         with self._lock:
-            seen.starts.append(started_ns)
-            seen.incarnation += 1
-            if seen.incarnation > 1:
-                self._alerts.raise_("warning", name, f"started again (incarnation {seen.incarnation}, pid {pid})")
+            self._count(seen, started_ns, pid)
 
     @ray.method(concurrency_group="calls")
     def status(self) -> DeskStatus:
@@ -146,6 +142,14 @@ class Supervisor:
             log.exception("the supervisor ends and is started again")
             os._exit(1)
 
+    def _count(self, seen: _Seen, started_ns: int, pid: int) -> None:
+        """One start, told by the actor itself or by its first answer, whichever comes first."""
+        if started_ns in seen.starts:
+            return
+        seen.starts.append(started_ns)
+        if len(seen.starts) > 1:
+            self._alerts.raise_("warning", seen.spec.name, f"started again, incarnation {len(seen.starts)}, pid {pid}")
+
     def _adopt_or_create(self, seen: _Seen) -> None:
         try:
             seen.handle, seen.exists = ray.get_actor(seen.spec.name, self._facts.namespace), True
@@ -177,7 +181,7 @@ class Supervisor:
             seen.probe, seen.asked_ns = None, 0
             if isinstance(answer, Vitals):
                 seen.vitals = answer
-                seen.incarnation = max(1, seen.incarnation)
+                self._count(seen, answer.health.started_ns, answer.pid)
                 if answer.spec_hash != seen.spec.hash:
                     log.warning("made from another spec", actor=seen.spec.name)
                     ray.kill(seen.handle, no_restart=True)
@@ -193,18 +197,19 @@ class Supervisor:
         watches = {name: self._watch(seen) for name, seen in self._seen.items()}
         for name, finding in decide(watches, now_ns=now, market_open=market_open, limits=self._limits).items():
             seen = self._seen[name]
-            if finding.state != seen.finding.state:
+            before = seen.finding.state
+            if finding.state != before:
                 log.info("state", actor=name, state=finding.state, why=finding.why)
             with self._lock:
                 seen.finding = finding
             if finding.do != "nothing":
-                self._do(seen, finding)
+                self._do(seen, finding, told=finding.state == before)
             if seen.vitals and seen.vitals.rss_mb > self._limits.rss_limit_mb:
                 self._alerts.raise_("warning", name, f"takes {seen.vitals.rss_mb} MB; supervision.rss_limit_mb is {self._limits.rss_limit_mb}")
 
     def _watch(self, seen: _Seen) -> Watch:
         here = seen.vitals is not None and seen.vitals.node_id == self._node
-        alive = not here or (seen.vitals is not None and psutil.pid_exists(seen.vitals.pid))
+        alive = not here or (seen.vitals is not None and _runs(seen.vitals.pid))
         return Watch(
             exists=seen.exists,
             upstream=seen.spec.upstream,
@@ -215,10 +220,11 @@ class Supervisor:
             quarantined=seen.quarantined,
         )
 
-    def _do(self, seen: _Seen, finding: Finding) -> None:
+    def _do(self, seen: _Seen, finding: Finding, *, told: bool) -> None:
         name = seen.spec.name
         severity = "alarm" if finding.do == "quarantine" else "warning"
-        self._alerts.raise_(severity, name, f"{finding.state}: {finding.why}")
+        if not told:
+            self._alerts.raise_(severity, name, f"{finding.state}: {finding.why}")
         if finding.do == "create":
             seen.handle, seen.exists, seen.vitals, seen.probe = start(seen.spec, self._facts.namespace), True, None, None
         elif finding.do == "quarantine":
@@ -237,7 +243,7 @@ class Supervisor:
             name=seen.spec.name,
             state=seen.finding.state,
             pid=vitals.pid if vitals else 0,
-            incarnation=seen.incarnation,
+            incarnation=len(seen.starts),
             rss_mb=vitals.rss_mb if vitals else 0,
             last_progress_ns=health.progress_ns if health else 0,
             handled=health.handled if health else 0,
@@ -262,6 +268,14 @@ def _value(reference: Any) -> Any:
         return ray.get(reference)
     except RayError as error:
         return error
+
+
+def _runs(pid: int) -> bool:
+    """False also for one that was killed and whose parent has not looked yet."""
+    try:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
 
 def _kill(pid: int) -> None:

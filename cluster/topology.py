@@ -14,8 +14,9 @@ from actors.feeds.feed import FeedActor, FeedConfig
 from actors.oms.oms import OmsActor, OmsConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
+from actors.strategies.strategy import StrategyActor
 from brokers.paper import PaperBroker
-from cluster.client import RayDeskClient, RiskClient
+from cluster.client import OrdersClient, RayDeskClient, RiskClient
 from cluster.crash import GROUPS, Guard
 from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock, tape_url
 from cluster.ports import ports
@@ -24,12 +25,12 @@ from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
 from storage.tape import ParquetTape
 
-# Who receives a topic, in the order a replay serves them; {index} is the message's own.
+# Who receives a topic, in the order a replay serves them; {index} is the message's own, strategy.* all that run.
 ROUTES: Mapping[str, tuple[str, ...]] = {
     "ticks": ("oms", "shard.{index}", "recorder"),
     "snapshot": ("oms", "shard.{index}"),
-    "bars": ("recorder",),
-    "chain": ("risk", "gateway"),
+    "bars": ("strategy.*", "recorder"),
+    "chain": ("risk", "strategy.*", "gateway"),
     "chain_tape": ("recorder",),
     "refresh": ("feed.{index}",),
 }
@@ -59,10 +60,15 @@ def specs(desk: Desk) -> list[Spec]:
     """Every actor of the desk, in the order they are created."""
     s, replay = desk.settings, desk.settings.mode == "REPLAY"
     deadline_s = s.supervision.deadline_s
-    made = []
+    running = tuple(f"strategy.{strategy.name}" for strategy in s.strategies)
+    routes = {
+        topic: tuple(one for name in names for one in (running if name == "strategy.*" else (name,)))
+        for topic, names in ROUTES.items()
+    }
+    made: list[Spec] = []
 
     def add(name: str, cls: type[Any], config: Any, ports: Mapping[str, Any], **terms: Any) -> None:
-        bus = {} if name == "recorder" else {"bus": make_bus(desk, name, ROUTES)}
+        bus = {} if name == "recorder" else {"bus": make_bus(desk, name, routes)}
         made.append(Spec(name=name, cls=cls, config=config, ports={"clock": market_clock(desk), **bus, **ports}, **terms))
 
     for place, index in enumerate(s.indices):
@@ -85,11 +91,16 @@ def specs(desk: Desk) -> list[Spec]:
         "broker": PaperBroker(store, market_clock(desk)),
         "risk": RiskClient(desk.namespace, deadline_s=deadline_s),
     }, upstream=feeds, resources={"egress": 1} if s.ray.egress else {})  # fmt: skip
-    add("recorder", RecorderActor, s.recorder, {"tape": ParquetTape(tape_url(desk))}, upstream=feeds)
+    # A replay's tape is flushed by rows alone, so that its bytes repeat.
+    recorder = s.recorder.model_copy(update={"flush_ms": 0, "timer_ms": 0}) if replay else s.recorder
+    add("recorder", RecorderActor, recorder, {"tape": ParquetTape(tape_url(desk))}, upstream=feeds)
     gateway = GatewayConfig(
         port=ports(desk.desk).page, indices=s.indices, token_path=str(desk_dir(desk.desk) / "token"), **dict(s.gateway)
     )
     add("gateway", GatewayActor, gateway, {"desk": RayDeskClient(desk.namespace, deadline_s=deadline_s)}, upstream=shards)
+    for strategy in s.strategies:
+        orders = OrdersClient(desk.namespace, deadline_s=deadline_s)
+        add(f"strategy.{strategy.name}", StrategyActor, strategy, {"orders": orders}, upstream=(f"shard.{strategy.index}",))
     return made
 
 
