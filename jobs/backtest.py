@@ -2,7 +2,7 @@
 
     ray job submit -- python -m jobs.backtest --strategy ema_channel --index SENSEX --data DIR [--expiry next]
 
-Without other choices it runs the settings of the documented golden days: 8 of 8 conditions, no cool-down, 0.5 % slippage.
+Without other choices it runs the settings of the golden days: 8 of 8 conditions, no cool-down, 0.5 % slippage.
 Writes trades, refusals and signals without data (CSV and Parquet), equity, summary.json and equity.png.
 """
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         days = load_days(Path(args.data).resolve(), args.index, config.strategy.bar_seconds, wanted)
         print(f"{args.strategy} on {args.index}: {len(days)} days, expiry {config.expiry}", flush=True)
         merged = run(config, days, workers=args.workers, say=lambda line: print(line, flush=True))
-        write_report(out, args.strategy, args.index, config, days, merged)
+        write_report(out, args.strategy, args.index, config=config, days=days, merged=merged)
     except (VikalpError, ValueError) as error:
         print(f"backtest: {error}", file=sys.stderr)
         return 2

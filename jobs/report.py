@@ -1,7 +1,6 @@
 """What a backtest writes: tables, summary.json and the equity curve. Each file is written aside, then renamed."""
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -20,14 +19,14 @@ from core.market import from_ns
 from jobs.recorded import open_equals_close
 
 mpl.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402 - the backend without a screen is chosen first
+from matplotlib import pyplot as plt
 
 _TABLES = {"trades": Trade, "refused": Refused, "missing": Missing, "equity": Equity}
 _FILES = {"trades": "trades", "refused": "refusals", "missing": "no_data", "equity": "equity"}
 
 
 def write_report(
-    out: Path, strategy: str, index: str, config: BacktestConfig, days: Sequence[DayData], merged: Merged
+    out: Path, strategy: str, index: str, *, config: BacktestConfig, days: Sequence[DayData], merged: Merged
 ) -> None:
     """Write everything under `out`; raises OSError where it cannot be written."""
     out.mkdir(parents=True, exist_ok=True)
@@ -37,14 +36,14 @@ def write_report(
             out / f"{_FILES[name]}.parquet", lambda path, table=table: pq.write_table(table, path, compression="zstd")
         )
         _aside(out / f"{_FILES[name]}.csv", lambda path, table=table: pc.write_csv(table, path))
-    facts = summary(strategy, index, config, days, merged)
+    facts = summary(strategy, index, config=config, days=days, merged=merged)
     text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     _aside(out / "summary.json", lambda path: path.write_text(text, encoding="utf-8"))
-    _aside(out / "equity.png", lambda path: _plot(path, strategy, index, config, merged, str(facts["note"])))
+    _aside(out / "equity.png", lambda path: _plot(path, f"{strategy} on {index}", config, merged, str(facts["note"])))
 
 
 def summary(
-    strategy: str, index: str, config: BacktestConfig, days: Sequence[DayData], merged: Merged
+    strategy: str, index: str, *, config: BacktestConfig, days: Sequence[DayData], merged: Merged
 ) -> dict[str, object]:
     """Figures of the run and of each day; rupees as text, so that no digit is lost."""
     return {
@@ -86,10 +85,10 @@ def _table(record: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> pa.T
 def _aside(path: Path, write: Callable[[Path], Any]) -> None:
     part = path.with_name(f".{path.name}.part")
     write(part)
-    os.replace(part, path)
+    part.replace(path)
 
 
-def _plot(path: Path, strategy: str, index: str, config: BacktestConfig, merged: Merged, note: str) -> None:
+def _plot(path: Path, title: str, config: BacktestConfig, merged: Merged, note: str) -> None:
     figure, axis = plt.subplots(figsize=(10, 5.6))
     net = Decimal(0)
     points: list[float] = []
@@ -105,8 +104,9 @@ def _plot(path: Path, strategy: str, index: str, config: BacktestConfig, merged:
     labels = [f"{result.day:%d %b}\n{result.net:,.2f}" for result in merged.results]
     axis.set_xticks([edge + 2 for edge in edges], labels, ha="left")
     axis.set_ylabel("result after charges, ₹ (open position at its close)")
-    expiry = f"expiry day: {config.expiry}, slippage {config.slippage_pct:g} %, capital ₹{config.capital_paise / 100:,.0f} a day"
-    axis.set_title(f"{strategy} on {index}: net ₹{net:,.2f} over {len(merged.results)} days\n{expiry}", fontsize=11)
+    capital = f"capital ₹{config.capital_paise / 100:,.0f} a day"
+    expiry = f"on an expiry day: {config.expiry}; slippage {config.slippage_pct:g} %; {capital}"
+    axis.set_title(f"{title}: net ₹{net:,.2f} over {len(merged.results)} days\n{expiry}", fontsize=11)
     figure.text(0.01, 0.01, _footnote(merged, note), fontsize=8, color="#444444", va="bottom")
     figure.tight_layout(rect=(0, 0.09, 1, 1))
     figure.savefig(path, dpi=110, format="png")
@@ -117,4 +117,5 @@ def _footnote(merged: Merged, note: str) -> str:
     missing = sum(row.signal_ns > 0 for result in merged.results for row in result.missing)
     half = note.find(" bars: ") + len(" bars: ")
     at = [f"{from_ns(r.equity[0].at_ns):%Y}" for r in merged.results if r.equity][:1]
-    return f"{note[:half].rstrip()}\n{note[half:]}\n{missing} signals had no data and were not traded. Days of {''.join(at)}."
+    last = f"{missing} signals had no data and were not traded. Days of {''.join(at)}."
+    return f"{note[:half].rstrip()}\n{note[half:]}\n{last}"

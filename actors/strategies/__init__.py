@@ -1,0 +1,1 @@
+"""Strategies on the desk: what decides when a pure strategy of core.strategies is asked."""

@@ -1,0 +1,127 @@
+"""A pure strategy on the desk: bars and premiums in, order intents out.
+
+in       bars (index and options), chain (premium of what is held)
+out      intents, by awaited calls of the order manager
+state    averages of this session (soft: the feed sends its bars again), position (from the order manager's orders)
+restart  empty averages that warm up again; its open position is found in the order manager's book
+"""
+
+import datetime as dt
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from actors.strategies.orders import Follow
+from actors.strategies.rows import bars_of, premium_of
+from core.errors import UnknownDate
+from core.market import exchange_of, expiries, from_ns, lot, parse_symbol, session, to_ns
+from core.ports import Bus, Clock, Orders
+from core.records import Chain, Position
+from core.schemas import TICKS
+from core.strategies.ema_channel import NAME, EmaChannelConfig, State, quantity, step
+from core.strategies.events import Bar, BarClosed, Enter, EntryDropped, Event, ExitDropped, Leave, PremiumSeen
+
+_MINUTE_NS = 60_000_000_000
+
+
+class StrategyConfig(BaseModel, frozen=True, extra="forbid"):
+    name: str = Field(default=NAME, description="name of the strategy in orders, limits and the page")
+    index: str = Field(description="index whose options it trades")
+    enabled: bool = Field(default=False, description="false: it watches and keeps its averages, and sends nothing")
+    capital_paise: int = Field(default=50_000_000, gt=0, description="virtual cash it may spend, paise")
+    expiry: str = Field(default="same", pattern="^(same|next)$", description="contract to trade on an expiry day")
+    timer_ms: int = Field(default=1000, ge=0, description="ms between looks at its own orders; 0 is never")
+    params: EmaChannelConfig = Field(default=EmaChannelConfig(), description="the strategy's own choices")
+
+
+class StrategyActor:
+    """Runs the same `step` as a backtest; whatever it wants goes through risk like everybody's orders.
+
+    A refusal ends that signal, nothing is sent again. A tag is made of the decision, so a decision taken twice
+    across a restart is one order.
+    """
+
+    def __init__(self, config: StrategyConfig, *, bus: Bus, clock: Clock, orders: Orders) -> None:
+        self._config, self._bus, self._clock, self._orders = config, bus, clock, orders
+        self._state = State(index=config.index)
+        self._follow = Follow(config.name, config.index)
+        self._last_start_ns = self._progress_ns = 0
+        self._spent_paise = 0
+
+    def open(self) -> None:
+        """Find what an earlier life left open, and ask the feed for the session's bars."""
+        for event in self._follow.adopt(self._orders.orders()):
+            self._tell(event)
+        self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=self._config.index)
+
+    def on_bars(self, bars: pa.RecordBatch) -> None:
+        for start_ns, index_bar, options in bars_of(bars, self._config.index, self._config.params.bar_seconds):
+            if start_ns > self._last_start_ns:
+                self._bar(index_bar, options)
+                self._last_start_ns = start_ns
+        self._progress_ns = self._clock.wall_ns()
+
+    def on_chain(self, chain: Chain) -> None:
+        held = self._state.held
+        price, at_ns = premium_of(chain, held.symbol) if held is not None else (0, 0)
+        if held is not None and price > 0:
+            self._tell(PremiumSeen(symbol=held.symbol, price_paise=price, at_ns=at_ns))
+        self._progress_ns = self._clock.wall_ns()
+
+    def on_timer(self) -> None:
+        """Learn from the order manager what has become of its orders."""
+        if self._follow.waiting:
+            for event in self._follow.look(self._orders.orders()):
+                self._tell(event)
+
+    def position(self) -> Position | None:
+        """What this strategy holds as the order manager sees it; None if it is flat."""
+        held = self._state.held
+        return next((p for p in self._orders.positions() if held is not None and p.symbol == held.symbol), None)
+
+    def check_health(self) -> int:
+        """Wall nanoseconds of the last bar or chain handled; 0 before the first."""
+        return self._progress_ns
+
+    def _bar(self, bar: Bar, options: dict[str, Bar]) -> None:
+        day = from_ns(bar.start_ns).date()
+        hours = session(exchange_of(self._config.index), day)
+        if hours is None:
+            return
+        listed = expiries(self._config.index, day)
+        later = self._config.expiry == "next" and listed[0] == day
+        if later and len(listed) < 2:
+            raise UnknownDate(f"no expiry of {self._config.index} after {day} is known")
+        square_off = to_ns(hours.close) - self._config.params.before_close_minutes * _MINUTE_NS
+        closed = BarClosed(day=day, index_bar=bar, options=options, expiry=listed[int(later)], square_off_ns=square_off)
+        # Bars the feed sends again after a start warm the averages up; what they would have decided is long past.
+        old = bar.end_ns < self._clock.now_ns() - bar.seconds * 1_000_000_000
+        self._tell(closed, past=old)
+
+    def _tell(self, event: Event, *, past: bool = False) -> None:
+        self._state, actions = step(self._config.params, self._state, event)
+        for action in actions:
+            if isinstance(action, Enter):
+                self._enter(action, past=past or not self._config.enabled)
+            elif isinstance(action, Leave):
+                self._leave(action)
+
+    def _enter(self, signal: Enter, *, past: bool) -> None:
+        day = from_ns(signal.at_ns).date()
+        units = 0 if past else quantity(self._config.params, self._lot(signal, day), signal.close_paise, self._cash())
+        sent = units and self._follow.send(self._orders, signal, units)
+        if not sent:
+            self._tell(EntryDropped())
+
+    def _leave(self, leave: Leave) -> None:
+        held = self._state.held
+        if held is None or not self._follow.send(self._orders, leave, held.quantity):
+            self._tell(ExitDropped())
+
+    def _lot(self, signal: Enter, day: dt.date) -> int:
+        expiry = parse_symbol(signal.symbol).expiry
+        assert expiry is not None, "a signal names an option"
+        return lot(self._config.index, expiry, day)
+
+    def _cash(self) -> int:
+        return self._config.capital_paise + self._follow.net_paise
