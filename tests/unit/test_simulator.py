@@ -16,6 +16,7 @@ from core.schemas import DEPTH, Kind, check
 from exchange.simulator import SimulatedSource
 
 DAY = dt.date(2026, 11, 20)
+EXPIRY = dt.date(2026, 11, 23)  # of every NSE index: prices run down to what they settle at
 HOURS = session("NSE", DAY)
 assert HOURS is not None
 OPEN, CLOSE = to_ns(HOURS.open), to_ns(HOURS.close)
@@ -85,9 +86,14 @@ def test_another_seed_or_day_is_another_market_and_indices_of_one_seed_move_toge
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.integers(0, 10**6), st.sampled_from(INDICES), st.integers(0, (CLOSE - OPEN) // BATCH))
-def test_quotes_are_on_ticks_sorted_and_never_crossed(seed: int, index: str, n: int) -> None:
-    book = polled(source(index, seed=seed), OPEN + n * BATCH)
+@given(
+    st.integers(0, 10**6), st.sampled_from(INDICES),
+    st.integers(0, (CLOSE - OPEN) // BATCH) | st.just((CLOSE - OPEN) // BATCH),
+    st.sampled_from((DAY, EXPIRY)),
+)  # fmt: skip
+def test_quotes_are_on_ticks_sorted_and_never_crossed(seed: int, index: str, n: int, day: dt.date) -> None:
+    later = (day - DAY).days * 86_400 * 10**9
+    book = polled(source(index, seed=seed, session_date=day), OPEN + later + n * BATCH)
     kind = book["kind"].to_numpy()
     bid, ask, last = levels(book, "bid_paise"), levels(book, "ask_paise"), book["last_paise"].to_numpy()
     priced = np.array([s != "INDIA VIX" for s in book["symbol"].to_pylist()])
