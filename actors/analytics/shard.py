@@ -6,7 +6,10 @@ state    latest quote per contract (soft: a snapshot from the feed refills it)
 restart  empty; whole again after the snapshot it asks for in open()
 """
 
+from collections import deque
+
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from core import pricing, schemas
@@ -14,6 +17,8 @@ from core.chain import Book, analyse
 from core.market import check_index
 from core.ports import Bus, Clock
 from core.records import Chain
+
+LATENCIES = 6000  # ten minutes of batches
 
 
 class ShardConfig(BaseModel, frozen=True, extra="forbid"):
@@ -42,6 +47,7 @@ class ShardActor:
         self._sequence = 0
         self._taped_ns: int | None = None
         self._progress_ns = 0
+        self._latencies_ns: deque[int] = deque(maxlen=LATENCIES)
 
     def open(self) -> None:
         """Load every kernel, so that none compiles later, then ask the feed for its whole book.
@@ -67,12 +73,18 @@ class ShardActor:
             max_age_ns=self._config.max_age_ms * 1_000_000,
         )
         self._book, self._chain, self._sequence = book, chain, self._sequence + 1
-        self._progress_ns = self._clock.wall_ns()
         self._publish(chain, book.newest_ns)
+        self._progress_ns = self._clock.wall_ns()
+        self._latencies_ns.append(self._progress_ns - pc.min(ticks["received_ns"]).as_py())
 
     def on_snapshot(self, snapshot: pa.RecordBatch) -> None:
         """The feed's answer to refresh: its latest quote of every contract. Newer quotes that came first stay."""
         self.on_ticks(snapshot)
+
+    def latencies_ns(self) -> list[int]:
+        """Wall nanoseconds from a batch's first tick taken by the feed to its chain published, since last asked."""
+        taken, self._latencies_ns = self._latencies_ns, deque(maxlen=LATENCIES)
+        return list(taken)
 
     def chain(self) -> Chain | None:
         """Return the latest chain; None before the first tick."""
