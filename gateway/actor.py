@@ -42,7 +42,7 @@ class GatewayActor:
         self._config, self._bus, self._clock, self._desk = config, bus, clock, desk
         self._store = ChainStore(config.indices, config.keep_chains)
         self._poll: DeskPoll | None = None
-        self._server: "WebServer | None" = None
+        self._server: WebServer | None = None
         self._app: Any = None  # made once: NiceGUI is one per process, and open() may be tried again
         self._progress_ns = 0
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -70,7 +71,8 @@ def test_prices_move_a_paper_order_is_placed_and_its_fill_is_seen(page: Page, de
     page.locator("#ticket-send").click()
 
     expect(page.locator("#orders tbody tr").first.locator("td.state")).to_have_text("COMPLETE")
-    expect(page.locator(f"#positions-{symbol}-quantity")).to_have_text("75")
+    chain = httpx.get(f"{desk_url}/api/chain/NIFTY", timeout=30).json()
+    expect(page.locator(f"#positions-{symbol}-quantity")).to_have_text(str(chain["expiries"][0]["lot"]))
 
 
 def test_all_five_indices_are_live(page: Page, desk_url: str) -> None:

@@ -1,0 +1,57 @@
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.format import DASH, compact, grouped, money, number, percent, price, signed_price, strike, time_left
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (999, "999"), (1_000, "1,000"), (100_000, "1,00,000"), (-12_345_678, "−1,23,45,678")]
+)
+def test_digits_are_grouped_the_indian_way(value: int, text: str) -> None:
+    assert grouped(value) == text
+
+
+@settings(max_examples=60)
+@given(st.integers(-(10**15), 10**15))
+def test_a_price_reads_back_to_the_same_paise(paise: int) -> None:
+    text = price(paise, zero="0.00")
+
+    assert round(float(text.replace(",", "").replace("−", "-")) * 100) == paise or abs(paise) > 10**14
+
+
+def test_what_is_not_there_is_a_dash() -> None:
+    assert [price(0), price(None), number(math.nan, 2), percent(None), compact(None), strike(0)] == [DASH] * 6
+
+
+def test_money_rounds_half_a_paisa_to_even_and_keeps_its_sign() -> None:
+    assert (money(50_000_000), money(-440_423), money(0.5), money(1.5)) == (
+        "₹5,00,000.00",
+        "−₹4,404.23",
+        "₹0.00",
+        "₹0.02",
+    )
+
+
+def test_a_change_carries_its_sign() -> None:
+    assert (signed_price(5), signed_price(-120), signed_price(0)) == ("+0.05", "−1.20", "0.00")
+
+
+def test_units_are_shortened_to_lakh_and_crore() -> None:
+    assert [compact(n) for n in (9_999, 12_300, 618_750, 12_345_678, -250_000)] == [
+        "9,999",
+        "12.3K",
+        "6.19L",
+        "1.23Cr",
+        "−2.50L",
+    ]
+
+
+def test_a_number_that_rounds_to_nothing_has_no_sign() -> None:
+    assert number(-0.0004, 3) == "0.000"
+
+
+def test_days_and_hours_to_expiry() -> None:
+    assert time_left((4 * 24 + 6) / 365 / 24) == "4d 6h"
