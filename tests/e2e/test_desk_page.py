@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,9 +22,11 @@ VIKALP = Path(sys.executable).with_name("vikalp")
 
 
 @pytest.fixture(scope="module")
-def desk_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def desk_url() -> Iterator[str]:
     """A desk of its own, in a home of its own; ended whatever the test does."""
-    home = tmp_path_factory.mktemp("desk")
+    # Not pytest's folder, which is closed to others: as root, PostgreSQL runs as another user, who must enter it.
+    home = Path(tempfile.mkdtemp(prefix="vk-"))
+    home.chmod(0o755)
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     environment["VIKALP_HOME"] = str(home)
 
@@ -41,6 +45,7 @@ def desk_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     finally:
         down = vikalp("down", "--desk", str(DESK), limit_s=120)
     assert down.returncode == 0, down.stdout + down.stderr
+    shutil.rmtree(home)
 
 
 def _page_url(status: str) -> str:
