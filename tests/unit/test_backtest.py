@@ -1,0 +1,165 @@
+"""The golden days of the EMA channel to the paisa, and what a backtest says of bad input."""
+
+import datetime as dt
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.backtest.day import BacktestConfig, expiry_to_trade, run_day
+from core.backtest.fills import slipped
+from core.backtest.merge import merge
+from core.backtest.records import DayData, DayResult
+from core.errors import InputError
+from core.market import from_ns
+from core.schemas import Kind
+from core.strategies.ema_channel import EmaChannelConfig, Held, atm_strike_paise, quantity, stop_or_target
+from core.strategies.events import Bar
+from jobs.backtest import GOLDEN
+from jobs.recorded import load_days
+from jobs.report import summary
+
+DATA = (Path(__file__).parents[2] / "../shared/data/market").resolve()
+D = dt.date
+
+
+@cache
+def recorded() -> dict[D, DayData]:
+    if not DATA.exists():
+        pytest.skip(f"{DATA} is not here")
+    return {day.day: day for day in load_days(DATA, "SENSEX", 180)}
+
+
+def golden(day: D, **settings: object) -> DayResult:
+    strategy = EmaChannelConfig.model_validate(GOLDEN)
+    return run_day(BacktestConfig(strategy=strategy, **settings), recorded()[day])
+
+
+def clocks(stamps: list[int]) -> list[str]:
+    """Opens of the bars whose closes are `stamps`: the golden table stamps bars at their open."""
+    return [f"{from_ns(at - 180 * 10**9):%H:%M}" for at in stamps]
+
+
+def test_5_september_two_trades_two_stops_and_fifteen_refusals_to_the_paisa() -> None:
+    result = golden(D(2025, 9, 5))
+    assert [(t.entry_paise, t.exit_paise, t.reason, t.quantity) for t in result.trades] == [
+        (34910, 32815, "stop", 100)
+    ] * 2
+    assert clocks([t.signal_ns for t in result.trades]) == ["11:09", "11:21"]
+    assert [f"{from_ns(t.exit_ns):%H:%M}" for t in result.trades] == ["11:21", "11:30"]
+    assert [round(t.net, 4) for t in result.trades] == [Decimal("-2202.1148")] * 2
+    assert f"{result.net:.2f}" == "-4404.23"
+    assert round(sum(t.charges for t in result.trades), 3) == Decimal("214.230")
+    puts = ["11:39", "11:42", "12:00", "12:12", "12:24", "12:30", "12:33", "12:45", "12:51"]
+    calls = ["13:24", "13:36", "14:48", "14:54", "15:09", "15:15"]
+    assert clocks([r.signal_ns for r in result.refused]) == puts + calls
+    assert [r.symbol[-2:] for r in result.refused] == ["PE"] * 9 + ["CE"] * 6
+    assert {r.limits for r in result.refused} == {"consecutive_stops"}
+    assert result.missing == ()
+    assert result.equity[-1].net == result.net
+
+
+def test_5_september_without_slippage() -> None:
+    result = golden(D(2025, 9, 5), slippage_pct=0.0)
+    assert len(result.trades) == 3
+    assert f"{result.net:.2f}" == "-338.17"
+
+
+def test_4_september_with_the_next_expiry_and_a_refusal_that_names_both_limits() -> None:
+    result = golden(D(2025, 9, 4), expiry="next")
+    assert [(t.symbol[-7:], t.entry_paise, t.exit_paise, t.reason) for t in result.trades] == [
+        ("81100PE", 41555, 46545, "target"),
+        ("80900PE", 36575, 34380, "stop"),
+        ("80900PE", 38185, 35890, "stop"),
+    ]
+    nets = [round(t.net, 4) for t in result.trades]
+    assert nets == [Decimal("4861.1180"), Decimal("-2304.9722"), Decimal("-2407.7307")]
+    assert f"{result.net:.2f}" == "148.42"
+    assert result.refused[0].limits == "trades_per_day + consecutive_stops"
+
+
+@pytest.mark.parametrize("day", [D(2025, 9, 1), D(2025, 9, 2), D(2025, 9, 4)])
+def test_a_day_without_data_of_its_contract_is_said_and_not_traded(day: D) -> None:
+    result = golden(day)
+    assert result.trades == ()
+    assert "no data of any contract of 2025-09-04" in result.missing[0].why
+    assert all(row.symbol.startswith("SENSEX25904") for row in result.missing[1:])
+
+
+def test_the_merge_does_not_care_about_order_and_refuses_a_day_twice() -> None:
+    a, b = golden(D(2025, 9, 5)), golden(D(2025, 9, 4), expiry="next")
+    assert merge([a, b]).sha256 == merge([b, a]).sha256
+    assert merge([a]).sha256 != merge([b]).sha256
+    with pytest.raises(InputError, match="twice"):
+        merge([a, a])
+
+
+def test_every_result_says_what_its_fills_are_worth() -> None:
+    days = [recorded()[D(2025, 9, 4)], recorded()[D(2025, 9, 5)]]
+    config = BacktestConfig(strategy=EmaChannelConfig.model_validate(GOLDEN))
+    facts = summary("ema_channel", "SENSEX", config=config, days=days, merged=merge([run_day(config, d) for d in days]))
+    assert "98.4% of bars" in str(facts["note"])
+    assert facts["net"] == "-4404.22950600"
+
+
+@given(st.integers(1, 100_000), st.floats(0, 5))
+def test_slippage_is_against_us_and_on_a_tick(ticks: int, pct: float) -> None:
+    price = ticks * 5
+    buy, sell = slipped(price, "BUY", pct, 5), slipped(price, "SELL", pct, 5)
+    assert buy % 5 == sell % 5 == 0
+    assert sell <= price <= buy
+    assert buy - price < price * pct / 100 + 6
+
+
+def test_the_stop_comes_before_the_target_and_a_gap_fills_at_the_open() -> None:
+    held = Held(
+        symbol="X", kind=Kind.PUT, quantity=20, entry_paise=100_00, entry_ns=0, stop_paise=94_00, target_paise=112_00
+    )
+    wide = Bar(start_ns=0, seconds=180, open_paise=100_00, high_paise=120_00, low_paise=90_00, close_paise=100_00)
+    gap = Bar(start_ns=0, seconds=180, open_paise=80_00, high_paise=85_00, low_paise=70_00, close_paise=82_00)
+    first, second = stop_or_target(held, wide), stop_or_target(held, gap)
+    assert first is not None
+    assert second is not None
+    assert (first.reason, first.limit_paise) == ("stop", 94_00)
+    assert (second.reason, second.limit_paise) == ("stop", 80_00)
+
+
+def test_the_strike_nearest_to_the_close_and_lots_the_cash_pays_for() -> None:
+    assert [atm_strike_paise("SENSEX", paise) for paise in (80510_80, 80550_00, 80449_99)] == [
+        80500_00, 80600_00, 80400_00,
+    ]  # fmt: skip
+    config = EmaChannelConfig()
+    assert [quantity(config, 20, 349_10, cash) for cash in (5_00_000_00, 10_000_00, 6_000_00)] == [100, 20, 0]
+
+
+def test_the_expiry_of_an_expiry_day_is_a_choice() -> None:
+    assert expiry_to_trade("SENSEX", D(2025, 9, 4), "same") == D(2025, 9, 4)
+    assert expiry_to_trade("SENSEX", D(2025, 9, 4), "next") == D(2025, 9, 11)
+    assert expiry_to_trade("SENSEX", D(2025, 9, 5), "next") == D(2025, 9, 11)
+
+
+def test_a_holiday_has_no_bars_that_can_be_right() -> None:
+    bar = Bar(start_ns=0, seconds=180, open_paise=1, high_paise=1, low_paise=1, close_paise=1)
+    data = DayData(day=D(2025, 8, 27), index="SENSEX", index_bars=[bar], options={})
+    with pytest.raises(InputError, match="no trading day"):
+        run_day(BacktestConfig(), data)
+
+
+def test_a_missing_file_and_a_missing_column_are_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no folder"):
+        load_days(tmp_path, "SENSEX", 180)
+    (tmp_path / "bars").mkdir()
+    with pytest.raises(InputError, match=r"must hold one file SENSEX_3m_"):
+        load_days(tmp_path, "SENSEX", 180)
+    path = tmp_path / "bars" / "SENSEX_3m_x.parquet"
+    pq.write_table(pa.table({"datetime": [dt.datetime(2025, 9, 5, 9, 15)], "open": [1.0]}), path)  # noqa: DTZ001
+    with pytest.raises(InputError, match="column 'high' is missing"):
+        load_days(tmp_path, "SENSEX", 180)
+    path.write_bytes(b"PAR1 torn")
+    with pytest.raises(InputError, match="no readable Parquet"):
+        load_days(tmp_path, "SENSEX", 180)
