@@ -112,11 +112,11 @@ def disk(m: Machine) -> Check:
 
 def shared_memory(m: Machine) -> Check:
     if m.shm_mb is None:
-        return Check("/dev/shm", "warn", "there is none", "Ray puts its object store in the temporary folder: slower")
+        return Check("shared memory", "warn", "there is none", "Ray uses its temporary folder instead: slower")
     if m.shm_mb < SHM_MB:
         todo = f"mount it larger ({SHM_MB} MB; in a container: --shm-size=1g) or set ray.object_store_mb lower"
-        return Check("/dev/shm", "warn", f"{m.shm_mb:,} MB free", todo)
-    return Check("/dev/shm", "ok", f"{m.shm_mb:,} MB free")
+        return Check("shared memory", "warn", f"{m.shm_mb:,} MB free", todo)
+    return Check("shared memory", "ok", f"{m.shm_mb:,} MB free")
 
 
 def ports(m: Machine) -> Check:

@@ -138,7 +138,7 @@ def free_desk() -> int:
 
 
 def find_spot_bars(path: Path, index: str, date: dt.date) -> Path | None:
-    """The index bars beside a recorded chain whose file name covers `date`: ../bars/NIFTY_3m_2025-07_2026-04….parquet."""
+    """The index bars beside a recorded chain that cover `date`: ../bars/NIFTY_3m_2025-07_2026-04….parquet."""
     month = f"{date:%Y-%m}"
     for file in sorted((path.absolute().parent.parent / "bars").glob(f"{index}_3m_*.parquet")):
         covered = COVERED.search(file.name)
@@ -162,7 +162,7 @@ def _compare(request: Request) -> tuple[dict[str, float] | None, str]:
 
 
 def _play(plan: Plan, tell: Tell) -> tuple[FeedProgress, int]:
-    """Let the held feed go, wait for its end and the recorder's; returns the feed's progress and the number of the last chain."""
+    """Let the held feed go, wait for its end and the recorder's; returns its progress and the last chain's number."""
     feed, index = f"feed.{plan.request.index}", plan.request.index
     with attach(plan.desk) as desk:
         client = desk.client

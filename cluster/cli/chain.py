@@ -32,7 +32,7 @@ AROUND = 12  # strikes shown on each side of the money unless --all
 def chain(
     context: typer.Context,
     index: Annotated[str, typer.Argument(help="NIFTY, BANKNIFTY, FINNIFTY, MIDCPNIFTY or SENSEX.")],
-    expiry: Annotated[str, typer.Option(help="Expiry day, 2026-11-24; the nearest if not given.")] = "",
+    expiry: Annotated[str, typer.Option(help="Expiry day, 2026-12-01; the nearest if not given.")] = "",
     live: Annotated[bool, typer.Option("--live", help="Go on showing it until Ctrl-C.")] = False,
     every: Annotated[bool, typer.Option("--all", help="Every strike, not only those near the money.")] = False,
     desk: DeskNumber = None,
@@ -121,7 +121,7 @@ def _day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError:
-        raise UnknownDate(f"--expiry: expected a day such as 2026-11-24, was {text!r}") from None
+        raise UnknownDate(f"--expiry: expected a day such as 2026-12-01, was {text!r}") from None
 
 
 COMMANDS = {"chain": chain}

@@ -117,10 +117,9 @@ def lines(view: View) -> list[str]:
         return [view.trouble]
     s = view.status
     ready = sum(actor.state == "READY" for actor in s.actors)
-    said = [
-        f"{s.mode} {clock(s.market_ns)} {s.phase}: {ready} of {len(s.actors)} actors ready, oms {s.oms_state}, "
-        f"ledger {'ok' if s.ledger_ok else 'down'}"
-    ]
+    ledger = "ok" if s.ledger_ok else "down"
+    market = f"{s.mode} {clock(s.market_ns)} {s.phase}"
+    said = [f"{market}: {ready} of {len(s.actors)} actors ready, oms {s.oms_state}, ledger {ledger}"]
     for index, row in view.figures.items():
         spot, vol = number(row["spot_paise"] / 100 or None), number(row["atm_iv"] * 100)
         said.append(f"{index} {row['expiry']} spot {spot} ATM IV {vol} % PCR {number(row['pcr_oi'])}")

@@ -30,7 +30,7 @@ STATES = {"COMPLETE": "green", "OPEN": "cyan", "JOURNALLED": "cyan", "UNKNOWN": 
 
 def order(
     context: typer.Context,
-    symbol: Annotated[str, typer.Argument(help="Trading symbol, e.g. NIFTY26N2424500CE.")],
+    symbol: Annotated[str, typer.Argument(help="Trading symbol, e.g. NIFTY26D0124500CE.")],
     side: Annotated[str, typer.Argument(help="buy or sell.")],
     lots: Annotated[int, typer.Option(min=1, help="Number of lots.")] = 1,
     limit: Annotated[str, typer.Option(help="Limit price in rupees, 123.45; at market if not given.")] = "",
@@ -120,7 +120,7 @@ def make_intent(
 
     contract = parse_symbol(symbol)
     if contract.expiry is None:
-        raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26N2424500CE")
+        raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26D0124500CE")
     now_ns = client.status().market_ns
     return Intent(
         tag=check_tag(tag) if tag else make_tag(uuid.uuid4().bytes),

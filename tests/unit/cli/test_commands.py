@@ -1,0 +1,188 @@
+import datetime as dt
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from cluster.cli.main import app
+from cluster.cli.out import plain, rupees
+from cluster.cli.trade import paise
+from core.errors import InputError
+from core.market import lot, parse_symbol
+from tests.unit.cli.fake_world import NOW, FakeDesk, Place
+
+CALL = "NIFTY26D0124500CE"
+
+
+def vikalp(place: Place, *words: str, typed: str = "") -> Any:
+    return CliRunner().invoke(app, list(words), obj=place.world(), input=typed, env={"COLUMNS": "240"})
+
+
+def test_an_order_shows_margin_and_charges_and_is_sent_after_a_yes() -> None:
+    place = Place()
+    done = vikalp(place, "order", CALL, "buy", "--lots", "2", "--limit", "123.45", typed="y\n")
+    assert done.exit_code == 0, done.output
+    assert "₹8,02,425.00 (an estimate)" in done.stderr
+    assert "charges ₹27.34" in done.stderr
+    (sent,) = place.client.sent
+    contract = parse_symbol(CALL)
+    assert contract.expiry is not None
+    assert sent.quantity == 2 * lot("NIFTY", contract.expiry, dt.date(2026, 11, 20))
+    assert (sent.side, sent.order_type, sent.limit_paise, sent.index) == ("BUY", "LIMIT", 12_345, "NIFTY")
+    assert sent.created_ns == NOW
+
+
+def test_an_order_that_was_not_confirmed_is_not_sent() -> None:
+    for typed in ("n\n", ""):
+        place = Place()
+        done = vikalp(place, "order", CALL, "sell", typed=typed)
+        assert done.exit_code == 1
+        assert place.client.sent == []
+
+
+def test_a_refused_order_says_why_and_exits_1() -> None:
+    place = Place(FakeDesk(refuses="order_size: 3,000 units asked, 1,800 allowed"))
+    done = vikalp(place, "order", CALL, "buy", "--yes", "--json")
+    assert done.exit_code == 1
+    answer = json.loads(done.stdout)
+    assert answer["state"] == "REFUSED"
+    assert answer["message"].startswith("order_size")
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("order", "NIFTYX", "buy", "--yes"), "NIFTYX"),
+        (("order", "NIFTY", "buy", "--yes"), "not a contract"),
+        (("order", CALL, "hold", "--yes"), "expected BUY or SELL"),
+        (("order", CALL, "buy", "--limit", "1.234", "--yes"), "at most two decimals"),
+        (("order", CALL, "buy", "--limit", "free", "--yes"), "expected rupees"),
+        (("order", CALL, "buy", "--product", "CNC", "--yes"), "expected NRML or MIS"),
+        (("cancel", "not a tag"), "A–Z"),
+        (("chain", "NIFTX"), "NIFTX"),
+        (("chain", "NIFTY", "--expiry", "tomorrow"), "expected a day"),
+        (("chain", "NIFTY", "--expiry", "2026-11-25"), "2026-12-01, 2026-12-08"),
+        (("replay", "no.parquet", "--index", "NIFTY", "--date", "2025-08-29"), "no such file"),
+        (("replay", "no.parquet", "--index", "NIFTY", "--date", "29.8.25"), "expected a day"),
+        (("replay", "no.parquet", "--index", "NIFTY", "--date", "2025-08-29", "--speed", "0"), "above 0"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_sent(words: tuple[str, ...], says: str) -> None:
+    place = Place()
+    done = vikalp(place, *words)
+    assert done.exit_code == 2, done.output
+    assert says in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert done.stdout == ""
+    assert place.client.sent == []
+
+
+@pytest.mark.parametrize(
+    "words", [("status",), ("down",), ("orders",), ("env",), ("exit-all", "--yes"), ("chain", "NIFTY")]
+)
+def test_without_a_desk_every_command_says_how_to_start_one(words: tuple[str, ...]) -> None:
+    done = vikalp(Place(runs=False), *words)
+    assert done.exit_code == 1
+    assert done.stderr == "error: no desk is running; start one: vikalp up\n"
+
+
+def test_errors_are_json_on_stderr_when_json_was_asked_for() -> None:
+    done = vikalp(Place(runs=False), "positions", "--json")
+    assert done.exit_code == 1
+    assert json.loads(done.stderr) == {"error": "no desk is running; start one: vikalp up", "kind": "DeskError"}
+    assert done.stdout == ""
+
+
+def test_a_second_up_is_refused_and_the_first_is_left_alone() -> None:
+    place = Place()
+    done = vikalp(place, "up", "--detach")
+    assert done.exit_code == 1
+    assert "already up" in done.stderr
+    assert place.ended == []
+
+
+def test_up_detached_and_down() -> None:
+    place = Place(runs=False)
+    assert vikalp(place, "up", "--detach", "--desk", "3").exit_code == 0
+    assert place.started == [3]
+    assert vikalp(place, "down", "--desk", "3").exit_code == 0
+    assert place.ended == [3]
+
+
+def test_status_shows_mode_clock_urls_actors_order_manager() -> None:
+    done = vikalp(Place(), "status")
+    assert done.exit_code == 0, done.output
+    for text in ("SIMULATED", "2026-11-20 15:15:00 IST", "oms ACTIVE", "ledger ok", "127.0.0.1:8000", "DEAD", "killed"):
+        assert text in done.stdout
+    found = json.loads(vikalp(Place(), "status", "--json").stdout)
+    assert found["status"]["actors"][1]["name"] == "oms"
+    assert found["urls"]["page"] == "http://127.0.0.1:8000"
+
+
+def test_chain_as_table_and_as_json() -> None:
+    shown = vikalp(Place(), "chain", "NIFTY").stdout
+    assert "24500" in shown
+    assert "chain 9" in shown
+    assert "12.00" in shown  # IV in percent
+    assert "450" in shown  # change of open interest
+    found = json.loads(vikalp(Place(), "chain", "NIFTY", "--json").stdout)
+    assert (found["sequence"], found["expiry"], len(found["contracts"])) == (9, "2026-12-01", 6)
+    assert found["contracts"][0]["delta"] is None  # NaN has no place in JSON
+
+
+def test_before_the_first_chain_the_command_says_so() -> None:
+    done = vikalp(Place(FakeDesk(chain_made=False)), "chain", "NIFTY")
+    assert done.exit_code == 1
+    assert "no chain yet" in done.stderr
+
+
+def test_env_can_be_evaluated_by_a_shell() -> None:
+    text = vikalp(Place(), "env").stdout
+    shell = ["sh", "-c", f'{text}echo "$RAY_AUTH_MODE|$RAY_AUTH_TOKEN_PATH"']
+    said = subprocess.run(shell, capture_output=True, text=True, check=True)
+    assert said.stdout == "token|/desk/to ken\n"
+
+
+def test_positions_orders_and_exit_all() -> None:
+    place = Place()
+    shown = vikalp(place, "positions").stdout
+    assert "₹224.25" in shown
+    assert "₹199.25" in shown  # net of charges
+    assert json.loads(vikalp(place, "positions", "--json").stdout)[0]["net_paise"] == 19_925
+    assert "no orders" in vikalp(place, "orders").stdout
+    assert vikalp(place, "exit-all", typed="n\n").exit_code == 1
+    assert place.client.sent == []
+    assert vikalp(place, "exit-all", "--yes", "--why", "lunch").exit_code == 0
+    assert place.client.sent[0].reason == "lunch"
+    assert json.loads(vikalp(place, "orders", "--json").stdout)[0]["intent"]["tag"] == "X"
+
+
+def test_prices_are_whole_paise() -> None:
+    assert paise("123.45") == 12_345
+    assert paise("0.05") == 5
+    for text in ("-1", "0", "nan", "inf", "1.005"):
+        with pytest.raises(InputError):
+            paise(text)
+
+
+def test_rupees_are_grouped_as_india_counts() -> None:
+    assert rupees(12_345_678_90) == "₹1,23,45,678.90"
+    assert rupees(-5) == "−₹0.05"
+    assert rupees(99_900) == "₹999.00"
+
+
+def test_json_has_no_nan() -> None:
+    assert plain({"a": float("nan"), "b": [float("inf"), 1.5]}) == {"a": None, "b": [None, 1.5]}
+
+
+def test_help_imports_neither_ray_nor_arrow_nor_numpy() -> None:
+    code = (
+        "import sys; from cluster.cli.main import app; "
+        "print(sorted({'ray', 'pyarrow', 'numpy', 'numba', 'pydantic', 'fastapi'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,89 @@
+import datetime as dt
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from cluster import doctor
+from cluster.cli.main import app
+from cluster.doctor import Machine, examine, probe, read_pins
+
+GOOD: dict[str, Any] = {
+    "python": (3, 11, 7), "system": "Linux", "cores": 4, "memory_mb": 16_000, "available_mb": 12_000, "disk_mb": 50_000,
+    "shm_mb": 8_000, "desk": 0, "desk_runs": False, "ports": (), "pinned": {"ray": "2.60.0"},
+    "installed": {"ray": "2.60.0", "other": "1"}, "kernels": 9, "postgres": "/pg/bin", "postgres_why": "", "zone": "",
+    "wall": dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC), "newest_file": dt.datetime(2026, 11, 19, tzinfo=dt.UTC),
+    "synchronised": True, "last_day": dt.date(2026, 12, 31), "files": 65_536, "processes": -1,
+}  # fmt: skip
+
+
+def outcomes(**changed: Any) -> dict[str, str]:
+    return {check.name: check.outcome for check in examine(Machine(**(GOOD | changed)))}
+
+
+def test_a_good_machine_is_all_ok() -> None:
+    assert set(outcomes().values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome", "changed"),
+    [
+        ("Python", "fail", {"python": (3, 10, 1)}),
+        ("cores", "warn", {"cores": 1}),
+        ("memory", "fail", {"available_mb": 900}),
+        ("memory", "warn", {"available_mb": 3_000}),
+        ("memory", "ok", {"available_mb": 900, "desk_runs": True}),
+        ("disk", "fail", {"disk_mb": 100}),
+        ("disk", "warn", {"disk_mb": 5_000}),
+        ("shared memory", "warn", {"shm_mb": 64}),
+        ("shared memory", "warn", {"shm_mb": None}),
+        ("ports", "fail", {"ports": ("port 8000 (page) is in use by pid 7 (nginx)",)}),
+        ("ports", "ok", {"ports": ("port 8000 (page) is in use by pid 7 (python)",), "desk_runs": True}),
+        ("packages", "fail", {"pinned": {"ray": "2.60.0", "numba": "0.68"}}),
+        ("packages", "warn", {"installed": {"ray": "2.59.0"}}),
+        ("packages", "warn", {"pinned": {}}),
+        ("numba cache", "warn", {"kernels": 0}),
+        ("PostgreSQL", "fail", {"postgres": "", "postgres_why": "no PostgreSQL programs"}),
+        ("clock", "fail", {"zone": "Asia/Kolkata is unknown"}),
+        ("clock", "fail", {"newest_file": dt.datetime(2027, 1, 1, tzinfo=dt.UTC)}),
+        ("clock", "warn", {"synchronised": False}),
+        ("clock", "ok", {"synchronised": None}),
+        ("calendar", "warn", {"last_day": dt.date(2026, 12, 1)}),
+        ("calendar", "fail", {"last_day": dt.date(2026, 11, 19)}),
+        ("limits", "fail", {"files": 1_024}),
+        ("limits", "warn", {"processes": 500}),
+    ],
+)
+def test_one_thing_wrong_is_one_check_that_says_what_to_do(name: str, outcome: str, changed: dict[str, Any]) -> None:
+    found = outcomes(**changed)
+    assert found.pop(name) == outcome
+    assert set(found.values()) == {"ok"}
+    (check,) = [check for check in examine(Machine(**(GOOD | changed))) if check.name == name]
+    assert check.found
+    assert (check.todo != "") == (outcome != "ok")
+
+
+def test_pins_are_read_without_hashes_extras_and_other_systems() -> None:
+    lines = ["# comment", "ray[client,default]==2.60.0 \\", "    --hash=sha256:aa", "Some_Name==1.0"]
+    text = "\n".join([*lines, "colorama==0.4 ; sys_platform == 'win32' \\"])
+    assert read_pins(text) == {"ray": "2.60.0", "some-name": "1.0"}
+
+
+def test_this_machine_can_be_looked_at() -> None:
+    machine = probe(11)
+    assert machine.python >= (3, 11)
+    assert machine.cores >= 1
+    assert "ray" in machine.installed
+
+
+def test_the_command_exits_1_exactly_when_a_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    for changed, code in (({}, 0), ({"disk_mb": 1}, 1)):
+        monkeypatch.setattr(doctor, "probe", lambda desk, c=changed: Machine(**(GOOD | c | {"desk": desk})))
+        done = CliRunner().invoke(app, ["doctor", "--json"])
+        assert done.exit_code == code
+        found = json.loads(done.stdout)
+        assert found["ok"] is (code == 0)
+        assert len(found["checks"]) == len(doctor.CHECKS)
+        assert msgspec.convert(found["checks"][0], dict)["name"] == "Python"
