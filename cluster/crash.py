@@ -10,12 +10,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import psutil
 import ray
 import structlog
+from ray import cloudpickle
 
 from cluster.fair import FairLock
 from cluster.vitals import Vitals
@@ -28,23 +29,39 @@ OPENING_S = 2.0  # a message waits this long for an actor that is opening
 GROUPS = {"health": 1, "calls": 4}
 
 
+def plain_logs() -> None:
+    """One line an event, tracebacks without local variables: those hold quotes by the thousand, and passwords."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(key_order=["timestamp", "level", "event"]),
+        ]
+    )
+
+
 class Guard:
-    """What Ray sees of an actor. `cls` is the plain class; `ports` its keyword arguments."""
+    """What Ray sees of an actor. `made_of` pickles the plain class, its config and its ports by keyword.
+
+    Pickled by us and not by Ray, which would hand every array in them over read-only.
+    """
 
     def __init__(
         self,
         name: str,
         namespace: str,
-        cls: type[Any],
-        config: Any,
-        ports: Mapping[str, Any],
+        made_of: bytes,
         *,
         timer_delay_s: float = 0.0,
         spec_hash: str = "",
     ) -> None:
-        self._name, self._namespace, self._cls, self._hash = name, namespace, cls, spec_hash
-        self._config, self._ports, self._delay_s = config, ports, timer_delay_s
+        plain_logs()
+        self._name, self._namespace, self._hash = name, namespace, spec_hash
+        self._made_of, self._delay_s = made_of, timer_delay_s
         self._actor: Any = None
+        self._bus: Any = None
+        self._timer_ms = 0
         self._lock = FairLock()
         self._last: dict[tuple[str, str], tuple[int, int]] = {}
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
@@ -104,14 +121,14 @@ class Guard:
     @ray.method(concurrency_group="health")
     def health(self) -> Vitals:
         """What the supervisor asks; answered beside a full mailbox."""
-        bus = self._ports.get("bus")
+        bus = self._bus
         return Vitals(
             name=self._name,
             pid=self._process.pid,
             spec_hash=self._hash,
             node_id=ray.get_runtime_context().get_node_id(),
             rss_mb=self._process.memory_info().rss // 1_000_000,
-            dropped=bus.stats() if bus is not None and hasattr(bus, "stats") else {},
+            dropped=bus.stats() if bus is not None else {},
             health=Health(
                 started_ns=self._started_ns,
                 ready_ns=self._ready_ns,
@@ -128,8 +145,7 @@ class Guard:
     def drain(self, within_s: float) -> bool:
         """Stop the timer, send what is queued, `close()`; True when nothing was left behind."""
         self._closing.set()
-        bus = self._ports.get("bus")
-        clean = bus.drained(within_s) if bus is not None and hasattr(bus, "drained") else True
+        clean = self._bus is None or self._bus.drained(within_s)
         close = getattr(self._actor, "close", None)
         if close is not None and self._ready_ns:
             with self._lock:
@@ -144,7 +160,9 @@ class Guard:
 
     def _open(self) -> None:
         self._announce()
-        actor = self._cls(self._config, **self._ports)
+        cls, config, ports = cloudpickle.loads(self._made_of)
+        self._bus, self._timer_ms = ports.get("bus"), getattr(config, "timer_ms", 0)
+        actor = cls(config, **ports)
         attempt = 0
         while True:
             try:
@@ -161,9 +179,8 @@ class Guard:
         self._actor, self._ready_ns, self._detail = actor, time.time_ns(), ""
         self._opened.set()
         log.info("ready", actor=self._name, seconds=round((self._ready_ns - self._started_ns) / 1e9, 2))
-        period_ms = getattr(self._config, "timer_ms", 0)
-        if period_ms:
-            self._tick(period_ms / 1000)
+        if self._timer_ms:
+            self._tick(self._timer_ms / 1000)
 
     def _tick(self, period_s: float) -> None:
         due = time.monotonic() + self._delay_s

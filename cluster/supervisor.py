@@ -21,6 +21,7 @@ import structlog
 from ray.exceptions import RayError
 
 from cluster.alerts import AlertDesk
+from cluster.crash import plain_logs
 from cluster.decide import Finding, SupervisionConfig, Watch, decide
 from cluster.topology import Spec, start
 from cluster.vitals import Vitals
@@ -70,6 +71,7 @@ class Supervisor:
         phase: Callable[[int], str],
         ledger: Ledger | None,
     ) -> None:
+        plain_logs()
         self._facts, self._limits, self._clock, self._phase = facts, limits, clock, phase
         self._seen = {spec.name: _Seen(spec) for spec in specs}
         self._alerts = AlertDesk(ledger)

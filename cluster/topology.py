@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray.actor import ActorHandle
 
 from actors.analytics.shard import ShardActor, ShardConfig
@@ -121,5 +122,9 @@ def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
         max_restarts=-1,
         max_task_retries=0,
     ).remote(
-        spec.name, namespace, spec.cls, spec.config, spec.ports, timer_delay_s=spec.timer_delay_s, spec_hash=spec.hash
+        spec.name,
+        namespace,
+        cloudpickle.dumps((spec.cls, spec.config, dict(spec.ports))),
+        timer_delay_s=spec.timer_delay_s,
+        spec_hash=spec.hash,
     )
