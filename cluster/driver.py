@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray import cloudpickle
 from ray.exceptions import RayError
 
 from cluster.client import Calls, RayDeskClient
@@ -68,7 +69,7 @@ def _create(desk: Desk) -> None:
             session_id=desk.session_id,
             market_says=market_says(desk),
         ),
-        specs(desk),
+        cloudpickle.dumps(specs(desk)),
         desk.settings.supervision,
         clock=market_clock(desk),
         phase=make_phase(desk),

@@ -11,13 +11,14 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
 import ray
 import structlog
+from ray import cloudpickle
 from ray.exceptions import RayError
 
 from cluster.alerts import AlertDesk
@@ -64,7 +65,7 @@ class Supervisor:
     def __init__(
         self,
         facts: DeskFacts,
-        specs: Sequence[Spec],
+        specs: bytes,  # a pickled sequence of Spec: pickled by Ray, their arrays would be read-only
         limits: SupervisionConfig,
         *,
         clock: Clock,
@@ -73,7 +74,7 @@ class Supervisor:
     ) -> None:
         plain_logs()
         self._facts, self._limits, self._clock, self._phase = facts, limits, clock, phase
-        self._seen = {spec.name: _Seen(spec) for spec in specs}
+        self._seen = {spec.name: _Seen(spec) for spec in cloudpickle.loads(specs)}
         self._alerts = AlertDesk(ledger)
         self._lock = threading.Lock()
         self._draining = threading.Event()

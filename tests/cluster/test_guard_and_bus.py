@@ -15,7 +15,7 @@ from cluster.topology import Spec
 from core.errors import DeskError, InputError, UnknownName
 from core.records import Stamp
 from tests.cluster.conftest import NAMESPACE, call, ready, until, vitals
-from tests.cluster.plain import Plain, PlainConfig, PlainRecorder, batch
+from tests.cluster.plain import Board, Plain, PlainConfig, PlainRecorder, batch
 
 pytestmark = pytest.mark.cluster
 Create = Callable[[Spec], Any]
@@ -146,3 +146,10 @@ def test_in_a_replay_publish_returns_when_the_message_was_handled(create: Create
 
     assert call(receiver, "values") == [1, 2, 3, 4, 5]
     assert vitals(receiver).health.gaps == 0
+
+
+def test_an_array_in_a_port_can_be_written_in_the_actor(create: Create) -> None:
+    actor = create(Spec(name="guard.array", cls=Plain, config=PlainConfig(), ports={"clock": Board()}))
+    ready(actor)
+
+    assert call(actor, "write") == 7

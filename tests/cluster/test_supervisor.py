@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import ray
+from ray import cloudpickle
 
 from cluster.bus import RayBus
 from cluster.decide import SupervisionConfig
@@ -29,7 +30,7 @@ def watch(head: str) -> Iterator[Watch]:
     def begin(specs: list[Spec]) -> Any:
         cls = ray.remote(concurrency_groups=GROUPS)(Supervisor)
         options = {"name": "supervisor", "namespace": NAMESPACE, "lifetime": "detached", "num_cpus": 0, "max_restarts": -1}
-        handle = cls.options(**options).remote(FACTS, specs, LIMITS, clock=Wall(), phase=always_open, ledger=None)
+        handle = cls.options(**options).remote(FACTS, cloudpickle.dumps(specs), LIMITS, clock=Wall(), phase=always_open, ledger=None)
         made.append(handle)
         return handle
 
