@@ -124,4 +124,3 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise DeskError(f"the desk at {address} did not let us in: {error}") from error
     return Desk(RayDeskClient(namespace))
-

@@ -215,7 +215,9 @@ class RayBus:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise DeskError(f"{name} did not take {entry.stamp.topic} {entry.stamp.sequence} within {self._limits.lossless_s} s")
+                raise DeskError(
+                    f"{name} did not take {entry.stamp.topic} {entry.stamp.sequence} within {self._limits.lossless_s} s"
+                )
             try:
                 if link.handle is None:
                     link.handle = ray.get_actor(name, self._namespace)

@@ -19,7 +19,9 @@ class SupervisionConfig(BaseModel, frozen=True, extra="forbid"):
     probe_ms: int = Field(default=500, gt=0, description="milliseconds between two rounds of health probes")
     stuck_s: float = Field(default=8.0, gt=0, description="a call in flight, or a probe unanswered, this long: SIGKILL")
     open_s: float = Field(default=90.0, gt=0, description="seconds one open() may take before it counts as stuck")
-    silent_s: float = Field(default=12.0, gt=0, description="no progress this long in an open market, while its source has some: SIGKILL")
+    silent_s: float = Field(
+        default=12.0, gt=0, description="no progress this long in an open market, while its source has some: SIGKILL"
+    )
     starts_per_minute: int = Field(default=5, gt=0, description="more starts than this in a minute: quarantined, alarm")
     rss_limit_mb: int = Field(default=1500, gt=0, description="an actor above this many MB raises a warning")
     deadline_s: float = Field(default=5.0, gt=0, description="seconds an awaited call to an actor may take")
@@ -100,6 +102,8 @@ def _silent(watch: Watch, watches: Mapping[str, Watch], now_ns: int, limits: Sup
     for name in watch.upstream:
         other = watches.get(name)
         # A source that is its own upstream is silent by itself; anybody else only while its source speaks.
-        if other is watch or (other and other.vitals and now_ns - other.vitals.health.progress_ns < limits.silent_s * NS / 2):
+        if other is watch or (
+            other and other.vitals and now_ns - other.vitals.health.progress_ns < limits.silent_s * NS / 2
+        ):
             return f"no progress for {quiet_ns / NS:.0f} s while the market is open; supervision.silent_s allows {limits.silent_s:g}"
     return ""

@@ -102,9 +102,13 @@ def wait_head(process: "subprocess.Popen[bytes]", options: HeadOptions, *, withi
     deadline = time.monotonic() + within_s
     while not listening(options.ports.gcs):
         if process.poll() is not None:
-            raise DeskError(f"Ray's head ended with code {process.returncode}; its last words are in {options.log_path}")
+            raise DeskError(
+                f"Ray's head ended with code {process.returncode}; its last words are in {options.log_path}"
+            )
         if time.monotonic() > deadline:
-            raise DeskError(f"Ray's head did not listen on {options.ports.gcs} within {within_s:.0f} s; see {options.log_path}")
+            raise DeskError(
+                f"Ray's head did not listen on {options.ports.gcs} within {within_s:.0f} s; see {options.log_path}"
+            )
         time.sleep(0.05)
 
 

@@ -222,7 +222,10 @@ def main() -> int:
             print(f"desk {desk.desk} already has a host", file=sys.stderr)
             return 3
         if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
-            print("this system has no subreaper: what Ray leaves behind is found by its environment alone", file=sys.stderr)
+            print(
+                "this system has no subreaper: what Ray leaves behind is found by its environment alone",
+                file=sys.stderr,
+            )
         try:
             Host(desk).run()
         except VikalpError as error:

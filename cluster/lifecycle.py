@@ -96,7 +96,11 @@ def down(desk: int | None = None) -> Iterator[Step]:
             break
         time.sleep(POLL_S)
     left = clean(state)
-    yield Step(f"desk {state.desk} is down" + (f", {left} leftovers ended" if left else ""), time.monotonic() - began, done=True)
+    yield Step(
+        f"desk {state.desk} is down" + (f", {left} leftovers ended" if left else ""),
+        time.monotonic() - began,
+        done=True,
+    )
 
 
 def wait_ready(desk: int = 0, *, within_s: float = 120.0) -> DeskState:

@@ -38,10 +38,15 @@ class MarketSettings(_Section):
     """Where ticks come from."""
 
     source: Literal["simulated", "file", "tape"] = Field(
-        default="simulated", description="simulated: an invented session; file: a recorded chain; tape: our own recording"
+        default="simulated",
+        description="simulated: an invented session; file: a recorded chain; tape: our own recording",
     )
-    seed: int = Field(default=7, ge=0, description="of the simulated market: the same seed and date give the same session")
-    session_date: dt.date | None = Field(default=None, description="day to simulate or replay; empty: today, or the next trading day")
+    seed: int = Field(
+        default=7, ge=0, description="of the simulated market: the same seed and date give the same session"
+    )
+    session_date: dt.date | None = Field(
+        default=None, description="day to simulate or replay; empty: today, or the next trading day"
+    )
     speed: float = Field(default=1.0, ge=0, description="market seconds a wall second; 0: a replay as fast as it can")
     path: str = Field(default="", description="file: the recorded chain; tape: the tape's root; empty for simulated")
     hold: bool = Field(default=False, description="a replay waits for begin() before its first batch")
@@ -59,17 +64,23 @@ class RaySettings(_Section):
 
     object_store_mb: int = Field(default=300, ge=80, description="shared memory for large batches and job data, MB")
     cpus: int = Field(default=0, ge=0, description="cores Ray may plan with; 0: all of this machine")
-    egress: bool = Field(default=False, description="oms only on a node with the resource `egress` (the whitelisted address)")
-    start_s: float = Field(default=120.0, gt=0, description="seconds the desk may take to come up")
+    egress: bool = Field(
+        default=False, description="oms only on a node with the resource `egress` (the whitelisted address)"
+    )
+    start_s: float = Field(default=240.0, gt=0, description="seconds the desk may take to come up")
 
 
 class BusSettings(_Section):
     """How much may be on its way from one actor to another."""
 
     in_flight: int = Field(default=4, gt=0, description="calls on their way to one subscriber")
-    waiting: int = Field(default=4, gt=0, description="messages queued behind them; then the oldest is dropped and counted")
+    waiting: int = Field(
+        default=4, gt=0, description="messages queued behind them; then the oldest is dropped and counted"
+    )
     ring_mb: int = Field(default=256, gt=0, description="MB a sender keeps until the recorder has them on disk")
-    lossless_s: float = Field(default=30.0, gt=0, description="in a replay: seconds a subscriber may take, restarts included")
+    lossless_s: float = Field(
+        default=30.0, gt=0, description="in a replay: seconds a subscriber may take, restarts included"
+    )
 
 
 class TapeSettings(_Section):
@@ -136,7 +147,9 @@ def load(path: Path | None = None, overrides: Mapping[str, object] | None = None
     try:
         text = file.read_text()
     except OSError as error:
-        raise ConfigError(f"no settings: {file} cannot be read ({error.strerror}); give another with --settings") from error
+        raise ConfigError(
+            f"no settings: {file} cannot be read ({error.strerror}); give another with --settings"
+        ) from error
     try:
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:

@@ -208,7 +208,11 @@ class Supervisor:
             if finding.do != "nothing":
                 self._do(seen, finding, told=finding.state == before)
             if seen.vitals and seen.vitals.rss_mb > self._limits.rss_limit_mb:
-                self._alerts.raise_("warning", name, f"takes {seen.vitals.rss_mb} MB; supervision.rss_limit_mb is {self._limits.rss_limit_mb}")
+                self._alerts.raise_(
+                    "warning",
+                    name,
+                    f"takes {seen.vitals.rss_mb} MB; supervision.rss_limit_mb is {self._limits.rss_limit_mb}",
+                )
 
     def _watch(self, seen: _Seen) -> Watch:
         here = seen.vitals is not None and seen.vitals.node_id == self._node
@@ -229,7 +233,12 @@ class Supervisor:
         if not told:
             self._alerts.raise_(severity, name, f"{finding.state}: {finding.why}")
         if finding.do == "create":
-            seen.handle, seen.exists, seen.vitals, seen.probe = start(seen.spec, self._facts.namespace), True, None, None
+            seen.handle, seen.exists, seen.vitals, seen.probe = (
+                start(seen.spec, self._facts.namespace),
+                True,
+                None,
+                None,
+            )
         elif finding.do == "quarantine":
             seen.quarantined, seen.probe = True, None
             ray.kill(seen.handle, no_restart=True)

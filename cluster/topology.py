@@ -1,13 +1,13 @@
 """The whole system on one page: which actors, on what terms, wired how. The only `ray.remote` of the long-lived actors."""
 
 import hashlib
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import ray
 from ray import cloudpickle
+from pydantic import BaseModel
 from ray.actor import ActorHandle
 
 from actors.analytics.shard import ShardActor, ShardConfig
@@ -43,7 +43,7 @@ class Spec:
 
     name: str
     cls: type[Any]
-    config: Any
+    config: BaseModel
     ports: Mapping[str, Any] = field(default_factory=dict)
     upstream: tuple[str, ...] = ()  # whose progress its own depends on; itself for a feed
     cpus: float = 0  # 0: the small ones do not queue for a core
@@ -53,8 +53,9 @@ class Spec:
     @property
     def hash(self) -> str:
         """Changes when an actor running under this name was made from another spec."""
-        made_of = (self.cls.__module__, self.cls.__qualname__, self.config, self.cpus, dict(self.resources))
-        return hashlib.sha256(pickle.dumps(made_of)).hexdigest()[:16]
+        # Words, not pickles: those hold sets, whose order differs from one process to the next.
+        made_of = (self.cls.__module__, self.cls.__qualname__, repr(self.config), self.cpus, sorted(self.resources.items()))
+        return hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
 
 
 def specs(desk: Desk) -> list[Spec]:
@@ -70,7 +71,9 @@ def specs(desk: Desk) -> list[Spec]:
 
     def add(name: str, cls: type[Any], config: Any, ports: Mapping[str, Any], **terms: Any) -> None:
         bus = {} if name == "recorder" else {"bus": make_bus(desk, name, routes)}
-        made.append(Spec(name=name, cls=cls, config=config, ports={"clock": market_clock(desk), **bus, **ports}, **terms))
+        made.append(
+            Spec(name=name, cls=cls, config=config, ports={"clock": market_clock(desk), **bus, **ports}, **terms)
+        )
 
     for place, index in enumerate(s.indices):
         pace = (s.market.speed or "max") if replay else None
@@ -98,10 +101,22 @@ def specs(desk: Desk) -> list[Spec]:
     gateway = GatewayConfig(
         port=ports(desk.desk).page, indices=s.indices, token_path=str(desk_dir(desk.desk) / "token"), **dict(s.gateway)
     )
-    add("gateway", GatewayActor, gateway, {"desk": RayDeskClient(desk.namespace, deadline_s=deadline_s)}, upstream=shards)
+    add(
+        "gateway",
+        GatewayActor,
+        gateway,
+        {"desk": RayDeskClient(desk.namespace, deadline_s=deadline_s)},
+        upstream=shards,
+    )
     for strategy in s.strategies:
         orders = OrdersClient(desk.namespace, deadline_s=deadline_s)
-        add(f"strategy.{strategy.name}", StrategyActor, strategy, {"orders": orders}, upstream=(f"shard.{strategy.index}",))
+        add(
+            f"strategy.{strategy.name}",
+            StrategyActor,
+            strategy,
+            {"orders": orders},
+            upstream=(f"shard.{strategy.index}",),
+        )
     return made
 
 

@@ -35,7 +35,7 @@ def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:
         time.sleep(0.02)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def head() -> Iterator[str]:
     """A running head this process is connected to; yields the address of its GCS."""
     folder = Path(tempfile.mkdtemp(prefix="vkt"))

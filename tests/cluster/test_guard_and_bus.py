@@ -50,7 +50,9 @@ def test_a_bug_ends_the_process_and_ray_starts_it_clean(create: Create) -> None:
     ray.get(actor.receive.remote(stamp(1), batch(7)))
     actor.receive.remote(stamp(2), batch(-2))
 
-    after = until(lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns and v, within_s=20, what="a new process")
+    after = until(
+        lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns and v, within_s=20, what="a new process"
+    )
     assert after.health.handled == 0
     assert call(actor, "values") == []
 
@@ -82,7 +84,9 @@ def test_health_answers_beside_a_handler_that_hangs(create: Create) -> None:
     ready(actor)
     actor.receive.remote(stamp(1), batch(-3))
 
-    stuck = until(lambda: (v := vitals(actor)) and v.health.in_flight_since_ns and v, within_s=10, what="a call in flight")
+    stuck = until(
+        lambda: (v := vitals(actor)) and v.health.in_flight_since_ns and v, within_s=10, what="a call in flight"
+    )
     assert stuck.health.ready_ns
 
 
@@ -96,7 +100,9 @@ def test_a_slow_subscriber_loses_the_oldest_and_everything_is_accounted_for(crea
     until(lambda: call(receiver, "values"), within_s=5, what="the first")
     dropped = call(sender, "send", "slow", 1, 20)["bus.slow"]
 
-    got = until(lambda: len(v := call(receiver, "values")) + dropped == 21 and v, within_s=20, what="the queue is empty")
+    got = until(
+        lambda: len(v := call(receiver, "values")) + dropped == 21 and v, within_s=20, what="the queue is empty"
+    )
     assert dropped >= 14
     assert got == sorted(got)
     assert got[-1] == 20, "the newest is what matters"

@@ -29,8 +29,16 @@ def watch(head: str) -> Iterator[Watch]:
 
     def begin(specs: list[Spec]) -> Any:
         cls = ray.remote(concurrency_groups=GROUPS)(Supervisor)
-        options = {"name": "supervisor", "namespace": NAMESPACE, "lifetime": "detached", "num_cpus": 0, "max_restarts": -1}
-        handle = cls.options(**options).remote(FACTS, cloudpickle.dumps(specs), LIMITS, clock=Wall(), phase=always_open, ledger=None)
+        options = {
+            "name": "supervisor",
+            "namespace": NAMESPACE,
+            "lifetime": "detached",
+            "num_cpus": 0,
+            "max_restarts": -1,
+        }
+        handle = cls.options(**options).remote(
+            FACTS, cloudpickle.dumps(specs), LIMITS, clock=Wall(), phase=always_open, ledger=None
+        )
         made.append(handle)
         return handle
 
