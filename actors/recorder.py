@@ -30,16 +30,17 @@ class RecorderConfig(BaseModel, frozen=True, extra="forbid"):
 class RecorderActor:
     """`record` returns what is durable, so that its sender may forget that much and no more.
 
-    A hole in a sender's sequence is refused once: the sender then sends again from its oldest. What is still missing
-    then is gone for good (the sender gave it up) and is counted in `lost`. While the disk refuses, ConfigError names
-    why; nothing taken is forgotten and nothing more is taken than one flush holds.
+    What comes beyond a hole in a sender's sequence is refused once: the sender then sends again from its oldest. The
+    first that comes a second time is that oldest; what is missing before it is gone for good and counted in `lost`.
+    While the disk refuses, ConfigError names why; nothing taken is forgotten and nothing more is taken than one flush
+    holds.
     """
 
     def __init__(self, config: RecorderConfig, *, clock: Clock, tape: Tape) -> None:
         self._config, self._clock, self._tape = config, clock, tape
         self._progress_ns = 0
         self._taken: dict[Sender, int] = {}
-        self._refused: dict[Sender, int] = {}
+        self._refused: dict[Sender, set[int]] = {}
         self._rows, self._flushed_ns, self._failed = 0, 0, ""
         self._counts: Counter[str] = Counter()
 
@@ -86,8 +87,9 @@ class RecorderActor:
         if sequence == expected:
             self._refused.pop(sender, None)
             return True
-        if self._refused.get(sender) != sequence:
-            self._refused.setdefault(sender, sequence)
+        refused = self._refused.setdefault(sender, set())
+        if sequence not in refused:
+            refused.add(sequence)
             self._counts["refused"] += 1
             raise InputError(
                 f"{sender[0]} {sender[1]}: expected sequence {expected}, was {sequence}; send again from it"

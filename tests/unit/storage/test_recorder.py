@@ -130,3 +130,16 @@ def test_a_batch_of_another_schema_is_refused_and_does_not_stop_the_next(tmp_pat
         actor.record(stamp(1), a_chain().expiries)
     assert actor.record(stamp(1), a_chain().expiries) == 0
     assert actor.record(stamp(2), bars(2)) == 2
+
+
+def test_a_sender_that_gives_up_more_between_two_tries_is_still_heard(tmp_path: Path) -> None:
+    """Its ring may overflow while it waits: what it offers again is then not what was refused first."""
+    actor = recorder(ParquetTape(str(tmp_path)), flush_ms=0)
+    actor.record(stamp(1), bars(1))
+    for sequence in (4, 5, 6):
+        with pytest.raises(InputError, match="expected sequence 2"):
+            actor.record(stamp(sequence), bars(sequence))
+    actor.record(stamp(6), bars(6))  # 4 and 5 fell out of the ring: this is its oldest now
+    actor.record(stamp(7), bars(7))
+
+    assert (actor.status()["lost"], actor.status()["messages"]) == (4, 3)
