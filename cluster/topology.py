@@ -54,7 +54,13 @@ class Spec:
     def hash(self) -> str:
         """Changes when an actor running under this name was made from another spec."""
         # Words, not pickles: those hold sets, whose order differs from one process to the next.
-        made_of = (self.cls.__module__, self.cls.__qualname__, repr(self.config), self.cpus, sorted(self.resources.items()))
+        made_of = (
+            self.cls.__module__,
+            self.cls.__qualname__,
+            repr(self.config),
+            self.cpus,
+            sorted(self.resources.items()),
+        )
         return hashlib.sha256(repr(made_of).encode()).hexdigest()[:16]
 
 

@@ -1,0 +1,69 @@
+"""The supervisor's judgement, case by case, without Ray."""
+
+import pytest
+
+from cluster.decide import NS, SupervisionConfig, Watch, decide
+from cluster.vitals import Vitals
+from core.records import Health
+
+NOW = 1_000 * NS
+LIMITS = SupervisionConfig(stuck_s=4, open_s=90, silent_s=10)
+
+
+def vitals(**health: int) -> Vitals:
+    fields = {"started_ns": NOW - 60 * NS, "ready_ns": NOW - 50 * NS, "progress_ns": NOW - NS, "in_flight_since_ns": 0}
+    said = Health(**(fields | health), handled=1, gaps=0, refused=0)
+    return Vitals(name="x", pid=1, spec_hash="", node_id="n", rss_mb=1, dropped={}, health=said)
+
+
+def watch(**changes: object) -> Watch:
+    fields: dict = {
+        "exists": True, "upstream": (), "vitals": vitals(), "asked_ns": 0, "process_alive": True,
+        "starts_ns": (NOW - 60 * NS,), "quarantined": False,
+    }  # fmt: skip
+    return Watch(**(fields | changes))
+
+
+def judged(*, market_open: bool = True, **watches: Watch) -> dict[str, tuple[str, str]]:
+    found = decide(watches, now_ns=NOW, market_open=market_open, limits=LIMITS)
+    return {name: (one.state, one.do) for name, one in found.items()}
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (watch(), ("READY", "nothing")),
+        (watch(vitals=None), ("STARTING", "nothing")),
+        (watch(vitals=None, starts_ns=(1, 2)), ("RESTARTING", "nothing")),
+        (watch(exists=False), ("DEAD", "create")),
+        (watch(process_alive=False, asked_ns=NOW - 9 * NS), ("RESTARTING", "nothing")),
+        (watch(asked_ns=NOW - 3 * NS), ("READY", "nothing")),
+        (watch(asked_ns=NOW - 5 * NS), ("STUCK", "kill")),
+        (watch(vitals=vitals(in_flight_since_ns=NOW - 5 * NS)), ("STUCK", "kill")),
+        (watch(vitals=vitals(ready_ns=0, in_flight_since_ns=NOW - 30 * NS)), ("STARTING", "nothing")),
+        (watch(vitals=vitals(ready_ns=0, in_flight_since_ns=NOW - 91 * NS)), ("STUCK", "kill")),
+        (watch(starts_ns=tuple(NOW - n * NS for n in range(5))), ("READY", "nothing")),
+        (watch(starts_ns=tuple(NOW - n * NS for n in range(6))), ("QUARANTINED", "quarantine")),
+        (watch(starts_ns=tuple(NOW - n * 20 * NS for n in range(20))), ("READY", "nothing")),
+        (watch(quarantined=True, exists=False), ("QUARANTINED", "nothing")),
+    ],
+)
+def test_each_state_by_itself(seen: Watch, expected: tuple[str, str]) -> None:
+    assert judged(x=seen)["x"] == expected
+
+
+def test_only_the_one_that_is_silent_by_itself_is_killed() -> None:
+    quiet = vitals(progress_ns=NOW - 20 * NS)
+    feed_speaks = judged(feed=watch(upstream=("feed",)), shard=watch(upstream=("feed",), vitals=quiet))
+    feed_silent = judged(feed=watch(upstream=("feed",), vitals=quiet), shard=watch(upstream=("feed",), vitals=quiet))
+
+    assert feed_speaks == {"feed": ("READY", "nothing"), "shard": ("SILENT", "kill")}
+    assert feed_silent == {"feed": ("SILENT", "kill"), "shard": ("READY", "nothing")}
+
+
+def test_nobody_is_silent_while_the_market_is_closed_or_before_it_had_time() -> None:
+    quiet = watch(upstream=("x",), vitals=vitals(progress_ns=NOW - 20 * NS))
+    young = watch(upstream=("x",), vitals=vitals(progress_ns=0, ready_ns=NOW - 2 * NS))
+
+    assert judged(market_open=False, x=quiet)["x"] == ("READY", "nothing")
+    assert judged(x=young)["x"] == ("READY", "nothing")
