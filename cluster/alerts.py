@@ -43,7 +43,7 @@ class AlertDesk:
             try:
                 self._queue.put_nowait(alert)
             except queue.Full:
-                log.error("the ledger is away and the alerts' queue is full", subject=subject, message=message)
+                log.warning("the ledger is away and the alerts' queue is full", subject=subject, message=message)
 
     def latest(self) -> tuple[Alert, ...]:
         """Newest last."""

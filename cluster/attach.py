@@ -1,14 +1,15 @@
 """A running desk in a notebook or a script: `attach().chain("NIFTY")`.
 
-On the machine the desk is found by its state file; `attach(address="ray://host:10001")` reaches one elsewhere, with the desk's
-token in RAY_AUTH_TOKEN_PATH (`vikalp env` prints it). Never by Ray's own search, which finds the other desk.
+On the machine the desk is found by its state file; `attach(address="ray://host:10001")` reaches one elsewhere, with
+the desk's token in RAY_AUTH_TOKEN_PATH (`vikalp env` prints it). Never by Ray's own search, which finds the other
+desk.
 """
 
 import os
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 import ray
@@ -31,7 +32,9 @@ class Desk:
         self.client = client  # the raw core.ports.DeskClient: limits, margins, exit_all
 
     def chain(self, index: str) -> "pa.Table":
-        """The newest chain of `index`: schemas.CONTRACTS, one row a contract; raises UnknownName, or DeskError before the first."""
+        """The newest chain of `index`: schemas.CONTRACTS, one row a contract; raises UnknownName, or DeskError before
+        the first.
+        """
         check_index(index)
         chain = self.client.chain(index)
         if chain is None:
@@ -94,7 +97,7 @@ class Desk:
         if ray.is_initialized():
             ray.shutdown()
 
-    def __enter__(self) -> "Desk":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -1,9 +1,10 @@
 """Topics to actors, by name: bounded, counted, and never blocking while the market is live.
 
-`.remote()` returning is not delivery: calls in flight at a crash vanish. So every message carries a stamp (receivers count
-gaps), each subscriber has a window of calls in flight and a short queue whose oldest entry is dropped and counted, and the
-way to the recorder keeps what is not yet on disk (ring.py). In a replay `publish` returns when each lossless subscriber has
-handled the message, one after the other in the order of ROUTES, so that a replay is the same every time.
+`.remote()` returning is not delivery: calls in flight at a crash vanish. So every message carries a stamp (receivers
+count gaps), each subscriber has a window of calls in flight and a short queue whose oldest entry is dropped and
+counted, and the way to the recorder keeps what is not yet on disk (ring.py). In a replay `publish` returns when each
+lossless subscriber has handled the message, one after the other in the order of ROUTES, so that a replay is the same
+every time.
 """
 
 import threading

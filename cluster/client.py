@@ -66,9 +66,6 @@ class RiskClient(Calls):
     def release(self, tag: str) -> None:
         self.call("risk", "release", tag)
 
-    def release(self, tag: str) -> None:
-        self.call("risk", "release", tag)
-
     def limits(self) -> Sequence[LimitUse]:
         return self.call("risk", "limits")  # type: ignore[no-any-return]
 

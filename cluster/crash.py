@@ -1,9 +1,9 @@
 """Crash-only actors: one guard round every plain class, so that a bug ends the process and Ray restarts it clean.
 
-Ray hands an exception in a call to a caller that may never read it, and the actor goes on with half-changed state. Here a
-deliberate error is counted (in a handler) or travels to the caller (in an awaited call); anything else flushes the log and
-ends the process. `__init__` must not fail, since Ray makes that final whatever `max_restarts` says: `open()` does the work,
-in a thread of its own, again and again until it succeeds.
+Ray hands an exception in a call to a caller that may never read it, and the actor goes on with half-changed state.
+Here a deliberate error is counted (in a handler) or travels to the caller (in an awaited call); anything else flushes
+the log and ends the process. `__init__` must not fail, since Ray makes that final whatever `max_restarts` says:
+`open()` does the work, in a thread of its own, again and again until it succeeds.
 """
 
 import os
@@ -111,7 +111,7 @@ class Guard:
         try:
             with self._lock:
                 if deadline_wall_ns and time.time_ns() > deadline_wall_ns:
-                    raise DeskError(f"{self._name} was busy past the deadline of {method}; it was not run")
+                    raise DeskError(f"{self._name} was busy past the deadline of {method}; it was not run")  # noqa: TRY301 counted nowhere else
                 return self._timed(function, *args)
         except VikalpError:
             raise
@@ -238,7 +238,8 @@ class Guard:
         return run
 
     def _die(self, where: str) -> None:
-        log.exception("bug: this process ends and is started clean", actor=self._name, where=where)
+        # Called from an except block.
+        log.exception("bug: this process ends and is started clean", actor=self._name, where=where)  # noqa: LOG004
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(1)

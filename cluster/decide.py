@@ -57,7 +57,7 @@ def decide(
     }
 
 
-def _one(
+def _one(  # noqa: PLR0911 one return a state
     watch: Watch, watches: Mapping[str, Watch], *, now_ns: int, market_open: bool, limits: SupervisionConfig
 ) -> Finding:
     recent = [start for start in watch.starts_ns if now_ns - start < 60 * NS]
@@ -105,5 +105,6 @@ def _silent(watch: Watch, watches: Mapping[str, Watch], now_ns: int, limits: Sup
         if other is watch or (
             other and other.vitals and now_ns - other.vitals.health.progress_ns < limits.silent_s * NS / 2
         ):
-            return f"no progress for {quiet_ns / NS:.0f} s while the market is open; supervision.silent_s allows {limits.silent_s:g}"
+            allowed = f"supervision.silent_s allows {limits.silent_s:g}"
+            return f"no progress for {quiet_ns / NS:.0f} s while the market is open; {allowed}"
     return ""

@@ -1,7 +1,7 @@
 """The host's hand inside Ray: creates the supervisor, says how far the desk is, drains it when told.
 
-Runs beside the host for as long as the desk does, so that ending needs no new connection. One JSON object a line on stdout;
-`drain` on stdin. Started before the head answers: its imports take as long as the head does.
+Runs beside the host for as long as the desk does, so that ending needs no new connection. One JSON object a line on
+stdout; `drain` on stdin. Started before the head answers: its imports take as long as the head does.
 """
 
 import json

@@ -35,7 +35,7 @@ class HeadOptions:
 
 
 def environment(options: HeadOptions) -> dict[str, str]:
-    """The environment of the head, its workers and its jobs: the desk's own Python first in PATH, one thread a kernel."""
+    """The head's, its workers' and its jobs' environment: the desk's own Python first in PATH, one thread a kernel."""
     prefix = str(Path(sys.executable).parent)
     keep = {key: value for key, value in os.environ.items() if not key.startswith("RAY_")}
     return keep | {

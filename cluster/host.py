@@ -1,8 +1,8 @@
 """The desk's one process outside Ray: owns the Ray head and PostgreSQL, and ends everything in order.
 
-`python -m cluster.host DESK_FILE`. A subreaper, so that whatever a dying Ray leaves behind becomes its child. PostgreSQL is its
-own child and not an actor's, since Ray kills a worker's children with it. Ends on SIGTERM or SIGINT: entries halted and
-acknowledged, actors drained, SIGINT to the head's session, SIGKILL to the rest of the tree, PostgreSQL last.
+`python -m cluster.host DESK_FILE`. A subreaper, so that whatever a dying Ray leaves behind becomes its child. PostgreSQL
+is its own child and not an actor's, since Ray kills a worker's children with it. Ends on SIGTERM or SIGINT: entries
+halted and acknowledged, actors drained, SIGINT to the head's session, SIGKILL to the rest of the tree, PostgreSQL last.
 """
 
 import ctypes
@@ -70,8 +70,7 @@ class Host:
         self._say("starting Ray and PostgreSQL")
         self._head = start_head(options)
         self._note("head", self._head.pid)
-        # The database is needed before the first actor opens and takes less time than Ray's head: beside it, from this thread,
-        # since the death signal PostgreSQL is given follows the thread that started it.
+        # Beside the head, which takes longer: the database is needed before the first actor opens.
         dsn = self._desk.dsn or self._start_postgres()
         desk = msgspec.structs.replace(self._desk, dsn=dsn)
         migrate(dsn)

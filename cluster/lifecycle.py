@@ -1,6 +1,7 @@
 """Bringing a desk up and down from the outside: what `vikalp up`, `vikalp down` and the tests call.
 
-`up` and `down` are generators of Step, so that a command line can show progress; nothing happens until they are iterated.
+`up` and `down` are generators of Step, so that a command line can show progress; nothing happens until they are
+iterated.
 """
 
 import os
@@ -77,7 +78,9 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
 
 
 def down(desk: int | None = None) -> Iterator[Step]:
-    """End a desk in order and yield what happens; cleans up after one whose host died. Raises DeskError when there is none."""
+    """End a desk in order and yield what happens; cleans up after one whose host died. Raises DeskError when there is
+    none.
+    """
     began = time.monotonic()
     state = _target(desk)
     if not state.alive:
@@ -118,7 +121,8 @@ def wait_ready(desk: int = 0, *, within_s: float = 120.0) -> DeskState:
 def clean(state: DeskState) -> int:
     """End what a dead desk left behind and forget it; returns how many processes that were.
 
-    Only processes whose environment carries the desk's session, or whose recorded pid still has its recorded start time.
+    Only processes whose environment carries the desk's session, or whose recorded pid still has its recorded start
+    time.
     """
     left = {process.pid: process for process in tagged(state.session_id)}
     for pid in state.pids.values():

@@ -1,8 +1,8 @@
 """Every port of a desk, derived from its number: two desks never meet, and nothing is left to Ray's own guesses.
 
 Desk 0 has the well-known ones: the page on 8000, Ray's dashboard on 8265, Ray's client server on 10001. Everything
-else lies in a block of 200 ports from 24000 on, below Linux's ephemeral ports and above the 23000–23999 that Ray's client
-server takes for itself.
+else lies in a block of 200 ports from 24000 on, below Linux's ephemeral ports and above the 23000–23999 that Ray's
+client server takes for itself.
 """
 
 import socket

@@ -1,7 +1,7 @@
 """vikalp.yaml, overridden by the environment and the command line, read once and checked whole.
 
-A setting may be given as VIKALP_<SECTION>__<KEY>, e.g. VIKALP_MARKET__SEED=11. A missing file, an unknown key and an unknown
-VIKALP_ variable stop the start: a misspelt limit must not be a missing limit.
+A setting may be given as VIKALP_<SECTION>__<KEY>, e.g. VIKALP_MARKET__SEED=11. A missing file, an unknown key and an
+unknown VIKALP_ variable stop the start: a misspelt limit must not be a missing limit.
 """
 
 import datetime as dt
@@ -128,7 +128,7 @@ class Settings(_Section):
     def _known(cls, indices: tuple[str, ...]) -> tuple[str, ...]:
         for name in indices:
             if name not in INDICES:
-                raise ValueError(f"{name} is not an index; known: {', '.join(INDICES)}")  # noqa: TRY004 pydantic wants ValueError
+                raise ValueError(f"{name} is not an index; known: {', '.join(INDICES)}")
         if len(set(indices)) != len(indices):
             raise ValueError("an index is named twice")
         return indices

@@ -56,7 +56,7 @@ class _Seen:
     asked_ns: int = 0
     starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
     quarantined: bool = False
-    finding: Finding = Finding("STARTING")
+    finding: Finding = field(default_factory=lambda: Finding("STARTING"))
 
 
 class Supervisor:

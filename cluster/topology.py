@@ -1,4 +1,4 @@
-"""The whole system on one page: which actors, on what terms, wired how. The only `ray.remote` of the long-lived actors."""
+"""The whole system on one page: which actors, on what terms, wired how; the only `ray.remote` of long-lived actors."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ray
-from ray import cloudpickle
 from pydantic import BaseModel
+from ray import cloudpickle
 from ray.actor import ActorHandle
 
 from actors.analytics.shard import ShardActor, ShardConfig

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,7 @@ class PlainConfig(BaseModel, frozen=True, extra="forbid"):
 class Plain:
     """Counts what it is given."""
 
-    def __init__(self, config, *, bus=None, clock=None):
+    def __init__(self, config: Any, *, bus: Any = None, clock: Any = None) -> None:
         self._config, self._bus, self._clock = config, bus, clock
         self._values, self._progress, self._ticks = [], 0, 0
 
@@ -84,7 +85,7 @@ class Plain:
 class PlainRecorder:
     """Keeps in memory, makes durable in a file every tenth message."""
 
-    def __init__(self, config, *, clock=None):
+    def __init__(self, config: Any, *, clock: Any = None) -> None:
         self._path = Path(config.folder) / "durable"
         self._memory: dict[int, int] = {}
         self._durable = 0

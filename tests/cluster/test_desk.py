@@ -1,4 +1,4 @@
-"""A whole desk of two indices: each actor, the supervisor and PostgreSQL killed under load; then a second desk beside it."""
+"""A whole desk of two indices: actors, supervisor and PostgreSQL killed under load; then a second desk beside it."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/ measures; CI
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="vkd", ignore_cleanup_errors=True) as folder:
-        os.chmod(folder, 0o755)  # PostgreSQL, which never runs as root, must reach its data below
+        Path(folder).chmod(0o755)  # PostgreSQL, which never runs as root, must reach its data below
         before = os.environ.get("VIKALP_HOME")
         os.environ["VIKALP_HOME"] = folder
         yield Path(folder)

@@ -75,7 +75,7 @@ def test_an_error_of_a_call_reaches_the_caller_as_itself(create: Create) -> None
         calls.call("guard.calls", "refuse")
     with pytest.raises(UnknownName, match="nothing_such"):
         calls.call("guard.calls", "nothing_such")
-    with pytest.raises(DeskError, match="no actor guard.nobody"):
+    with pytest.raises(DeskError, match=r"no actor guard\.nobody"):
         calls.call("guard.nobody", "values")
 
 

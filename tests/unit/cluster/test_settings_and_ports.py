@@ -1,6 +1,7 @@
 """Settings that stop the start when they are wrong, ports that never meet, and Ray's own word on ray_config.yaml."""
 
 import socket
+import threading
 from dataclasses import asdict
 from itertools import combinations
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
+from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster.fair import FairLock
 from cluster.ports import DESKS, ports, require_free
@@ -72,7 +74,7 @@ def test_a_wrong_value_is_refused_in_words(tmp_path: Path, text: str, words: str
 
 
 def test_a_missing_file_and_an_unknown_variable_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match="nothing.yaml cannot be read"):
+    with pytest.raises(ConfigError, match=r"nothing\.yaml cannot be read"):
         load(tmp_path / "nothing.yaml")
     monkeypatch.setenv("VIKALP_MARKT__SEED", "3")
     with pytest.raises(ConfigError, match="VIKALP_MARKT__SEED, which is no setting"):
@@ -121,8 +123,6 @@ def test_a_port_in_use_is_named_with_who_has_it() -> None:
 
 
 def test_ray_accepts_the_cluster_launcher_file() -> None:
-    from ray.autoscaler._private.util import prepare_config, validate_config
-
     config = yaml.safe_load((ROOT / "ray_config.yaml").read_text())
     validate_config(prepare_config(config))
     kinds = config["available_node_types"]
@@ -136,8 +136,6 @@ def test_ray_accepts_the_cluster_launcher_file() -> None:
 
 
 def test_the_lock_is_handed_over_in_the_order_it_was_asked_for() -> None:
-    import threading
-
     lock, order, asked = FairLock(), [], []
 
     def take(name: int) -> None:
