@@ -1,6 +1,6 @@
 """The desk's one process outside Ray: owns the Ray head and PostgreSQL, and ends everything in order.
 
-`python -m cluster.host DESK_FILE`. A subreaper, so that whatever a dying Ray leaves behind becomes its child. PostgreSQL
+`python -m cluster.host DESK_FILE`. A subreaper, so that what a dying Ray leaves behind becomes its child. PostgreSQL
 is its own child and not an actor's, since Ray kills a worker's children with it. Ends on SIGTERM or SIGINT: entries
 halted and acknowledged, actors drained, SIGINT to the head's session, SIGKILL to the rest of the tree, PostgreSQL last.
 """
