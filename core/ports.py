@@ -92,6 +92,12 @@ class Ledger(Protocol):
     def record_fill(self, epoch: int, fill: Fill, order: Order, position: Position) -> bool:
         """False if this trade_id was already recorded: a fill counts once."""
 
+    def record_standing(self, epoch: int, state: str, why: str) -> None:
+        """What a person wants of the order manager: ACTIVE, REDUCING or HALTED; raises LedgerFenced."""
+
+    def standing(self) -> tuple[str, str] | None:
+        """The last recorded state and why; None if nobody has said anything in this session."""
+
     def orders(self) -> Sequence[Order]:
         """Orders of the current session, oldest first; refusals included."""
 

@@ -57,6 +57,7 @@ class MemoryLedger:
         self.trades: list[Fill] = []
         self.events: list[tuple[str, object]] = []
         self.days: list[tuple[str, int, int]] = []
+        self.said: tuple[str, str] | None = None
         self.down: Callable[[str], bool] = lambda name: False
         self.lost: Callable[[str], bool] = lambda name: False
 
@@ -99,6 +100,16 @@ class MemoryLedger:
 
         self._write("record_fill", epoch, commit)
         return not known
+
+    def record_standing(self, epoch: int, state: str, why: str) -> None:
+        def commit() -> None:
+            self.said = (state, why)
+
+        self._write("record_standing", epoch, commit)
+
+    def standing(self) -> tuple[str, str] | None:
+        self._write("standing", None, lambda: None)
+        return self.said
 
     def orders(self) -> Sequence[Order]:
         self._write("orders", None, lambda: None)

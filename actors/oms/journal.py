@@ -41,6 +41,13 @@ class Journal:
             trades[fill.trade_id] = fill
         self.orders, self.holdings, self._tallies, self.trades = orders, holdings, tallies, trades
 
+    def keep(self, state: str, why: str) -> None:
+        """Commit what a person wants, for the next process."""
+        self._ledger.record_standing(self._epoch, state, why)
+
+    def kept(self) -> tuple[str, str] | None:
+        return self._ledger.standing()
+
     def live(self) -> list[Order]:
         return [order for order in self.orders.values() if order.state in LIVE]
 

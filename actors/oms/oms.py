@@ -17,11 +17,10 @@ from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.send import Sender
 from actors.oms.standing import Standing, State
-from core.errors import UnknownName
 from core.matching.depth import Board
 from core.orders.positions import position
 from core.ports import Broker, Bus, Clock, Ledger, Risk
-from core.records import LIVE, Intent, Order, Position
+from core.records import Intent, Order, Position
 from core.schemas import TICKS
 
 
@@ -82,29 +81,14 @@ class OmsActor:
 
     def cancel(self, tag: str) -> Order:
         """Ask the broker to take the order back; the order as it is afterwards. UnknownName for a tag never sent."""
-        order = self._journal.orders.get(tag)
-        if order is None:
-            raise UnknownName(f"no order has the tag {tag!r}; `vikalp orders` lists those of this session")
-        if order.state in LIVE and not order.broker_id:
-            self._standing.attempt(self._follow.reconcile)
-            order = self._journal.orders[tag]
-        if order.state in LIVE and order.broker_id:
-            self._broker.cancel(order.broker_id)
-            self._standing.attempt(self._follow.reconcile)
-        return self._journal.orders[tag]
+        return self._send.cancel(tag)
 
     def exit_all(self, why: str) -> Sequence[Order]:
         """Cancel every live order, then exit every position by limits that cross; allowed in every state.
 
         The orders it sent. What an unsure order may still take off is left out, so that nothing is sold twice.
         """
-        for order in self._journal.live():
-            self.cancel(order.intent.tag)
-        seed, sent = f"exit_all {self._clock.wall_ns()}", []
-        for holding in list(self._journal.holdings.values()):
-            exits = self._send.exits(holding, self._board.depth(holding.symbol), seed, why)
-            sent += [self._send.submit(intent, "REDUCING") for intent in exits]
-        return sent
+        return self._send.exit_all(self._board, why)
 
     def orders(self) -> Sequence[Order]:
         """Every order of the session, oldest first, refusals included."""
@@ -118,7 +102,7 @@ class OmsActor:
         return self._standing.state
 
     def halt(self, why: str) -> State:
-        """No new orders until `resume`; exit_all still works."""
+        """No new orders until `resume`, a crash or not; exit_all still works."""
         return self._standing.want("HALTED", why)
 
     def reduce(self, why: str) -> State:
@@ -158,6 +142,6 @@ class OmsActor:
 
     def _recover(self) -> None:
         self._follow.recover()
-        self._standing.against = ""
+        self._standing.restore()
         for index in self._config.indices:
             self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=index)

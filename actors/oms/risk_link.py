@@ -24,6 +24,7 @@ class RiskLink:
         except VikalpError as error:
             if intent.purpose == "exit":
                 return Verdict()
+            self._owed.append(intent.tag)  # it may have counted the order as working before its answer was lost
             why = f"risk cannot be reached, so only exits pass: {error}"
             return Verdict(refusals=(Refusal(limit="risk", allowed="an answer", asked="none", why=why),))
         # The order manager has already held a true exit against its own positions, which are the ledger's.
@@ -40,8 +41,11 @@ class RiskLink:
         self.settle()
 
     def remind(self, fills: Iterable[Fill], ended: Iterable[str]) -> None:
-        """Owe risk all of this: after a restart nobody knows what the last process had still to tell."""
-        self._owed.clear()
+        """Owe risk all of this: after a restart nobody knows what the last process had still to tell.
+
+        Ends still owed stay: an order that was never journalled is in no list.
+        """
+        self._owed = deque(news for news in self._owed if isinstance(news, str))
         self._owed.extend(fills)
         self._owed.extend(ended)
         self.settle()

@@ -9,14 +9,15 @@ from actors.oms.gate import gate, leaving, true_exit
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.standing import LedgerTrouble, Standing, State
+from core.errors import UnknownName
 from core.market import freeze, tick_paise
-from core.matching.depth import Depth
+from core.matching.depth import Board, Depth
 from core.orders import validity
 from core.orders.exits import exit_intents
 from core.orders.machine import refused
 from core.orders.positions import Holding, market_date
 from core.ports import Broker, BrokerAnswer, Clock
-from core.records import Intent, Order, OrderEvent, OrderState, Verdict
+from core.records import LIVE, Intent, Order, OrderEvent, OrderState, Verdict
 
 _STATES: dict[str, OrderState] = {"ACK": "OPEN", "REFUSED": "REJECTED"}  # anything else is UNKNOWN
 
@@ -50,12 +51,39 @@ class Sender:
             self._send(intent, state)
         except LedgerTrouble as error:
             self._standing.lose(error)
+            if intent.tag not in self._journal.orders:
+                self._risk.release(intent.tag)  # never sent: risk may count it as working
             # Once journalled it may have been sent: it stays unsure until the ledger is back and the broker is asked.
             return self._journal.orders.get(intent.tag) or self._unsent(intent, str(error))
         self._standing.attempt(self._follow.collect)
         return self._journal.orders[intent.tag]
 
-    def exits(self, holding: Holding, depth: Depth | None, seed: str, why: str) -> Iterator[Intent]:
+    def cancel(self, tag: str) -> Order:
+        """The order after the broker was asked to take it back; UnknownName for a tag never sent."""
+        self._standing.check()
+        order = self._journal.orders.get(tag)
+        if order is None:
+            raise UnknownName(f"no order has the tag {tag!r}; `vikalp orders` lists those of this session")
+        if order.state in LIVE and not order.broker_id:
+            self._standing.attempt(self._follow.reconcile)
+            order = self._journal.orders[tag]
+        if order.state in LIVE and order.broker_id:
+            self._broker.cancel(order.broker_id)
+            self._standing.attempt(self._follow.reconcile)
+        return self._journal.orders[tag]
+
+    def exit_all(self, board: Board, why: str) -> list[Order]:
+        """Cancel what is live, then send limits that close every position, whatever the state; the orders sent."""
+        self._standing.check()
+        for order in self._journal.live():
+            self.cancel(order.intent.tag)
+        seed, sent = f"exit_all {self._clock.wall_ns()}", []
+        for holding in list(self._journal.holdings.values()):
+            intents = self._exits(holding, board.depth(holding.symbol), seed, why)
+            sent += [self.submit(intent, "REDUCING") for intent in intents]
+        return sent
+
+    def _exits(self, holding: Holding, depth: Depth | None, seed: str, why: str) -> Iterator[Intent]:
         """The intents that close what `holding` has open and no live exit is already taking off."""
         return exit_intents(
             holding,

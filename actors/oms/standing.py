@@ -9,16 +9,21 @@ from core.ports import Clock
 from core.records import Alert
 
 State = Literal["ACTIVE", "REDUCING", "HALTED"]
+_STRICT: tuple[State, ...] = ("ACTIVE", "REDUCING", "HALTED")
 LedgerTrouble = (LedgerDown, LedgerFenced)
 
 
 class Standing:
-    """HALTED while `against` is not empty, whatever is wanted; `fenced` is for good. Every change is an alert."""
+    """HALTED while `against` is not empty, whatever is wanted; `fenced` is for good. Every change is an alert.
+
+    What a person wants is kept in the ledger: after a crash the stricter of it and the settings holds.
+    """
 
     def __init__(self, wanted: State, journal: Journal, clock: Clock) -> None:
         self.wanted, self.why = wanted, "the settings say so"
         self.against = "it has not been opened"
         self.fenced = False
+        self._unkept = False
         self._journal, self._clock, self._broker_away = journal, clock, False
 
     @property
@@ -26,9 +31,31 @@ class Standing:
         return "HALTED" if self.against else self.wanted
 
     def want(self, state: State, why: str) -> State:
-        self.wanted, self.why = state, why
+        self.wanted, self.why, self._unkept = state, why, True
+        if not self.against:
+            self.attempt(self._keep)
         self._alert("info", f"{self.state}: {self.against or why}")
         return self.state
+
+    def restore(self) -> None:
+        """Nothing stands against it any more; raises as the ledger does."""
+        kept = self._journal.kept()
+        if self._unkept:
+            self._keep()
+        elif kept is not None:
+            state, why = next(known for known in _STRICT if known == kept[0]), kept[1]
+            if _STRICT.index(state) > _STRICT.index(self.wanted):
+                self.wanted, self.why = state, why
+        self.against = ""
+
+    def check(self) -> None:
+        """Raises LedgerFenced once a newer order manager has taken over: this one touches nothing any more."""
+        if self.fenced:
+            raise LedgerFenced(self.against)
+
+    def _keep(self) -> None:
+        self._journal.keep(self.wanted, self.why)
+        self._unkept = False
 
     def lose(self, error: VikalpError) -> None:
         """Nothing can be journalled, so nothing is sent."""

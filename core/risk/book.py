@@ -67,8 +67,9 @@ def with_marks(book: RiskBook, marks: Mapping[str, Mark]) -> RiskBook:
 
 def with_intent(book: RiskBook, intent: Intent) -> RiskBook:
     """The book after an accepted order; counted until `with_end` says that nothing more of it can fill."""
-    if intent.tag in book.placed:
-        return book
+    known = book.placed.get(intent.tag)
+    if known is not None and (known.filled or not known.ended):
+        return book  # one that ended unfilled was never sent, or it would not be asked for again
     book = at(book, intent.created_ns)
     day = market_date(intent.created_ns or book.now_ns)
     return msgspec.structs.replace(book, placed={**book.placed, intent.tag: Placed(intent=intent, day=day)})

@@ -20,6 +20,7 @@ COLUMNS = (*(f"i.{name}" for name in INTENT), *(f"o.{name}" for name in ORDER))
 ORDERS = select(COLUMNS, "FROM intents i JOIN orders o USING (session_id, tag) WHERE session_id = $1 ORDER BY i.seq")
 FILLS = select(FILL, "FROM fills WHERE session_id = $1 ORDER BY seq")
 POSITIONS = select(POSITION, "FROM positions WHERE session_id = $1 AND (quantity <> 0 OR NOT $2) ORDER BY seq")
+STANDING = "SELECT wanted, why FROM oms_epoch WHERE session_id = $1 AND wanted <> ''"
 
 
 class PostgresLedger:
@@ -62,6 +63,13 @@ class PostgresLedger:
         return self._call(
             "recording a fill", lambda c: write.fill(c, self._session, epoch, fill, after=order, position=position)
         )
+
+    def record_standing(self, epoch: int, state: str, why: str) -> None:
+        self._call("recording a state", lambda c: write.standing(c, self._session, epoch, state, why))
+
+    def standing(self) -> tuple[str, str] | None:
+        row = self._call("reading the state", lambda c: c.fetchrow(STANDING, self._session))
+        return (row["wanted"], row["why"]) if row else None
 
     def orders(self) -> list[Order]:
         return [order_of(row) for row in self._call("reading orders", lambda c: c.fetch(ORDERS, self._session))]

@@ -18,6 +18,7 @@ TAKE = """INSERT INTO oms_epoch (session_id, epoch) VALUES ($1, 1)
     ON CONFLICT (session_id) DO UPDATE SET epoch = oms_epoch.epoch + 1, taken_at = clock_timestamp() RETURNING epoch"""
 # SHARE: a newer order manager's take waits for this transaction, or this one for that.
 HOLD = "SELECT epoch FROM oms_epoch WHERE session_id = $1 FOR SHARE"
+PUT_STANDING = "UPDATE oms_epoch SET wanted = $2, why = $3 WHERE session_id = $1"
 ADD_INTENT = insert("intents", INTENT, "ON CONFLICT DO NOTHING RETURNING seq")
 PUT_ORDER = insert("orders", ORDER_ROW, update_on("tag", ORDER_ROW))
 ADD_EVENT = insert("order_events", EVENT)
@@ -77,6 +78,12 @@ async def fill(connection: Any, session: str, epoch: int, record: Fill, *, after
     await connection.execute(ADD_HISTORY, session, *values(record, FILL), *state)
     await audit(connection, session, "oms", "fill", {"epoch": epoch, **_plain(record), "position": _plain(position)})
     return True
+
+
+async def standing(connection: Any, session: str, epoch: int, state: str, why: str) -> None:
+    await _holds(connection, session, epoch)
+    await connection.execute(PUT_STANDING, session, state, why)
+    await audit(connection, session, "oms", "standing", {"epoch": epoch, "state": state, "why": why})
 
 
 async def risk_event(connection: Any, session: str, record: RiskEvent) -> None:

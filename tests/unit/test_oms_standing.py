@@ -1,0 +1,104 @@
+"""What a person told the order manager outlives its process, and risk counts nothing that was never sent."""
+
+import pytest
+
+from core.errors import DeskError, LedgerFenced
+from core.records import Intent, Verdict
+from core.risk.book import RiskBook, with_end, with_intent, working
+from tests.fakes_orders import LOT, SYMBOL, FakeRisk, intent
+from tests.unit.test_oms import World
+
+
+class LateRisk(FakeRisk):
+    """Counts the order as working, and its answer does not arrive."""
+
+    def check(self, intent: Intent) -> Verdict:
+        super().check(intent)
+        raise DeskError("risk did not answer within 5 s")
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize("said", ["halt", "reduce"])
+def test_what_a_person_stopped_stays_stopped_after_a_crash(world: World, said: str) -> None:
+    state = getattr(world.oms, said)("enough for today")
+    world.restart()
+    answer = world.oms.submit(intent())
+
+    assert world.oms.state() == state
+    assert (answer.state, "enough for today" in answer.message) == ("REFUSED", True)
+    assert world.oms.resume() == "ACTIVE"
+    assert world.restart().state() == "ACTIVE"
+
+
+def test_the_stricter_of_the_settings_and_the_person_holds_after_a_crash() -> None:
+    world = World(state_after_start="HALTED")
+    world.oms.resume()
+
+    assert world.oms.state() == "ACTIVE"
+    assert world.restart().state() == "HALTED"
+
+
+def test_a_halt_while_the_ledger_is_away_is_kept_when_it_is_back(world: World) -> None:
+    world.ledger.down = lambda name: True
+    world.later()
+    assert world.oms.halt("kill switch") == "HALTED"
+    world.ledger.down = lambda name: False
+    world.later()
+
+    assert world.oms.state() == "HALTED"
+    assert world.restart().state() == "HALTED"
+
+
+def test_a_replaced_order_manager_cancels_nothing(world: World) -> None:
+    old = world.oms
+    old.submit(intent())
+    world.restart()
+    old.on_timer()
+    old.halt("so that it writes")
+
+    assert old.state() == "HALTED"
+    with pytest.raises(LedgerFenced, match="newer order manager"):
+        old.cancel("A")
+    with pytest.raises(LedgerFenced, match="newer order manager"):
+        old.exit_all("all")
+    assert world.broker.orders["A"].state == "OPEN"
+
+
+def test_an_entry_refused_because_risk_answered_too_late_is_not_working_there(world: World) -> None:
+    world.oms._risk._risk = LateRisk()
+    answer = world.oms.submit(intent())
+
+    world.later()
+
+    assert (answer.state, world.broker.placed) == ("REFUSED", [])
+    assert world.oms._risk._risk.released == ["A"]
+
+
+def test_an_order_that_could_not_be_journalled_is_not_working_at_risk(world: World) -> None:
+    world.ledger.down = lambda name: name == "journal_intent"
+    assert world.oms.submit(intent()).state == "REFUSED"
+
+    assert (world.risk.asked, world.risk.released, world.broker.placed) == (["A"], ["A"], [])
+
+
+def test_what_risk_was_not_told_of_a_never_sent_order_survives_the_recovery(world: World) -> None:
+    world.risk.release = lambda tag: world.risk._reach()  # away when told, back when asked anew
+    world.ledger.down = lambda name: name == "journal_intent"
+    world.risk.check = lambda made: (setattr(world.risk, "away", True), Verdict())[1]
+    world.oms.submit(intent())
+    del world.risk.release
+    world.risk.away, world.ledger.down = False, lambda name: False
+    world.later()
+
+    assert "A" in world.risk.released
+
+
+def test_a_tag_asked_again_after_its_order_was_never_sent_is_working_again() -> None:
+    made = intent(created_ns=1_757_050_000_000_000_000)
+    book = with_intent(with_end(with_intent(RiskBook(), made), "A"), made)
+
+    assert working(book, SYMBOL, "BUY") == LOT
