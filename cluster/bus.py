@@ -15,16 +15,16 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-import pyarrow as pa
 import ray
 import structlog
 from ray.actor import ActorHandle
 from ray.exceptions import ActorDiedError, RayError
 
 from cluster.ring import Entry, Ring
+from cluster.wire import encode, size_of
 from core.errors import DeskError
 from core.ports import Payload
-from core.records import Chain, Stamp
+from core.records import Stamp
 
 log = structlog.get_logger()
 INLINE_BYTES = 90_000  # above about 100 kB an argument goes through the object store: put it there once
@@ -81,7 +81,7 @@ class RayBus:
         """Send to every subscriber of `topic`; see core.ports.Bus."""
         if not self._running:
             self._start()
-        own = compact(payload)
+        wire = encode(payload)  # once, for all its subscribers
         with self._ready:
             self._sequence[topic] += 1
             stamp = Stamp(
@@ -91,7 +91,7 @@ class RayBus:
                 sequence=self._sequence[topic],
                 sent_wall_ns=time.time_ns(),
             )
-            entry = Entry(stamp, own, size_of(own))
+            entry = Entry(stamp, wire, size_of(wire))
             names = [name.format(index=index) for name in self._routes.get(topic, ())]
             waited = [name for name in names if self._waits_for(name, topic)]
             for name in names:
@@ -232,26 +232,3 @@ class RayBus:
 
 def _unsent(link: _Link) -> bool:
     return link.ring is not None and (link.broken or link.ring.unsent > 0)
-
-
-def size_of(payload: Payload) -> int:
-    if isinstance(payload, Chain):
-        return int(payload.contracts.nbytes + payload.expiries.nbytes)
-    return int(payload.nbytes)
-
-
-def compact(payload: Payload) -> Payload:
-    """A payload that owns just its rows: a slice would take the whole batch it was cut from along."""
-    if isinstance(payload, Chain):
-        return Chain(contracts=_own(payload.contracts), expiries=_own(payload.expiries))
-    return _own(payload)
-
-
-def _own(batch: pa.RecordBatch) -> pa.RecordBatch:
-    if batch.get_total_buffer_size() <= batch.nbytes * 1.2 + 1024:
-        return batch
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, batch.schema) as writer:
-        writer.write_batch(batch)
-    with pa.ipc.open_stream(sink.getvalue()) as reader:
-        return reader.read_next_batch()

@@ -20,6 +20,7 @@ from ray import cloudpickle
 
 from cluster.fair import FairLock
 from cluster.vitals import Vitals
+from cluster.wire import decode
 from core.errors import DeskError, UnknownName, VikalpError
 from core.records import Health, Stamp
 
@@ -79,7 +80,7 @@ class Guard:
         if not self._opened.wait(OPENING_S) or self._closing.is_set():
             return False
         self._count_gap(stamp)
-        self._guarded(getattr(self._actor, f"on_{stamp.topic}"), payload, topic=stamp.topic)
+        self._guarded(getattr(self._actor, f"on_{stamp.topic}"), decode(payload), topic=stamp.topic)
         return True
 
     def record(self, stamp: Stamp, payload: Any) -> int:
@@ -89,7 +90,7 @@ class Guard:
         self._count_gap(stamp)
         try:
             with self._lock:
-                durable = self._timed(self._actor.record, stamp, payload)
+                durable = self._timed(self._actor.record, stamp, decode(payload))
         except VikalpError as error:  # the sender must hear of it: it sends again from its oldest
             self._count_refusal(stamp.topic, error)
             raise

@@ -7,6 +7,7 @@ sent again, in order; the receiver ignores what it already has.
 from collections import deque
 from dataclasses import dataclass
 
+from cluster.wire import Wire
 from core.ports import Payload
 from core.records import Stamp
 
@@ -14,7 +15,7 @@ from core.records import Stamp
 @dataclass(frozen=True, slots=True)
 class Entry:
     stamp: Stamp
-    payload: Payload
+    payload: Wire | Payload
     size: int  # bytes
 
 
