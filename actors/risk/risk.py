@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
-from core.errors import StaleDataError
-from core.market import parse_symbol
 from core.orders.positions import mark
 from core.ports import Bus, Clock, Ledger
+from core.pricing import warm
 from core.records import Chain, Fill, Intent, LimitUse, Margin, RiskEvent, Verdict
 from core.risk.book import (
     Mark,
@@ -30,7 +29,7 @@ from core.risk.book import (
     with_marks,
 )
 from core.risk.limits.limits import LimitsConfig
-from core.risk.margin import estimate, rows_of
+from core.risk.margin import margin_of
 from core.risk.verdict import in_words, verdict
 
 
@@ -54,7 +53,8 @@ class RiskActor:
         self._progress_ns = 0
 
     def open(self) -> None:
-        """Raises LedgerDown, to be tried again."""
+        """Raises LedgerDown, to be tried again. A kernel that compiled later would hold every order up."""
+        warm()
         self._reload()
 
     def check(self, intent: Intent) -> Verdict:
@@ -87,29 +87,8 @@ class RiskActor:
 
     def margin(self, intent: Intent) -> Margin:
         """What `intent` would block; StaleDataError before its contract has a price, and for a sale a vol."""
-        contract = parse_symbol(intent.symbol)
         chain = self._chains.get(intent.index)
-        rows = rows_of(chain, intent.symbol) if chain else None
-        if rows is None:
-            raise StaleDataError(f"no chain with {intent.symbol} has arrived yet")
-        row, expiry = rows
-        opposite = row["ask_paise"] if intent.side == "BUY" else row["bid_paise"]
-        price_paise = intent.limit_paise or opposite or row["last_paise"]
-        if not price_paise:
-            raise StaleDataError(f"{intent.symbol} has no price yet: wait for its first quote")
-        if intent.side == "SELL" and not row["iv"] > 0:
-            raise StaleDataError(f"{intent.symbol} has no implied vol now: the margin of a sale cannot be estimated")
-        return estimate(
-            intent,
-            contract,
-            price_paise=price_paise,
-            held=held(self._book, intent.symbol),
-            forward=expiry["forward"],
-            vol=row["iv"],
-            years=expiry["years"],
-            discount=expiry["discount"],
-            now_ns=self._clock.now_ns(),
-        )
+        return margin_of(intent, chain, held=held(self._book, intent.symbol), now_ns=self._clock.now_ns())
 
     def on_chain(self, chain: Chain) -> None:
         """Mark the book: mids of two-sided quotes, else last trades, with the age of each."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from core.market import Contract, charges
+from core.errors import StaleDataError
+from core.market import Contract, charges, parse_symbol
 from core.orders.positions import market_date
 from core.pricing import price
 from core.records import Chain, Intent, Margin
@@ -46,6 +47,35 @@ def scan_risk(contract: Contract, *, forward: float, vol: float, years: float, d
     vols = np.maximum(vol + VOL_SCAN * shifts, 0.0)
     values = price(theta, forward * (1 + PRICE_SCAN * moves), contract.strike_paise / 100, years, vols, discount)
     return max(0.0, float(np.max(shares * (values - values[0]))))
+
+
+def margin_of(intent: Intent, chain: Chain | None, *, held: int, now_ns: int) -> Margin:
+    """The margin of `intent` at its limit, else at the price it would meet in the latest chain of its index.
+
+    StaleDataError before its contract has a price, and for a sale an implied vol.
+    """
+    contract = parse_symbol(intent.symbol)
+    rows = rows_of(chain, intent.symbol) if chain else None
+    if rows is None:
+        raise StaleDataError(f"no chain with {intent.symbol} has arrived yet")
+    row, expiry = rows
+    opposite = row["ask_paise"] if intent.side == "BUY" else row["bid_paise"]
+    price_paise = intent.limit_paise or opposite or row["last_paise"]
+    if not price_paise:
+        raise StaleDataError(f"{intent.symbol} has no price yet: wait for its first quote")
+    if intent.side == "SELL" and not row["iv"] > 0:
+        raise StaleDataError(f"{intent.symbol} has no implied vol now: the margin of a sale cannot be estimated")
+    return estimate(
+        intent,
+        contract,
+        price_paise=price_paise,
+        held=held,
+        forward=expiry["forward"],
+        vol=row["iv"],
+        years=expiry["years"],
+        discount=expiry["discount"],
+        now_ns=now_ns,
+    )
 
 
 def estimate(
