@@ -1,11 +1,15 @@
 """A strategy's own orders: sent with a tag made of the decision, followed until they are over."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from core.errors import DeskError, VikalpError
 from core.orders.tag import make_tag
 from core.ports import Orders
 from core.records import LIVE, Intent, Order
 from core.strategies.events import Enter, EntryDropped, EntryFilled, Event, ExitDropped, ExitFilled, Leave
+
+_LOST_NS = 15_000_000_000  # wall; a call is not run after its deadline of 5 s, so what is absent then never will be
 
 
 class Follow:
@@ -14,14 +18,28 @@ class Follow:
     def __init__(self, name: str, index: str) -> None:
         self._name, self._index = name, index
         self._waiting: dict[str, Intent] = {}
+        self._sent_wall_ns: dict[str, int] = {}
+        self._units: Counter[str] = Counter()
         self.net_paise = 0  # premiums received less premiums paid, of this session
 
     @property
     def waiting(self) -> bool:
         return bool(self._waiting)
 
-    def send(self, orders: Orders, action: Enter | Leave, quantity: int) -> bool:
-        """Submit; True if the order lives or has filled, False if it was refused."""
+    def units(self, symbol: str) -> int:
+        """Units bought and not sold again by this strategy's own orders that are over."""
+        return self._units[symbol]
+
+    def at_most(self, symbol: str, held: int) -> int:
+        """The units left to sell now that only `held` are there: somebody else may have sold some."""
+        self._units[symbol] = max(0, min(self._units[symbol], held))
+        return self._units[symbol]
+
+    def send(self, orders: Orders, action: Enter | Leave, quantity: int, *, wall_ns: int) -> bool:
+        """Submit; True if the order lives, has filled or may have been sent, False if it was refused.
+
+        Raises what the order manager raises for an intent that is no order at all.
+        """
         entry = isinstance(action, Enter)
         reason = "signal" if isinstance(action, Enter) else action.reason
         intent = Intent(
@@ -36,31 +54,57 @@ class Follow:
             reason=reason,
             created_ns=action.at_ns,
         )
-        order = orders.submit(intent)
+        self._waiting[intent.tag], self._sent_wall_ns[intent.tag] = intent, wall_ns
+        try:
+            order = orders.submit(intent)
+        except DeskError:
+            return True  # sent or not: `look` finds it by its tag
+        except VikalpError:
+            self._forget(intent.tag)
+            raise
         if order.state in {"REFUSED", "REJECTED"}:
+            self._forget(intent.tag)
             return False
-        self._waiting[intent.tag] = intent
         return True
 
-    def look(self, orders: Sequence[Order]) -> list[Event]:
+    def look(self, orders: Sequence[Order], wall_ns: int) -> list[Event]:
         """What has become of the waiting orders: an event for each that is over, oldest first."""
         over = [order for order in orders if order.intent.tag in self._waiting and order.state not in LIVE]
-        return [self._end(order) for order in over]
+        known = {order.intent.tag for order in orders}
+        lost = [
+            tag for tag in self._waiting if tag not in known and wall_ns - self._sent_wall_ns.get(tag, 0) > _LOST_NS
+        ]
+        return [self._end(order) for order in over] + [self._never(tag) for tag in lost]
 
-    def adopt(self, orders: Sequence[Order]) -> list[Event]:
+    def resting(self, orders: Sequence[Order], before_ns: int) -> list[str]:
+        """Tags of the orders decided before `before_ns` (market time) that still live."""
+        mine = (order for order in orders if order.intent.tag in self._waiting and order.state in LIVE)
+        return [order.intent.tag for order in mine if order.intent.created_ns < before_ns]
+
+    def adopt(self, orders: Sequence[Order], wall_ns: int) -> list[Event]:
         """After a restart: every order of this strategy and session, as events in the order they were made."""
         mine = [order for order in orders if order.intent.strategy == self._name and order.state != "REFUSED"]
         self._waiting = {order.intent.tag: order.intent for order in mine}
-        return self.look(mine)
+        self.net_paise, self._units = 0, Counter()
+        return self.look(mine, wall_ns)
+
+    def _forget(self, tag: str) -> Intent:
+        self._sent_wall_ns.pop(tag, None)
+        return self._waiting.pop(tag)
+
+    def _never(self, tag: str) -> Event:
+        return EntryDropped() if self._forget(tag).side == "BUY" else ExitDropped()
 
     def _end(self, order: Order) -> Event:
-        intent = self._waiting.pop(order.intent.tag)
-        filled = order.filled_quantity
+        intent = self._forget(order.intent.tag)
+        filled, symbol = order.filled_quantity, intent.symbol
         price = round(order.average_paise)
         if intent.side == "BUY":
             self.net_paise -= price * filled
+            self._units[symbol] += filled
             if not filled:
                 return EntryDropped()
-            return EntryFilled(symbol=intent.symbol, price_paise=price, quantity=filled, at_ns=order.updated_ns)
+            return EntryFilled(symbol=symbol, price_paise=price, quantity=filled, at_ns=order.updated_ns)
         self.net_paise += price * filled
-        return ExitFilled() if filled >= intent.quantity else ExitDropped()
+        self._units[symbol] -= filled
+        return ExitDropped() if self._units[symbol] > 0 else ExitFilled()

@@ -1,7 +1,10 @@
 """Rows of BARS and of a chain, in the strategy's own words."""
 
+import datetime as dt
+
 import pyarrow as pa
 
+from core.market import lot, parse_symbol
 from core.records import Chain
 from core.schemas import Kind, check
 from core.strategies.events import Bar
@@ -26,6 +29,13 @@ def bars_of(batch: pa.RecordBatch, index: str, seconds: int) -> list[tuple[int, 
         elif kind in {Kind.CALL, Kind.PUT}:
             options[symbol] = bar
     return [(start, indices[0], options) for start, (indices, options) in sorted(found.items()) if indices]
+
+
+def lot_of(symbol: str, day: dt.date) -> int:
+    """Units in a lot of the option `symbol` on `day`."""
+    contract = parse_symbol(symbol)
+    assert contract.expiry is not None, "a signal names an option"
+    return lot(contract.index, contract.expiry, day)
 
 
 def premium_of(chain: Chain, symbol: str) -> tuple[int, int]:

@@ -6,20 +6,28 @@ state    averages of this session (soft: the feed sends its bars again), positio
 restart  empty averages that warm up again; its open position is found in the order manager's book
 """
 
-import datetime as dt
-
 import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from actors.strategies.orders import Follow
-from actors.strategies.rows import bars_of, premium_of
+from actors.strategies.rows import bars_of, lot_of, premium_of
 from core.errors import UnknownDate
-from core.market import exchange_of, expiries, from_ns, lot, parse_symbol, session, to_ns
+from core.market import exchange_of, expiries, from_ns, session, to_ns
 from core.ports import Bus, Clock, Orders
 from core.records import Chain, Position
 from core.schemas import TICKS
 from core.strategies.ema_channel import NAME, EmaChannelConfig, State, quantity, step
-from core.strategies.events import Bar, BarClosed, Enter, EntryDropped, Event, ExitDropped, Leave, PremiumSeen
+from core.strategies.events import (
+    Bar,
+    BarClosed,
+    Enter,
+    EntryDropped,
+    Event,
+    ExitDropped,
+    ExitFilled,
+    Leave,
+    PremiumSeen,
+)
 
 _MINUTE_NS = 60_000_000_000
 
@@ -31,6 +39,8 @@ class StrategyConfig(BaseModel, frozen=True, extra="forbid"):
     capital_paise: int = Field(default=50_000_000, gt=0, description="virtual cash it may spend, paise")
     expiry: str = Field(default="same", pattern="^(same|next)$", description="contract to trade on an expiry day")
     timer_ms: int = Field(default=1000, ge=0, description="ms between looks at its own orders; 0 is never")
+    rest_s: int = Field(default=30, gt=0, description="market seconds an order may rest unfilled until it is cancelled")
+    retry_s: int = Field(default=5, gt=0, description="market seconds from a refused exit to the next on the premium")
     params: EmaChannelConfig = Field(default=EmaChannelConfig(), description="the strategy's own choices")
 
 
@@ -46,11 +56,11 @@ class StrategyActor:
         self._state = State(index=config.index)
         self._follow = Follow(config.name, config.index)
         self._last_start_ns = self._progress_ns = 0
-        self._spent_paise = 0
+        self._retry_ns = 0  # market time
 
     def open(self) -> None:
         """Find what an earlier life left open, and ask the feed for the session's bars."""
-        for event in self._follow.adopt(self._orders.orders()):
+        for event in self._follow.adopt(self._orders.orders(), self._clock.wall_ns()):
             self._tell(event)
         self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=self._config.index)
 
@@ -64,15 +74,19 @@ class StrategyActor:
     def on_chain(self, chain: Chain) -> None:
         held = self._state.held
         price, at_ns = premium_of(chain, held.symbol) if held is not None else (0, 0)
-        if held is not None and price > 0:
+        if held is not None and price > 0 and not self._follow.waiting and self._clock.now_ns() >= self._retry_ns:
             self._tell(PremiumSeen(symbol=held.symbol, price_paise=price, at_ns=at_ns))
         self._progress_ns = self._clock.wall_ns()
 
     def on_timer(self) -> None:
-        """Learn from the order manager what has become of its orders."""
-        if self._follow.waiting:
-            for event in self._follow.look(self._orders.orders()):
-                self._tell(event)
+        """Learn from the order manager what has become of its orders; what rests too long is cancelled."""
+        if not self._follow.waiting:
+            return
+        orders = self._orders.orders()
+        for event in self._follow.look(orders, self._clock.wall_ns()):
+            self._tell(event)
+        for tag in self._follow.resting(orders, self._clock.now_ns() - self._config.rest_s * 1_000_000_000):
+            self._orders.cancel(tag)  # what has filled counts, and is looked at on the next timer
 
     def position(self) -> Position | None:
         """What this strategy holds as the order manager sees it; None if it is flat."""
@@ -107,21 +121,26 @@ class StrategyActor:
                 self._leave(action)
 
     def _enter(self, signal: Enter, *, past: bool) -> None:
-        day = from_ns(signal.at_ns).date()
-        units = 0 if past else quantity(self._config.params, self._lot(signal, day), signal.close_paise, self._cash())
-        sent = units and self._follow.send(self._orders, signal, units)
-        if not sent:
-            self._tell(EntryDropped())
+        day, sent = from_ns(signal.at_ns).date(), False
+        try:
+            if not past and not self._follow.waiting:  # after a restart an entry may still be on its way
+                units = quantity(self._config.params, lot_of(signal.symbol, day), signal.close_paise, self._cash())
+                sent = units > 0 and self._follow.send(self._orders, signal, units, wall_ns=self._clock.wall_ns())
+        finally:
+            if not sent:
+                self._tell(EntryDropped())
 
     def _leave(self, leave: Leave) -> None:
-        held = self._state.held
-        if held is None or not self._follow.send(self._orders, leave, held.quantity):
-            self._tell(ExitDropped())
-
-    def _lot(self, signal: Enter, day: dt.date) -> int:
-        expiry = parse_symbol(signal.symbol).expiry
-        assert expiry is not None, "a signal names an option"
-        return lot(self._config.index, expiry, day)
+        units, sent, flat = self._follow.units(leave.symbol), False, False
+        try:
+            if not self._follow.waiting:
+                sent = self._follow.send(self._orders, leave, units, wall_ns=self._clock.wall_ns())
+                position = None if sent else self.position()
+                flat = position is not None and not self._follow.at_most(leave.symbol, position.quantity)
+        finally:
+            if not sent:
+                self._retry_ns = self._clock.now_ns() + self._config.retry_s * 1_000_000_000
+                self._tell(ExitFilled() if flat else ExitDropped())
 
     def _cash(self) -> int:
         return self._config.capital_paise + self._follow.net_paise

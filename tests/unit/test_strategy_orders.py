@@ -1,0 +1,170 @@
+"""A strategy's orders when the order manager is slow, fills a part, or somebody else sells the position."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import pytest
+
+from actors.strategies.strategy import StrategyActor
+from core.errors import DeskError, InputError
+from core.records import Intent, Order, Position
+from tests.unit.test_strategy_actor import Clock, Manager, actor_with, feed, premium
+
+SYMBOL = "SENSEX2591180500PE"
+SECOND = 1_000_000_000
+
+
+class Slow(Manager):
+    """An order manager by hand: `answer` says what becomes of the next orders, `held` what is held."""
+
+    def __init__(self, answer: Callable[[Intent], Order]) -> None:
+        super().__init__()
+        self.answer, self.held, self.cancelled = answer, 60, []
+
+    def submit(self, intent: Intent) -> Order:
+        order = self.answer(intent)
+        self.book.append(order)
+        return order
+
+    def cancel(self, tag: str) -> Order:
+        self.cancelled.append(tag)
+        self.book = [msgspec.structs.replace(o, state="CANCELLED") if o.intent.tag == tag else o for o in self.book]
+        return self.book[-1]
+
+    def positions(self) -> Sequence[Position]:
+        figures = dict.fromkeys(("average_paise", "last_paise", "realised_paise", "unrealised_paise"), 0)
+        return [Position(symbol=SYMBOL, index="SENSEX", quantity=self.held, charges_paise=0, **figures)]
+
+
+def order(state: str, filled: int = 0) -> Callable[[Intent], Order]:
+    return lambda made: Order(
+        intent=made, state=state, filled_quantity=filled, average_paise=34_910.0, updated_ns=made.created_ns
+    )
+
+
+def silent(made: Intent) -> Order:
+    raise DeskError("oms did not answer within 5 s")
+
+
+@pytest.fixture
+def golden() -> tuple[StrategyActor, Clock, Slow]:
+    """At the golden signal, whose entry filled 60 of 100."""
+    manager = Slow(order("CANCELLED", 60))
+    actor, clock, _ = actor_with(manager)
+    feed(actor, clock, "11:09")
+    actor.on_timer()
+    return actor, clock, manager
+
+
+def fall(actor: StrategyActor, clock: Clock) -> None:
+    actor.on_chain(premium(SYMBOL, 30_000, clock.now))
+
+
+def test_an_entry_whose_answer_was_lost_is_followed_by_its_tag() -> None:
+    manager = Slow(silent)
+    actor, clock, _ = actor_with(manager)
+    feed(actor, clock, "11:09")
+    tag, made = next(iter(actor._follow._waiting.items()))
+    manager.book.append(order("COMPLETE", 100)(made))
+    actor.on_timer()
+    manager.answer = order("COMPLETE", 100)
+    fall(actor, clock)
+
+    assert made.tag == tag
+    assert [(o.intent.side, o.intent.quantity) for o in manager.book] == [("BUY", 100), ("SELL", 100)]
+
+
+def test_an_entry_that_never_arrived_frees_the_strategy_after_the_calls_deadline() -> None:
+    manager = Slow(silent)
+    actor, clock, _ = actor_with(manager)
+    feed(actor, clock, "11:09")
+    actor.on_timer()
+    waiting = actor._follow.waiting
+    clock.wall_ns = lambda: 60 * SECOND  # type: ignore[method-assign]
+    actor.on_timer()
+
+    assert (waiting, actor._follow.waiting, actor._state.wanted) == (True, False, None)
+
+
+def test_an_entry_that_is_no_order_raises_and_frees_the_strategy() -> None:
+    def wrong(made: Intent) -> Order:
+        raise InputError(f"{made.tag} is no order")
+
+    actor, clock, _ = actor_with(Slow(wrong))
+    with pytest.raises(InputError):
+        feed(actor, clock, "11:09")
+
+    assert (actor._follow.waiting, actor._state.wanted) == (False, None)
+
+
+def test_an_exit_that_filled_a_part_is_followed_by_one_of_the_rest(golden: tuple[StrategyActor, Clock, Slow]) -> None:
+    actor, clock, manager = golden
+    manager.answer = order("CANCELLED", 20)
+    fall(actor, clock)
+    actor.on_timer()
+    manager.answer = order("COMPLETE", 40)
+    clock.now += 60 * SECOND
+    fall(actor, clock)
+    actor.on_timer()
+
+    assert [(o.intent.side, o.intent.quantity) for o in manager.book[1:]] == [("SELL", 60), ("SELL", 40)]
+    assert actor._state.held is None
+
+
+def test_what_rests_too_long_is_cancelled_and_what_filled_is_held() -> None:
+    manager = Slow(order("OPEN", 60))
+    actor, clock, _ = actor_with(manager)
+    feed(actor, clock, "11:09")
+    actor.on_timer()
+    early = list(manager.cancelled)
+    clock.now += 60 * SECOND
+    actor.on_timer()
+    actor.on_timer()
+
+    assert (early, len(manager.cancelled)) == ([], 1)
+    assert actor._state.held is not None
+    assert actor._state.held.quantity == 60
+
+
+def test_a_refused_exit_is_not_sent_again_with_every_chain(golden: tuple[StrategyActor, Clock, Slow]) -> None:
+    actor, clock, manager = golden
+    manager.answer = order("REFUSED")
+    for _ in range(20):
+        clock.now += SECOND // 10
+        fall(actor, clock)
+    sent = len(manager.book) - 1
+    clock.now += 10 * SECOND
+    fall(actor, clock)
+
+    assert (sent, len(manager.book) - 1) == (1, 2)
+
+
+def test_a_position_somebody_else_sold_is_let_go(golden: tuple[StrategyActor, Clock, Slow]) -> None:
+    actor, clock, manager = golden
+    manager.answer, manager.held = order("REFUSED"), 0
+    fall(actor, clock)
+
+    assert actor._state.held is None
+
+
+def test_of_a_position_somebody_sold_a_part_of_the_rest_is_sold(golden: tuple[StrategyActor, Clock, Slow]) -> None:
+    actor, clock, manager = golden
+    manager.answer, manager.held = order("REFUSED"), 20
+    fall(actor, clock)
+    manager.answer = order("COMPLETE", 20)
+    clock.now += 10 * SECOND
+    fall(actor, clock)
+    actor.on_timer()
+
+    assert [o.intent.quantity for o in manager.book[1:]] == [60, 20]
+    assert actor._state.held is None
+
+
+def test_a_restart_with_an_entry_on_its_way_does_not_enter_again() -> None:
+    manager = Slow(order("OPEN"))
+    first, clock, _ = actor_with(manager)
+    feed(first, clock, "11:09")
+    again, clock, _ = actor_with(manager)
+    feed(again, clock, "13:00")
+
+    assert len(manager.book) == 1
