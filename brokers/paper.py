@@ -14,6 +14,7 @@ from core.matching.depth import Board
 from core.matching.match import Resting, Trade, cross, protected_limit, take
 from core.orders.answer import Answer
 from core.orders.machine import Tally, remaining, with_fill
+from core.orders.positions import market_date
 from core.ports import BrokerStore, Clock
 from core.records import Fill, Intent, Order
 
@@ -86,16 +87,24 @@ class PaperBroker:
     def on_ticks(self, ticks: pa.RecordBatch) -> None:
         """Publish new books and match our orders; LedgerDown, and the order unchanged, if a trade cannot commit."""
         self._board.update(ticks)
-        open_orders = [order for order in self._loaded().values() if order.state == "OPEN"]
-        if not open_orders:
-            return
-        quoted = set(ticks.column("symbol").to_pylist())
-        for symbol in sorted({order.intent.symbol for order in open_orders} & quoted):
-            try:
+        try:
+            self._end_of_day()
+            open_orders = [order for order in self._loaded().values() if order.state == "OPEN"]
+            quoted = set(ticks.column("symbol").to_pylist()) if open_orders else set()
+            for symbol in sorted({order.intent.symbol for order in open_orders} & quoted):
                 self._match(symbol, [order for order in open_orders if order.intent.symbol == symbol])
-            except LedgerDown:
-                self._orders = None
-                raise
+        except LedgerDown:
+            self._orders = None
+            raise
+
+    def _end_of_day(self) -> None:
+        """Every order is for the day: what an earlier one left open is over."""
+        today = market_date(self._clock.now_ns())
+        for order in list(self._loaded().values()):
+            if order.state == "OPEN" and market_date(order.intent.created_ns or order.updated_ns) < today:
+                over = "the order was for the day, which has ended"
+                now_ns = self._clock.now_ns()
+                self._commit(msgspec.structs.replace(order, state="CANCELLED", message=over, updated_ns=now_ns), ())
 
     def _match(self, symbol: str, orders: list[Order]) -> None:
         """What rests comes first, at its own limits; then what only now arrives takes the book's prices."""

@@ -31,6 +31,12 @@ AWAY = (
     asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,  # its disk fails
+    asyncpg.PostgresIOError,
+    asyncpg.UndefinedFileError,
+    asyncpg.InternalServerError,  # its files are damaged
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
 )
 
 

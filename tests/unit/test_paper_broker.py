@@ -166,3 +166,14 @@ def test_it_fills_the_same_for_the_same_day() -> None:
 
     assert runs[0] == runs[1]
     assert SYMBOL.encode() in runs[0]
+
+
+def test_an_order_ends_with_its_day(bench: Bench) -> None:
+    """Risk counts nothing of yesterday as working, so nothing of yesterday may fill."""
+    bench.broker.place(intent(limit_paise=34_000, created_ns=NOON))
+    bench.clock.now = NOON + 3 * 24 * 3600 * SECOND
+    bench.restart().on_ticks(ticks(asks=[(33_000, 500)], at_ns=bench.clock.now))
+    order = bench.broker.book()[0]
+
+    assert (order.state, order.filled_quantity, bench.broker.trades()) == ("CANCELLED", 0, [])
+    assert "day" in order.message
