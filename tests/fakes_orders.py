@@ -10,6 +10,7 @@ from core.errors import DeskError, LedgerDown, LedgerFenced
 from core.market import to_ns
 from core.orders.answer import Answer
 from core.records import Alert, Fill, Intent, LimitUse, Margin, Order, OrderEvent, Position, RiskEvent, Verdict
+from core.risk.verdict import in_words
 from core.schemas import DEPTH, TICKS
 
 IST = dt.timezone(dt.timedelta(hours=5, minutes=30))
@@ -83,7 +84,7 @@ class MemoryLedger:
         self._write("journal_intent", epoch, lambda: self.table.update({intent.tag: order}))
 
     def record_refusal(self, intent: Intent, verdict: Verdict) -> None:
-        order = Order(intent=intent, state="REFUSED", message=verdict.refusals[0].why)
+        order = Order(intent=intent, state="REFUSED", message=in_words(verdict), updated_ns=intent.created_ns)
         self._write("record_refusal", None, lambda: self.table.update({intent.tag: order}))
 
     def record_order(self, epoch: int, order: Order, event: OrderEvent) -> None:

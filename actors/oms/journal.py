@@ -60,7 +60,7 @@ class Journal:
 
     def refuse(self, intent: Intent, verdict: Verdict) -> Order:
         """Commit an intent that will never be sent, with the reasons."""
-        order = refused(intent, self._clock.now_ns(), in_words(verdict))
+        order = refused(intent, intent.created_ns, in_words(verdict))  # as the ledger will tell it again
         self._ledger.record_refusal(intent, verdict)
         self.orders[intent.tag] = order
         return order

@@ -53,6 +53,15 @@ def test_a_halt_while_the_ledger_is_away_is_kept_when_it_is_back(world: World) -
     assert world.restart().state() == "HALTED"
 
 
+def test_a_refused_order_is_the_same_after_a_restart(world: World) -> None:
+    decided_ns = world.clock.now_ns()
+    world.clock.sleep(2)
+    refused = world.oms.submit(intent(quantity=1, created_ns=decided_ns))
+
+    assert refused.state == "REFUSED"
+    assert world.restart().submit(intent()) == refused
+
+
 def test_a_replaced_order_manager_cancels_nothing(world: World) -> None:
     old = world.oms
     old.submit(intent())
