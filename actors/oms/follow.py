@@ -2,6 +2,7 @@
 
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
+from core.errors import InputError, UnknownDate
 from core.orders.machine import event_of
 from core.orders.positions import market_date
 from core.ports import Broker, Clock
@@ -38,7 +39,7 @@ class Follower:
                     fill.trade_id, f"trade {fill.trade_id} of {fill.symbol} has the tag {fill.tag!r}: no order of ours"
                 )
             else:
-                self._count(fill)
+                self._try(fill)
             self._read += 1
 
     def reconcile(self) -> None:
@@ -63,6 +64,13 @@ class Follower:
         if was_live and order.state not in LIVE:
             self._risk.release(event.tag)
         return order
+
+    def _try(self, fill: Fill) -> None:
+        """A trade that no book can hold must not hold up those after it: a person has to look at it."""
+        try:
+            self._count(fill)
+        except (InputError, UnknownDate) as error:
+            self._warn(fill.trade_id, f"trade {fill.trade_id} of order {fill.tag} is in no position here: {error}")
 
     def _count(self, fill: Fill) -> None:
         was_live = self._journal.orders[fill.tag].state in LIVE

@@ -83,8 +83,8 @@ class Journal:
             fill, strategy=order.intent.strategy, index=order.intent.index, symbol=order.intent.symbol
         )
         tally = self._tallies.get(fill.tag, Tally()).add(fill)
+        holding = apply(holding_of(self.holdings, fill), fill)  # first: it refuses a trade that is none
         after = with_fill(order, fill, tally)
-        holding = apply(holding_of(self.holdings, fill), fill)
         # False is a trade the ledger has and this memory has not: a commit whose answer was lost. It counts here, once.
         self._ledger.record_fill(self._epoch, fill, after, position(holding, fill.price_paise))
         self.orders[fill.tag], self.holdings[fill.symbol], self._tallies[fill.tag] = after, holding, tally

@@ -111,3 +111,15 @@ def test_a_tag_asked_again_after_its_order_was_never_sent_is_working_again() -> 
     book = with_intent(with_end(with_intent(RiskBook(), made), "A"), made)
 
     assert working(book, SYMBOL, "BUY") == LOT
+
+
+def test_a_trade_that_cannot_be_counted_is_an_alarm_and_holds_up_no_other(world: World) -> None:
+    world.oms.submit(intent(quantity=2 * LOT))
+    world.broker.fill("A", 0, 35_000)
+    world.broker.fill("A", LOT, 35_000)
+    world.later()
+    world.later()
+
+    assert [position.quantity for position in world.oms.positions()] == [LOT]
+    assert [said for said in world.ledger.alerts() if "T1" in said and "quantity > 0" in said]
+    assert len([said for said in world.ledger.alerts() if "T1" in said]) == 1
