@@ -6,7 +6,7 @@ from core.errors import DeskError, LedgerFenced
 from core.records import Intent, Verdict
 from core.risk.book import RiskBook, with_end, with_intent, working
 from tests.fakes_orders import LOT, SYMBOL, FakeRisk, intent
-from tests.unit.test_oms import World
+from tests.world_oms import World
 
 
 class LateRisk(FakeRisk):

@@ -1,0 +1,43 @@
+"""An order manager and all that outlives its process, in memory."""
+
+from actors.oms.oms import OmsActor, OmsConfig
+from core.records import Order
+from tests.fakes_orders import INDEX, LOT, FakeBroker, FakeRisk, HandClock, ListBus, MemoryLedger, intent
+
+
+class World:
+    """What outlives an order manager's process; `oms` is the process, `restart` a new one."""
+
+    def __init__(self, **config: object) -> None:
+        self.config = OmsConfig(indices=(INDEX,), **config)
+        self.bus, self.clock, self.ledger, self.broker, self.risk = (
+            ListBus(),
+            HandClock(),
+            MemoryLedger(),
+            FakeBroker(),
+            FakeRisk(),
+        )
+        self.oms = self.restart()
+
+    def make(self) -> OmsActor:
+        return OmsActor(
+            self.config, bus=self.bus, clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
+        )
+
+    def restart(self) -> OmsActor:
+        self.oms = self.make()
+        self.oms.open()
+        return self.oms
+
+    def order(self, tag: str = "A") -> Order:
+        return {order.intent.tag: order for order in self.oms.orders()}[tag]
+
+    def later(self, seconds: float = 1.0) -> None:
+        self.clock.sleep(seconds)
+        self.oms.on_timer()
+
+    def long(self, quantity: int = 2 * LOT) -> None:
+        """A position to exit."""
+        self.oms.submit(intent("LONG", quantity=quantity))
+        self.broker.fill("LONG", quantity, 35_000)
+        self.oms.on_timer()
