@@ -92,10 +92,12 @@ def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
     order = book.placed.get(fill.tag)
     placed, stops = book.placed, book.stops
     if order is not None:
-        if order.intent.purpose == "exit" and not order.filled and market_date(fill.at_ns) == book.day:
+        filled = order.filled + fill.quantity
+        # Only whole: the rest of an exit that died half filled is sold by another, and both are one stop.
+        whole = order.filled < order.intent.quantity <= filled
+        if order.intent.purpose == "exit" and whole and market_date(fill.at_ns) == book.day:
             row = stops.get(fill.strategy, 0) + 1 if order.intent.reason == "stop" else 0
             stops = {**stops, fill.strategy: row}
-        filled = order.filled + fill.quantity
         ended = order.ended or filled >= order.intent.quantity
         placed = {**placed, fill.tag: msgspec.structs.replace(order, filled=filled, ended=ended)}
     return msgspec.structs.replace(

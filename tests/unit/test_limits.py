@@ -263,3 +263,14 @@ def test_every_limit_names_itself_and_describes_its_settings() -> None:
     assert all(field.description for limit in limits for field in type(limit).model_fields.values())
     assert set(LimitsConfig.model_fields) == {limit.name for limit in limits}
     assert INDEX in SYMBOL
+
+
+def test_a_stop_that_took_two_orders_is_one_stop() -> None:
+    """The rest of an exit that filled in part is sold by a second one, for the same reason."""
+    book = done(fresh(), intent("IN", quantity=2 * LOT, created_ns=NOON), 35_000)
+    first = intent("X1", side="SELL", quantity=2 * LOT, purpose="exit", reason="stop", created_ns=NOON + 1)
+    book = with_end(with_fill(with_intent(book, first), fill_of(first, 32_000, quantity=LOT)), "X1")
+    second = intent("X2", side="SELL", quantity=LOT, purpose="exit", reason="stop", created_ns=NOON + 2)
+    book = done(book, second, 31_900)
+
+    assert book.stops == {"s": 1}
