@@ -7,26 +7,33 @@
 import datetime as dt
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Group
-from rich.table import Table
 from rich.text import Text
 
+from cluster.cli.columns import Column, Flow, choose, draw, total
 from cluster.cli.options import DeskNumber, Json
-from cluster.cli.out import number, out, print_json
+from cluster.cli.out import out, print_json
 from cluster.cli.screen import clock
 from cluster.cli.world import world
 from core.errors import DeskError, UnknownDate
+from gateway import format as fmt
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
+
     from core.ports import DeskClient
 
 Row = Mapping[str, Any]
-SIDE = ("OI", "ΔOI", "volume", "IV %", "delta", "LTP", "bid", "ask")
+# The gateway's columns from the outside to the strike, each with its rank: the higher goes first.
+SIDE = ((6, "theta"), (5, "change"), (4, "delta"), (3, "oi_change"), (3, "volume"), (2, "oi"), (0, "iv"), (0, "ltp"),
+        (1, "bid"), (1, "ask"))  # fmt: skip
 CALL, PUT = 2, 3
 AROUND = 12  # strikes shown on each side of the money unless --all
+HEAD_LINES = 6  # above a live table's strikes at the worst: the title, CALLS and PUTS, the columns' names
 
 
 def chain(
@@ -51,7 +58,7 @@ def chain(
         elif live and out().is_terminal:
             _follow(client, index, figures["expiry"], every=every)
         else:
-            out().print(table(index, figures, rows, every=every))
+            out().print(table(index, figures, rows, around=_around(out(), every=every, live=False)))
 
 
 def read(client: "DeskClient", index: str, expiry: dt.date | None) -> tuple[Row, list[Row]]:
@@ -66,52 +73,74 @@ def read(client: "DeskClient", index: str, expiry: dt.date | None) -> tuple[Row,
     return figures[day], [row for row in found.contracts.to_pylist() if row["expiry"] == day]
 
 
-def table(index: str, figures: Row, rows: Sequence[Row], *, every: bool) -> Group:
-    """The chain of one expiry, bid and ask nearest to the strike on both sides."""
-    made = Table(box=None, pad_edge=False, row_styles=["", "dim"])
-    for column in (*SIDE, "strike", *reversed(SIDE)):
-        made.add_column(column, justify="right")
+def table(index: str, figures: Row, rows: Sequence[Row], *, around: int) -> Group:
+    """The chain of one expiry, `around` strikes on each side of the money; LTP, bid and ask nearest to the strike."""
     sides = {(row["kind"], row["strike_paise"]): row for row in rows if row["kind"] in (CALL, PUT)}
     strikes = sorted({strike for _, strike in sides})
     atm = figures["atm_forward_paise"] or figures["atm_spot_paise"]
-    if atm and not every:
+    if atm and strikes:
         at = min(range(len(strikes)), key=lambda place: abs(strikes[place] - atm))
-        strikes = strikes[max(0, at - AROUND) : at + AROUND + 1]
-    for strike in strikes:
-        middle = Text(f"{strike / 100:g}", style="reverse bold" if strike == atm else "bold")
-        made.add_row(*_side(sides.get((CALL, strike))), middle, *reversed(_side(sides.get((PUT, strike)))))
-    return Group(Text(_title(index, figures), style="bold"), made)
+        strikes = strikes[max(0, at - around) : at + around + 1]
+    calls, puts = ([sides.get((kind, strike)) for strike in strikes] for kind in (CALL, PUT))
+    styles = ["bold" if strike == atm else "" for strike in strikes]
+    middle = [Text(f"▸{fmt.strike(k)}◂" if k == atm else f" {fmt.strike(k)} ", s)
+              for k, s in zip(strikes, styles, strict=True)]  # fmt: skip
+    return Group(Flow(_title(index, figures), style="bold"), Sides(_side(calls, styles), middle, _side(puts, styles)))
 
 
-def _title(index: str, row: Row) -> str:
-    spot = number(row["spot_paise"] / 100 or None)
-    return (
-        f"{index} {row['expiry']}  {clock(row['as_of_ns'])} IST  chain {row['sequence']}  spot {spot}  "
-        f"forward {number(row['forward'])} ({row['forward_source']})  ATM IV {number(row['atm_iv'] * 100)} %  "
-        f"PCR {number(row['pcr_oi'])}  max pain {number(row['max_pain_paise'] / 100 or None, 0)}  lot {row['lot']}"
-    )
+@dataclass(frozen=True)
+class Sides:
+    """Calls left, strikes in the middle, puts right, as many columns of each as fit; columns outermost first."""
+
+    calls: Sequence[Column]
+    strikes: Sequence[Text]
+    puts: Sequence[Column]
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        middle = Column(name="strike", cells=self.strikes)
+        kept, gap = choose([*self.calls, middle, *reversed(self.puts)], options.max_width)
+        at = kept.index(middle)
+        left, right = total(kept[:at], gap), total(kept[at + 1 :], gap)
+        yield Text("CALLS".center(left) + " " * (middle.width + 2 * gap) + "PUTS".center(right).rstrip(), style="bold")
+        yield draw(kept, gap)
 
 
-def _side(row: Row | None) -> list[str]:
-    if row is None:
-        return ["–"] * len(SIDE)
-    change = None if row["prev_oi"] < 0 else row["oi"] - row["prev_oi"]
+def _title(index: str, row: Row) -> list[str]:
+    say = {name: text(row) for name, (_, text) in fmt.FIGURES.items()}
     return [
-        f"{row['oi']:,}", number(change, 0), f"{row['volume']:,}", number(row["iv"] * 100), number(row["delta"]),
-        number(row["last_paise"] / 100 or None), number(row["bid_paise"] / 100 or None),
-        number(row["ask_paise"] / 100 or None),
+        f"{index} {row['expiry']}", f"{clock(row['as_of_ns'])} IST", f"chain {row['sequence']}", f"spot {say['spot']}",
+        f"forward {say['forward']} ({row['forward_source']})", f"ATM IV {say['atm_iv']} %", f"PCR {say['pcr']}",
+        f"max pain {say['max_pain']}", f"lot {row['lot']}",
     ]  # fmt: skip
+
+
+def _side(rows: Sequence[Row | None], styles: Sequence[str]) -> list[Column]:
+    """One side's columns, written as the page writes them."""
+    made = []
+    for rank, name in SIDE:
+        header, text = fmt.COLUMNS[name]
+        cells = [Text(fmt.DASH if row is None else text(row), style) for row, style in zip(rows, styles, strict=True)]
+        made.append(Column(name=header, cells=cells, rank=rank))
+    return made
+
+
+def _around(console: "Console", *, every: bool, live: bool) -> int:
+    """Strikes on each side; a live table is no higher than the screen, which could not scroll it."""
+    if live:
+        return max(1, min(10_000 if every else AROUND, (console.height - HEAD_LINES) // 2))
+    return 10_000 if every else AROUND
 
 
 def _follow(client: "DeskClient", index: str, expiry: dt.date, *, every: bool) -> None:
     from rich.live import Live
 
-    figures, rows = read(client, index, expiry)
-    with Live(table(index, figures, rows, every=every), console=out(), auto_refresh=False) as live:
+    console = out()
+    with Live(console=console, auto_refresh=False) as live:
         try:
             while True:
                 figures, rows = read(client, index, expiry)
-                live.update(table(index, figures, rows, every=every), refresh=True)
+                around = _around(console, every=every, live=True)
+                live.update(table(index, figures, rows, around=around), refresh=True)
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return

@@ -53,7 +53,7 @@ def down(context: typer.Context, desk: DeskNumber = None) -> None:
 
 
 def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
-    """What runs, in which state, and since when it has been silent."""
+    """What runs, in which state, and for how long it has done nothing."""
     w = world(context)
     state = w.state(desk)
     with w.connect(desk) as client:
@@ -62,7 +62,7 @@ def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = Fals
         urls = {"page": state.page_url, "dashboard": state.dashboard_url, "client": state.client_url}
         print_json({"status": found, "urls": urls, "session_id": state.session_id, "data_dir": state.data_dir})
         return
-    out().print(header(found, state), actors_table(found))
+    out().print(header(found, state), actors_table(found, found.actors))
 
 
 def doctor(desk: NewDesk = 0, as_json: Json = False) -> None:

@@ -5,21 +5,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
+from cluster.cli.columns import Column, Fit, Flow
 from cluster.cli.out import number
+from gateway.format import compact, percent, price, strike
 
 if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+
     from cluster.state import DeskState
     from core.ports import DeskClient
-    from core.records import DeskStatus
+    from core.records import ActorStatus, DeskStatus
 
 MODES = {"SIMULATED": "black on cyan", "REPLAY": "black on magenta", "PAPER": "black on yellow", "LIVE": "white on red"}
 STATES = {"READY": "green", "STARTING": "yellow", "RESTARTING": "yellow", "SILENT": "yellow"}
@@ -55,60 +58,76 @@ def look(client: DeskClient) -> View:
     return View(status=status, figures=figures)
 
 
-def screen(view: View, state: DeskState) -> Group:
-    """The whole screen of a foreground desk."""
+@dataclass(frozen=True)
+class Screen:
+    """A screen that is no higher than the terminal, which could not scroll it: `parts`, else `short`."""
+
+    parts: Sequence[RenderableType]
+    short: Sequence[RenderableType]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        whole = Group(*self.parts)
+        fits = len(console.render_lines(whole, options, pad=False)) < console.height
+        yield whole if fits else Group(*self.short)
+
+
+def screen(view: View, state: DeskState) -> RenderableType:
+    """The whole screen of a foreground desk; on a low terminal of the actors only those in trouble."""
+    end = Text("Ctrl-C ends the desk and everything it started", style="dim")
     if view.status is None:
-        return Group(Text(f"desk {state.desk}: {view.trouble or 'no answer yet'}", style="yellow"))
-    parts: list[Any] = [header(view.status, state), indices_table(view), actors_table(view.status)]
-    if view.status.alerts:
-        parts.append(_alerts(view.status))
-    parts.append(Text("Ctrl-C ends the desk and everything it started", style="dim"))
-    return Group(*parts)
+        return Group(Text(f"desk {state.desk}: {view.trouble or 'no answer yet'}", style="yellow"), end)
+    status = view.status
+    troubled = [actor for actor in status.actors if actor.state != "READY"]
+    ready = Text(f"{len(status.actors) - len(troubled)} of {len(status.actors)} actors ready")
+    top: list[RenderableType] = [header(status, state), *([indices_table(view)] if view.figures else [])]
+    alerts = [_alerts(status)] if status.alerts else []
+    short = [actors_table(status, troubled)] if troubled else []
+    return Screen([*top, actors_table(status, status.actors), *alerts, end], [*top, ready, *short, end])
 
 
 def header(status: DeskStatus, state: DeskState) -> Panel:
     """Mode, market clock, URLs, order manager and ledger."""
-    banner = Text.assemble(
-        (f" {status.mode} ", MODES[status.mode]),
-        f"  {status.market_says}",
-    )
-    oms = ("oms ", (status.oms_state, "green" if status.oms_state == "ACTIVE" else "bold red"))
-    ledger = ("   ledger ", ("ok", "green") if status.ledger_ok else ("down", "bold red"))
-    at = f"\nmarket {clock(status.market_ns)} IST, {status.phase}   "
-    urls = f"\npage {state.page_url}   Ray's dashboard {state.dashboard_url}"
-    text = Text.assemble(banner, at, *oms, *ledger, urls)
-    return Panel(text, title=f"Vikalp, desk {status.desk}", title_align="left")
+    oms = Text.assemble("oms ", (status.oms_state, "green" if status.oms_state == "ACTIVE" else "bold red"))
+    ledger = Text.assemble("ledger ", ("ok", "green") if status.ledger_ok else ("down", "bold red"))
+    banner = Flow([Text(f" {status.mode} ", MODES[status.mode]), status.market_says])
+    market = Flow([f"market {clock(status.market_ns)} IST, {status.phase}", oms, ledger], between="   ")
+    urls = Flow([f"page {state.page_url}", f"Ray's dashboard {state.dashboard_url}"], between="   ")
+    return Panel(Group(banner, market, urls), title=f"Vikalp, desk {status.desk}", title_align="left")
 
 
-def indices_table(view: View) -> Table:
+def indices_table(view: View) -> Fit:
     """Nearest expiry of each index: spot, ATM vol, PCR and how old the newest tick is by the market's clock."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("index", "expiry", "spot", "forward", "ATM IV %", "PCR OI", "max pain", "quality", "age s", "chain"):
-        table.add_column(column, justify="left" if column in ("index", "expiry") else "right")
     assert view.status is not None
-    for index, row in view.figures.items():
-        age = max(0.0, (view.status.market_ns - row["as_of_ns"]) / 1e9)
-        table.add_row(
-            index, str(row["expiry"]), number(row["spot_paise"] / 100 or None), number(row["forward"]),
-            number(row["atm_iv"] * 100), number(row["pcr_oi"]), number(row["max_pain_paise"] / 100 or None, 0),
-            number(row["quality"]), number(age, 1), str(row["sequence"]),
-        )  # fmt: skip
-    return table
+    now, rows = view.status.market_ns, list(view.figures.values())
+    return Fit([
+        Column(name="index", left=True, cells=list(view.figures)),
+        Column(name="expiry", left=True, rank=2, cells=[str(row["expiry"]) for row in rows]),
+        Column(name="spot", cells=[price(row["spot_paise"]) for row in rows]),
+        Column(name="forward", rank=5, cells=[number(row["forward"]) for row in rows]),
+        Column(name="ATM IV %", cells=[percent(row["atm_iv"]) for row in rows]),
+        Column(name="PCR OI", rank=1, cells=[number(row["pcr_oi"]) for row in rows]),
+        Column(name="max pain", rank=4, cells=[strike(row["max_pain_paise"]) for row in rows]),
+        Column(name="quality", rank=3, cells=[number(row["quality"]) for row in rows]),
+        Column(name="age s", cells=[number(max(0.0, (now - row["as_of_ns"]) / 1e9), 1) for row in rows]),
+        Column(name="chain", rank=6, cells=[str(row["sequence"]) for row in rows]),
+    ])  # fmt: skip
 
 
-def actors_table(status: DeskStatus) -> Table:
-    """Every actor: its state, process, memory, how often it was started, its last progress, what it lost."""
-    table = Table(box=None, pad_edge=False)
-    for column in ("actor", "state", "pid", "MB", "start", "silent s", "handled", "gaps", "dropped", "refused", "why"):
-        table.add_column(column, justify="left" if column in ("actor", "state", "why") else "right")
-    for actor in status.actors:
-        silent = (status.wall_ns - actor.last_progress_ns) / 1e9 if actor.last_progress_ns else None
-        table.add_row(
-            actor.name, Text(actor.state, style=STATES.get(actor.state, "bold red")), str(actor.pid), str(actor.rss_mb),
-            str(actor.incarnation), number(silent, 1), str(actor.handled), str(actor.gaps), str(actor.dropped),
-            str(actor.refused), Text(actor.why, overflow="ellipsis", no_wrap=True),
-        )  # fmt: skip
-    return table
+def actors_table(status: DeskStatus, actors: Sequence[ActorStatus]) -> Fit:
+    """These actors: state, process, memory, how often it was started, its last progress, what it lost."""
+    columns = [
+        Column(name="actor", left=True, cells=[a.name for a in actors]),
+        Column(name="state", left=True, cells=[Text(a.state, STATES.get(a.state, "bold red")) for a in actors]),
+        Column(name="idle s", cells=[_idle(status, a) for a in actors]),
+        Column(name="pid", rank=3, cells=[str(a.pid) for a in actors]),
+        Column(name="MB", rank=4, cells=[str(a.rss_mb) for a in actors]),
+        Column(name="starts", rank=1, cells=[str(a.incarnation) for a in actors]),
+        Column(name="handled", rank=5, cells=[compact(a.handled) for a in actors]),
+        Column(name="gaps", rank=2, cells=[compact(a.gaps) for a in actors]),
+        Column(name="dropped", rank=2, cells=[compact(a.dropped) for a in actors]),
+        Column(name="refused", rank=2, cells=[compact(a.refused) for a in actors]),
+    ]
+    return Fit(columns, [a.name for a in actors], [a.why for a in actors], "why")
 
 
 def lines(view: View) -> list[str]:
@@ -133,11 +152,16 @@ def clock(market_ns: int) -> str:
     return f"{from_ns(market_ns):%Y-%m-%d %H:%M:%S}"
 
 
-def _alerts(status: DeskStatus) -> Table:
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for alert in status.alerts[-LAST_ALERTS:]:
-        table.add_row(
-            Text(clock(alert.at_wall_ns)), Text(alert.severity, style=ALERTS[alert.severity]), Text(alert.subject),
-            Text(alert.message),
-        )  # fmt: skip
-    return table
+def _alerts(status: DeskStatus) -> Fit:
+    alerts = status.alerts[-LAST_ALERTS:]
+    columns = [
+        Column(name="alerts", left=True, cells=[clock(a.at_wall_ns) for a in alerts]),
+        Column(name="", left=True, cells=[Text(a.severity, ALERTS[a.severity]) for a in alerts]),
+        Column(name="", left=True, cells=[a.subject for a in alerts]),
+    ]
+    return Fit(columns, [a.subject for a in alerts], [a.message for a in alerts])
+
+
+def _idle(status: DeskStatus, actor: ActorStatus) -> str:
+    """Seconds since it last did something."""
+    return number((status.wall_ns - actor.last_progress_ns) / 1e9 if actor.last_progress_ns else None, 1)

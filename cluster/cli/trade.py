@@ -11,21 +11,20 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
-from rich.table import Table
-from rich.text import Text
 
+from cluster.cli.books import orders_table, positions_table
 from cluster.cli.options import DeskNumber, Json
-from cluster.cli.out import FAILURE, out, print_json, rupees, say
-from cluster.cli.screen import clock
+from cluster.cli.out import FAILURE, out, print_json, print_problem, rupees, say
 from cluster.cli.world import world
 from core.errors import InputError
+from gateway.format import strike
 
 if TYPE_CHECKING:
+    from core.market import Contract
     from core.ports import DeskClient
     from core.records import Intent, Margin, Order, Position
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
-STATES = {"COMPLETE": "green", "OPEN": "cyan", "JOURNALLED": "cyan", "UNKNOWN": "bold yellow"}
 
 
 def order(
@@ -121,6 +120,7 @@ def make_intent(
     contract = parse_symbol(symbol)
     if contract.expiry is None:
         raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26D0124500CE")
+    _require_listed(client, contract)
     now_ns = client.status().market_ns
     return Intent(
         tag=check_tag(tag) if tag else make_tag(uuid.uuid4().bytes),
@@ -138,6 +138,28 @@ def make_intent(
     )
 
 
+def _require_listed(client: DeskClient, contract: Contract) -> None:
+    """Refuse an option that trades on no exchange today. Without a chain yet risk decides."""
+    import pyarrow.compute as pc
+
+    chain = client.chain(contract.index)
+    if contract.strike_paise == 0 or chain is None:
+        return
+    days = sorted(chain.expiries["expiry"].to_pylist())
+    if contract.expiry not in days:
+        raise InputError(
+            f"{contract.symbol}: {contract.index} has no expiry {contract.expiry} today; there are "
+            f"{', '.join(map(str, days))}"
+        )
+    rows = chain.contracts.filter(pc.equal(chain.contracts["expiry"], contract.expiry))
+    if contract.symbol not in rows["symbol"].to_pylist():
+        strikes = [each for each in rows["strike_paise"].to_pylist() if each]
+        raise InputError(
+            f"{contract.symbol} is not listed today; {contract.index} {contract.expiry} has strikes from "
+            f"{strike(min(strikes))} to {strike(max(strikes))}: vikalp chain {contract.index} --expiry {contract.expiry} --all"
+        )
+
+
 def paise(text: str) -> int:
     """Whole paise of a price in rupees. Raises InputError for anything else."""
     try:
@@ -147,50 +169,6 @@ def paise(text: str) -> int:
     if not value.is_finite() or value != value.to_integral_value() or value <= 0:
         raise InputError(f"--limit: expected rupees above 0 with at most two decimals, was {text!r}")
     return int(value)
-
-
-def orders_table(found: list[Order]) -> Table:
-    """One row an order: what was asked and what became of it."""
-    made = Table(box=None, pad_edge=False)
-    for column in (
-        "tag",
-        "time",
-        "symbol",
-        "side",
-        "quantity",
-        "limit",
-        "purpose",
-        "state",
-        "filled",
-        "average",
-        "message",
-    ):
-        made.add_column(column, overflow="fold")
-    for each in found:
-        i = each.intent
-        made.add_row(
-            i.tag, clock(i.created_ns), i.symbol, i.side, str(i.quantity),
-            rupees(i.limit_paise) if i.limit_paise else "market", i.purpose,
-            Text(each.state, style=STATES.get(each.state, "red")), str(each.filled_quantity),
-            rupees(each.average_paise) if each.filled_quantity else "–", Text(each.message),
-        )  # fmt: skip
-    return made
-
-
-def positions_table(found: list[Position]) -> Table:
-    """One row a symbol and a row of totals."""
-    made = Table(box=None, pad_edge=False, show_footer=True)
-    gross, costs, net = (sum(getattr(p, n) for p in found) for n in ("gross_paise", "charges_paise", "net_paise"))
-    footers = ("total", "", "", "", "", "", rupees(gross), rupees(costs), rupees(net))
-    columns = ("symbol", "quantity", "average", "last", "realised", "unrealised", "gross", "charges", "net")
-    for column, footer in zip(columns, footers, strict=True):
-        made.add_column(column, footer, justify="left" if column == "symbol" else "right")
-    for p in found:
-        made.add_row(
-            p.symbol, f"{p.quantity:+d}", rupees(p.average_paise), rupees(p.last_paise) if p.last_paise else "–",
-            *(rupees(x) for x in (p.realised_paise, p.unrealised_paise, p.gross_paise, p.charges_paise, p.net_paise)),
-        )  # fmt: skip
-    return made
 
 
 def _preview(intent: Intent, lots: int, margin: Margin) -> None:
@@ -209,6 +187,10 @@ def _preview(intent: Intent, lots: int, margin: Margin) -> None:
 def _answer(answer: Order, *, as_json: bool) -> None:
     if as_json:
         print_json(answer)
+    elif answer.state in ("REFUSED", "REJECTED"):
+        print_problem(
+            f"{answer.state.lower()}: {answer.message}; tag {answer.intent.tag}", "OrderRefused", as_json=False
+        )
     else:
         out().print(orders_table([answer]))
     if answer.state in ("REFUSED", "REJECTED"):

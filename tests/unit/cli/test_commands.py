@@ -125,7 +125,7 @@ def test_status_shows_mode_clock_urls_actors_order_manager() -> None:
 
 def test_chain_as_table_and_as_json() -> None:
     shown = vikalp(Place(), "chain", "NIFTY").stdout
-    assert "24500" in shown
+    assert "24,500" in shown
     assert "chain 9" in shown
     assert "12.00" in shown  # IV in percent
     assert "450" in shown  # change of open interest
