@@ -29,6 +29,7 @@ from core.records import Stamp
 log = structlog.get_logger()
 INLINE_BYTES = 90_000  # above about 100 kB an argument goes through the object store: put it there once
 RETRY_S = 0.25  # before a missing subscriber is looked up again
+QUIET_S = 5.0  # nothing sent for so long and rows still not on disk: ask again, the recorder may have begun anew
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class _Link:
     in_flight: int = 0
     broken: bool = False  # the reliable way failed: rewind when nothing is in flight
     not_before: float = 0.0  # monotonic seconds
+    asked: float = 0.0  # monotonic seconds of the latest call
     handle: "ActorHandle[Any] | None" = None
 
 
@@ -97,9 +99,9 @@ class RayBus:
             for name in names:
                 if name not in waited:
                     self._enqueue(name, entry)
-            self._ready.notify()
+            self._ready.notify_all()
         for name in waited:
-            self._deliver(name, entry)
+            (self._deliver_reliably if name in self._reliable else self._deliver)(name, entry)
 
     def stats(self) -> dict[str, int]:
         """Messages dropped per subscriber, and `lost:<name>` for what the reliable way had to give up."""
@@ -162,14 +164,15 @@ class RayBus:
     def _due(self) -> list[tuple[_Link, Entry]]:
         now, work = time.monotonic(), []
         for link in self._links.values():
-            if link.broken and not link.in_flight and link.ring is not None:
+            quiet = link.ring and not link.ring.unsent and now - link.asked > QUIET_S
+            if (link.broken or quiet) and not link.in_flight and link.ring is not None:
                 link.ring.rewind()
                 link.broken = False
             while link.in_flight < self._limits.in_flight and now >= link.not_before and not link.broken:
                 entry = link.ring.next() if link.ring is not None else (link.queue.popleft() if link.queue else None)
                 if entry is None:
                     break
-                link.in_flight += 1
+                link.in_flight, link.asked = link.in_flight + 1, now
                 work.append((link, entry))
         return work
 
@@ -205,7 +208,23 @@ class RayBus:
                     self.dropped[link.name] += 1
             elif link.ring is not None:
                 link.ring.durable(entry.stamp, answer)
-            self._ready.notify()
+            elif answer is False:  # still opening, or closing: it was not handled
+                self.dropped[link.name] += 1
+            self._ready.notify_all()
+
+    def _deliver_reliably(self, name: str, entry: Entry) -> None:
+        """By the ring, and wait until the receiver has taken all of it; what is not on disk stays in the ring."""
+        with self._ready:
+            self._enqueue(name, entry)
+            self._ready.notify_all()
+            link = self._link(name)
+            taken = self._ready.wait_for(lambda: not link.in_flight and not _unsent(link), self._limits.lossless_s)
+        if not taken:
+            raise self._late(name, entry)
+
+    def _late(self, name: str, entry: Entry) -> DeskError:
+        what = f"{entry.stamp.topic} {entry.stamp.sequence}"
+        return DeskError(f"{name} did not take {what} within {self._limits.lossless_s:g} s; see `vikalp status`")
 
     def _deliver(self, name: str, entry: Entry) -> None:
         """Hand over and wait, through restarts of the receiver; raises DeskError past the limit."""
@@ -216,14 +235,11 @@ class RayBus:
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
-                raise DeskError(
-                    f"{name} did not take {entry.stamp.topic} {entry.stamp.sequence} within {self._limits.lossless_s} s"
-                )
+                raise self._late(name, entry)
             try:
                 if link.handle is None:
                     link.handle = ray.get_actor(name, self._namespace)
-                method = link.handle.record if name in self._reliable else link.handle.receive
-                if ray.get(method.remote(entry.stamp, payload), timeout=left) is not False:
+                if ray.get(link.handle.receive.remote(entry.stamp, payload), timeout=left) is not False:
                     return
             except (ValueError, RayError):
                 link.handle = None

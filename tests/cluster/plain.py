@@ -106,6 +106,9 @@ class PlainRecorder:
         self._progress = time.time_ns()
         return self._durable
 
+    def held(self) -> list[int]:
+        return sorted(self._memory)
+
     def check_health(self) -> int:
         return self._progress
 

@@ -143,6 +143,31 @@ def test_the_recorder_misses_nothing_when_it_is_killed_between(create: Create, t
     assert vitals(sender).dropped == {}
 
 
+def test_in_a_replay_too_the_recorder_misses_nothing_when_it_is_killed(create: Create, tmp_path: Path) -> None:
+    recorder = create(Spec(name="recorder", cls=PlainRecorder, config=PlainConfig(folder=str(tmp_path))))
+    sender = create(plain("bus.day", bus("bus.day", {"numbers": ("recorder",)}, lossless=True)))
+    ready(sender)
+    pid = ready(recorder).pid
+    call(sender, "send", "numbers", 1, 25)
+    os.kill(pid, signal.SIGKILL)
+    call(sender, "send", "numbers", 26, 60)
+
+    assert [int(line) for line in (tmp_path / "durable").read_text().split()] == list(range(1, 61))
+
+
+def test_the_last_rows_are_sent_again_though_nothing_follows_them(create: Create, tmp_path: Path) -> None:
+    recorder = create(Spec(name="recorder", cls=PlainRecorder, config=PlainConfig(folder=str(tmp_path))))
+    sender = create(plain("bus.last", bus("bus.last", {"numbers": ("recorder",)})))
+    ready(sender)
+    pid = ready(recorder).pid
+    call(sender, "send", "numbers", 1, 25)
+    until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=10, what="five rows in memory")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: ready(recorder).pid != pid, within_s=20, what="a new recorder")
+
+    until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=20, what="the five rows again")
+
+
 def test_in_a_replay_publish_returns_when_the_message_was_handled(create: Create) -> None:
     sender = create(plain("bus.replay", bus("bus.replay", {"slow": ("bus.reader",)}, lossless=True)))
     receiver = create(plain("bus.reader"))
