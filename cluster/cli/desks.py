@@ -30,18 +30,18 @@ def up(
     """Start a desk; in the foreground until Ctrl-C unless --detach."""
     w = world(context)
     settings = w.load(config)
-    before = w.find(desk)
+    before, came_up = w.find(desk), False
     try:
-        with signals_end():
-            bring_up(w, settings, desk)
+        with signals_end() as told:
+            bring_up(w, settings, desk, told)
+            came_up = True
             if not detach:
                 watch(w, desk)
                 return
     except Ended as ended:
-        now = w.find(desk)
-        if now is not None and (before is None or now.session_id != before.session_id):
-            end(w, desk, str(ended))
-        raise typer.Exit(130 if ended.interrupted else 0) from None
+        end(w, before, desk, str(ended))
+        # Ctrl-C is how a foreground desk is meant to end; a start that was broken off is no success.
+        raise typer.Exit(0 if came_up else ended.exit_code) from None
     state = w.state(desk)
     say(f"it goes on in the background; its log is {state.log_path}; end it: vikalp down --desk {desk}")
 

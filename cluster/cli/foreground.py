@@ -5,7 +5,7 @@
 
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -27,23 +27,33 @@ LINES_EVERY_S = 60.0
 class Ended(BaseException):
     """Ctrl-C or SIGTERM: everything is to end. Not an Exception, so that nothing takes it for a failure."""
 
-    def __init__(self, why: str, *, interrupted: bool) -> None:
-        super().__init__(why)
-        self.interrupted = interrupted
+    def __init__(self, number: int) -> None:
+        super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
+        self.exit_code = 128 + number  # as a shell has it, for what was not finished
+
+
+class Told:
+    """Where a signal is answered at once, before what it ends has ended."""
+
+    def __init__(self) -> None:
+        self.answer: Callable[[str], None] = lambda _: None
 
 
 @contextmanager
-def signals_end() -> Iterator[None]:
+def signals_end() -> Iterator[Told]:
     """Turn SIGINT and SIGTERM into Ended; a second one waits until the end is done."""
+    told = Told()
 
     def stop(number: int, _: FrameType | None) -> None:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)
-        raise Ended(signal.Signals(number).name, interrupted=number == signal.SIGINT)
+        ended = Ended(number)
+        told.answer(str(ended))
+        raise ended
 
     before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield told
     except Ended:
         raise  # stays deaf: the caller is ending the desk
     except BaseException:
@@ -53,15 +63,24 @@ def signals_end() -> Iterator[None]:
         _restore(before)
 
 
-def bring_up(w: World, settings: "Settings", desk: int) -> None:
+def bring_up(w: World, settings: "Settings", desk: int, told: Told) -> None:
     """Start the desk and say each step."""
     console = err()
     with ExitStack() as stack:
         spinner = stack.enter_context(console.status("starting")) if console.is_terminal else None
+
+        def answer(why: str) -> None:
+            # What has started is ended inside w.up, which says nothing and may take seconds.
+            console.print(f"{why}: ending what was started; this takes some seconds", markup=False, soft_wrap=True)
+            if spinner is not None:
+                spinner.update("ending")
+
+        told.answer = answer
         for step in w.up(settings, desk):
             if spinner is not None:
                 spinner.update(step.text)
             console.print(f"{step.seconds:6.1f} s  {step.text}", markup=False, soft_wrap=True)
+        told.answer = lambda _: None
 
 
 def watch(w: World, desk: int) -> None:
@@ -76,9 +95,18 @@ def watch(w: World, desk: int) -> None:
     _after(w, state)
 
 
-def end(w: World, desk: int, why: str) -> None:
-    """End the desk in order and say so."""
-    say(f"{why}: ending desk {desk}")
+def end(w: World, before: "DeskState | None", desk: int, why: str) -> None:
+    """End in order the desk that was started here, not the one `before`, and say so."""
+    now = w.find(desk)
+    if now is not None and before is not None and now.session_id == before.session_id:
+        return
+    if now is not None:
+        _down(w, desk, why)
+    say(f"desk {desk} and everything it started has ended")
+
+
+def _down(w: World, desk: int, why: str) -> None:
+    say(f"{why}: ending desk {desk}; this takes some seconds")
     for step in w.down(desk):
         say(f"{step.seconds:6.1f} s  {step.text}")
 

@@ -40,7 +40,7 @@ def replay(
             result = run(plan, Progress(), keep=keep)
     except Ended as ended:
         err().print(f"{ended}: the replay was stopped and its desk ended", markup=False)
-        raise typer.Exit(130 if ended.interrupted else 143) from None
+        raise typer.Exit(ended.exit_code) from None
     if as_json:
         print_json(result)
         return

@@ -156,7 +156,7 @@ def _require_listed(client: DeskClient, contract: Contract) -> None:
         strikes = [each for each in rows["strike_paise"].to_pylist() if each]
         raise InputError(
             f"{contract.symbol} is not listed today; {contract.index} {contract.expiry} has strikes from "
-            f"{strike(min(strikes))} to {strike(max(strikes))}: vikalp chain {contract.index} --expiry {contract.expiry} --all"
+            f"{strike(min(strikes))} to {strike(max(strikes))}; see vikalp chain {contract.index} --all"
         )
 
 

@@ -52,6 +52,16 @@ def test_a_refused_order_says_why_and_exits_1() -> None:
     assert answer["message"].startswith("order_size")
 
 
+def test_a_refusal_is_one_line_with_the_tag() -> None:
+    place = Place(FakeDesk(refuses="tick: the limit price is not on a tick (asked ₹10.03, allowed ₹0.05 × n)"))
+    done = vikalp(place, "order", CALL, "buy", "--limit", "10.03", "--yes")
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("error: refused: tick: the limit price")
+    assert place.client.sent[0].tag in last
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -61,6 +71,8 @@ def test_a_refused_order_says_why_and_exits_1() -> None:
         (("order", CALL, "buy", "--limit", "1.234", "--yes"), "at most two decimals"),
         (("order", CALL, "buy", "--limit", "free", "--yes"), "expected rupees"),
         (("order", CALL, "buy", "--product", "CNC", "--yes"), "expected NRML or MIS"),
+        (("order", "NIFTY26D0199900CE", "buy", "--yes"), "strikes from 24,450 to 24,550"),
+        (("order", "NIFTY26DEC24500CE", "buy", "--yes"), "there are 2026-12-01, 2026-12-08"),
         (("cancel", "not a tag"), "A–Z"),
         (("chain", "NIFTX"), "NIFTX"),
         (("chain", "NIFTY", "--expiry", "tomorrow"), "expected a day"),

@@ -1,0 +1,86 @@
+"""A foreground desk and the signals that end it."""
+
+import os
+import signal
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from typer.testing import CliRunner, Result
+
+from cluster.cli.main import app
+from cluster.lifecycle import Step
+from cluster.state import DeskState, pid_of
+from core.records import DeskStatus
+from tests.unit.cli.fake_world import STATUS, FakeDesk, Place
+
+
+@pytest.fixture(autouse=True)
+def _handlers() -> Iterator[None]:
+    """The command stays deaf to a second signal; the tests after it are not."""
+    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for each, handler in before.items():
+        signal.signal(each, handler)
+
+
+class Signalled(FakeDesk):
+    """A desk whose first look is when somebody presses Ctrl-C, twice."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        super().__init__()
+        self.number = number
+
+    def status(self) -> DeskStatus:
+        signal.raise_signal(self.number)
+        return STATUS
+
+
+class Alive(Place):
+    """Its desk's host is a process that runs: this one."""
+
+    def find(self, desk: int) -> DeskState | None:
+        return msgspec.structs.replace(self.state(desk), host=pid_of(os.getpid())) if self.runs else None
+
+
+class Interrupted(Place):
+    """A start that is broken off: as in cluster.lifecycle, what had started is ended inside `up`."""
+
+    def up(self, settings: object, desk: int) -> Iterator[Step]:
+        self.started.append(desk)
+        yield Step("starting Ray and PostgreSQL", 0.1)
+        signal.raise_signal(signal.SIGINT)
+
+
+def run_up(place: Place) -> Result:
+    return CliRunner().invoke(app, ["up", "--desk", "3"], obj=place.world())
+
+
+@pytest.mark.parametrize(("number", "why"), [(signal.SIGINT, "Ctrl-C"), (signal.SIGTERM, "SIGTERM")])
+def test_a_signal_ends_the_desk_in_order_and_exits_0(number: signal.Signals, why: str) -> None:
+    place = Alive(Signalled(number), runs=False)
+    done = run_up(place)
+    assert done.exit_code == 0, done.output
+    assert place.ended == [3]
+    assert f"{why}: ending desk 3" in done.stderr
+    assert done.stderr.splitlines()[-1] == "desk 3 and everything it started has ended"
+
+
+def test_ctrl_c_while_it_starts_is_answered_at_once_and_exits_130() -> None:
+    place = Interrupted(runs=False)
+    done = run_up(place)
+    assert done.exit_code == 130
+    assert place.ended == []
+    assert "Ctrl-C: ending what was started" in done.stderr
+    assert done.stderr.splitlines()[-1] == "desk 3 and everything it started has ended"
+
+
+def test_a_second_signal_does_not_break_the_end() -> None:
+    class Twice(Alive):
+        def down(self, desk: int | None) -> Iterator[Step]:
+            signal.raise_signal(signal.SIGINT)
+            yield from super().down(desk)
+
+    place = Twice(Signalled(signal.SIGINT), runs=False)
+    assert run_up(place).exit_code == 0
+    assert place.ended == [3]
