@@ -23,7 +23,7 @@ WARM_S, MEASURE_S, ASKED_MS = 15, 60, 50.0
 def main() -> int:
     with running() as (state, _):
         desk = attach(state.desk)
-        calls = desk.calls
+        calls = desk.client
         time.sleep(WARM_S)
         for index in INDICES:
             calls.call(f"shard.{index}", "latencies_ns")  # what came before is not counted

@@ -61,6 +61,7 @@ def _create(desk: Desk) -> None:
         num_cpus=0,
         max_restarts=-1,
         max_task_retries=0,
+        enable_task_events=False,
     ).remote(
         DeskFacts(
             desk=desk.desk,

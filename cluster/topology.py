@@ -31,7 +31,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "ticks": ("oms", "shard.{index}", "recorder"),
     "snapshot": ("oms", "shard.{index}"),
     "bars": ("strategy.*", "recorder"),
-    "chain": ("risk", "strategy.*", "gateway"),
+    "chain": ("strategy.*", "gateway"),
+    "marks": ("risk",),  # the chain, a few times a second
     "chain_tape": ("recorder",),
     "refresh": ("feed.{index}",),
 }
@@ -88,7 +89,7 @@ def specs(desk: Desk) -> list[Spec]:
         feed = FeedConfig(index=index, replay=pace, hold=s.market.hold, stagger_ms=stagger, **dict(s.feed))
         add(f"feed.{index}", FeedActor, feed, {"source": make_source(desk, index)}, upstream=(f"feed.{index}",),
             timer_delay_s=stagger / 1000)  # fmt: skip
-        shard = ShardConfig(index=index, **(dict(s.shard) | ({"tape_ms": 0} if replay else {})))
+        shard = ShardConfig(index=index, **(dict(s.shard) | ({"marks_ms": 0, "tape_ms": 0} if replay else {})))
         add(f"shard.{index}", ShardActor, shard, {}, upstream=(f"feed.{index}",))
 
     feeds = tuple(f"feed.{index}" for index in s.indices)
@@ -142,6 +143,7 @@ def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
         resources=dict(spec.resources) or None,
         max_restarts=-1,
         max_task_retries=0,
+        enable_task_events=False,  # three hundred calls a second would fill the head's memory with their histories
     ).remote(
         spec.name,
         namespace,

@@ -1,7 +1,7 @@
 """Forward, implied vols, Greeks and chain figures of every contract of one index.
 
 in       ticks, snapshot (of its index)
-out      chain, chain_tape, refresh
+out      chain, marks, chain_tape, refresh
 state    latest quote per contract (soft: a snapshot from the feed refills it)
 restart  empty; whole again after the snapshot it asks for in open()
 """
@@ -32,6 +32,9 @@ class ShardConfig(BaseModel, frozen=True, extra="forbid"):
     max_age_ms: int = Field(
         default=3000, gt=0, description="an older quote is not fresh, and an older future gives no forward; market time"
     )
+    marks_ms: int = Field(
+        default=250, ge=0, description="market time between two chains sent to risk; 0 sends every chain"
+    )
     tape_ms: int = Field(
         default=1000, ge=0, description="market time between two chains on the tape; 0 puts every chain there"
     )
@@ -45,7 +48,7 @@ class ShardActor:
         self._book = Book.empty(config.index)
         self._chain: Chain | None = None
         self._sequence = 0
-        self._taped_ns: int | None = None
+        self._sent_ns: dict[str, int] = {}
         self._progress_ns = 0
         self._latencies_ns: deque[int] = deque(maxlen=LATENCIES)
 
@@ -96,7 +99,8 @@ class ShardActor:
 
     def _publish(self, chain: Chain, as_of_ns: int) -> None:
         self._bus.publish("chain", chain, index=self._config.index)
-        due = self._taped_ns is None or as_of_ns - self._taped_ns >= self._config.tape_ms * 1_000_000
-        if due:
-            self._bus.publish("chain_tape", chain, index=self._config.index)
-            self._taped_ns = as_of_ns
+        for topic, every_ms in (("marks", self._config.marks_ms), ("chain_tape", self._config.tape_ms)):
+            before_ns = self._sent_ns.get(topic)
+            if before_ns is None or as_of_ns - before_ns >= every_ms * 1_000_000:
+                self._bus.publish(topic, chain, index=self._config.index)
+                self._sent_ns[topic] = as_of_ns

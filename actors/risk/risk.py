@@ -1,6 +1,6 @@
 """Answers whether an order may be sent, and keeps the book the limits look at.
 
-in       chain · check, book, release, limits, margin (awaited calls)
+in       marks · check, book, release, limits, margin (awaited calls)
 out      risk events in the ledger
 state    orders let through, holdings, stops in a row (replayed from the ledger); marks (soft: the chains refill them)
 restart  replays the ledger's orders and fills; entries are refused as stale until the first chain
@@ -90,7 +90,7 @@ class RiskActor:
         chain = self._chains.get(intent.index)
         return margin_of(intent, chain, held=held(self._book, intent.symbol), now_ns=self._clock.now_ns())
 
-    def on_chain(self, chain: Chain) -> None:
+    def on_marks(self, chain: Chain) -> None:
         """Mark the book: mids of two-sided quotes, else last trades, with the age of each."""
         if not chain.expiries.num_rows:
             return

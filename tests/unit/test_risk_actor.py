@@ -71,7 +71,7 @@ def refused(desk: Desk, *args: object, **changes: object) -> list[str]:
 def test_before_the_first_chain_entries_are_stale_and_afterwards_pass() -> None:
     desk = Desk()
     before = refused(desk, "A")
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
 
     assert (before, refused(desk, "B")) == (["stale_quote"], [])
     assert [event.subject for kind, event in desk.ledger.events if kind == "risk"] == ["A"]
@@ -79,7 +79,7 @@ def test_before_the_first_chain_entries_are_stale_and_afterwards_pass() -> None:
 
 def test_when_the_feed_stalls_entries_are_refused_and_exits_pass() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     desk.risk.check(intent("A"))
     desk.risk.book(desk.journal("A", fill=35_000))
     desk.clock.sleep(60)
@@ -93,7 +93,7 @@ def test_after_a_restart_it_counts_what_the_ledger_holds() -> None:
     for number in range(3):
         desk.journal(f"O{number}", fill=35_000)
     risk = desk.restart()
-    risk.on_chain(chain())
+    risk.on_marks(chain())
     used = {use.limit: use.used for use in risk.limits()}
 
     assert refused(desk, "NEXT") == ["trades_per_day"]
@@ -102,7 +102,7 @@ def test_after_a_restart_it_counts_what_the_ledger_holds() -> None:
 
 def test_a_fill_of_an_order_it_does_not_know_is_looked_up_in_the_ledger() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     desk.journal("IN", fill=35_000)
     trade = desk.journal("OUT", fill=33_000, side="SELL", purpose="exit", reason="stop")
     desk.risk.book(trade)
@@ -114,7 +114,7 @@ def test_a_fill_of_an_order_it_does_not_know_is_looked_up_in_the_ledger() -> Non
 
 def test_an_order_that_died_unfilled_gives_its_trade_back() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     for number in range(3):
         desk.risk.check(intent(f"O{number}"))
     full = refused(desk, "X")
@@ -125,11 +125,11 @@ def test_an_order_that_died_unfilled_gives_its_trade_back() -> None:
 
 def test_the_days_loss_is_reported_once_when_it_reaches_the_limit() -> None:
     desk = Desk(LimitsConfig(daily_loss=DailyLoss(max_loss_paise=100_000)))
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     desk.risk.check(intent("A", quantity=5 * LOT))
     desk.risk.book(desk.journal("A", fill=35_000, quantity=5 * LOT))
-    desk.risk.on_chain(chain(bid=33_000, ask=33_100))
-    desk.risk.on_chain(chain(bid=33_000, ask=33_100))
+    desk.risk.on_marks(chain(bid=33_000, ask=33_100))
+    desk.risk.on_marks(chain(bid=33_000, ask=33_100))
 
     assert [event.kind for kind, event in desk.ledger.events] == ["limit"]
     assert refused(desk, "B") == ["daily_loss"]
@@ -137,11 +137,11 @@ def test_the_days_loss_is_reported_once_when_it_reaches_the_limit() -> None:
 
 def test_the_days_result_is_written_once_a_market_minute() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     desk.risk.book(desk.journal("A", fill=35_000))
     for seconds in (1, 30, 61, 62):
         desk.clock.now = NOON + seconds * SECOND
-        desk.risk.on_chain(chain(bid=35_100, ask=35_300, at_ns=desk.clock.now))
+        desk.risk.on_marks(chain(bid=35_100, ask=35_300, at_ns=desk.clock.now))
     days = desk.ledger.days
 
     assert [(date, gross) for date, gross, _ in days] == [("2025-09-05", LOT * 200)] * 2
@@ -150,12 +150,12 @@ def test_the_days_result_is_written_once_a_market_minute() -> None:
 
 def test_without_the_ledger_the_marks_stay_fresh() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     desk.risk.book(desk.journal("A", fill=35_000))
     desk.ledger.down = lambda name: True
     desk.clock.sleep(60)
     with pytest.raises(LedgerDown):
-        desk.risk.on_chain(chain(at_ns=desk.clock.now))
+        desk.risk.on_marks(chain(at_ns=desk.clock.now))
     desk.ledger.down = lambda name: False
 
     assert refused(desk, "B") == []
@@ -171,7 +171,7 @@ def test_open_without_the_ledger_raises_to_be_tried_again() -> None:
 
 def test_a_bought_option_blocks_its_premium_and_a_sold_one_its_worst_scenario() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     bought = desk.risk.margin(intent(order_type="MARKET", limit_paise=0))
     sold = desk.risk.margin(intent(side="SELL"))
     notional_paise = 80_600 * LOT * 100
@@ -185,7 +185,7 @@ def test_a_bought_option_blocks_its_premium_and_a_sold_one_its_worst_scenario() 
 
 def test_selling_what_is_held_blocks_nothing() -> None:
     desk = Desk()
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
     desk.risk.book(desk.journal("A", fill=35_000))
 
     assert desk.risk.margin(intent(side="SELL")).total_paise == 0
@@ -206,7 +206,7 @@ def test_a_margin_without_a_price_or_a_vol_is_refused_with_the_reason() -> None:
     desk = Desk()
     with pytest.raises(StaleDataError, match="no chain"):
         desk.risk.margin(intent())
-    desk.risk.on_chain(chain(iv=math.nan))
+    desk.risk.on_marks(chain(iv=math.nan))
     with pytest.raises(StaleDataError, match="implied vol"):
         desk.risk.margin(intent(side="SELL"))
 
@@ -215,6 +215,6 @@ def test_health_is_the_time_of_the_last_progress() -> None:
     desk = Desk()
     before = desk.risk.check_health()
     desk.clock.wall += SECOND
-    desk.risk.on_chain(chain())
+    desk.risk.on_marks(chain())
 
     assert (before, desk.risk.check_health()) == (0, desk.clock.wall)

@@ -13,7 +13,7 @@ from tests.unit.test_risk_actor import Desk, chain
 before = pricing.signatures()
 desk = Desk()
 ready = pricing.signatures()
-desk.risk.on_chain(chain())
+desk.risk.on_marks(chain())
 sold = desk.risk.margin(intent(side="SELL"))
 assert sold.span_paise > 0, "the margin of a sale prices its scenarios"
 print(set(before.values()), set(ready.values()), pricing.signatures() == ready)

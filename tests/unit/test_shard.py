@@ -46,7 +46,7 @@ def test_each_batch_gives_one_numbered_chain_and_moves_the_replays_clock() -> No
     shard.on_ticks(ticks(option(Kind.CALL, 100, last=6, exchange_ns=NOW_NS + SECOND)))
     chain = shard.chain()
 
-    assert [topic for topic, _, _ in bus.sent] == ["refresh", "chain", "chain_tape", "chain", "chain_tape"]
+    assert [topic for topic, _, _ in bus.sent] == ["refresh", *["chain", "marks", "chain_tape"] * 2]
     assert chain is not None
     assert chain is bus.sent[-1][1]
     assert chain.expiries.column("sequence").to_pylist() == [2]
@@ -55,13 +55,14 @@ def test_each_batch_gives_one_numbered_chain_and_moves_the_replays_clock() -> No
     assert shard.check_health() == clock.wall
 
 
-def test_the_tape_is_thinned_by_market_time() -> None:
-    shard, bus, _ = opened(tape_ms=1000)
+def test_the_tape_and_the_marks_are_thinned_by_market_time() -> None:
+    shard, bus, _ = opened(tape_ms=1000, marks_ms=250)
     for step in range(25):
         shard.on_ticks(ticks(option(Kind.CALL, 100, last=5, exchange_ns=NOW_NS + step * SECOND // 10)))
 
     assert sum(topic == "chain" for topic, _, _ in bus.sent) == 25
     assert sum(topic == "chain_tape" for topic, _, _ in bus.sent) == 3
+    assert sum(topic == "marks" for topic, _, _ in bus.sent) == 9  # every third batch of 100 ms
 
 
 def test_a_refused_batch_changes_nothing() -> None:

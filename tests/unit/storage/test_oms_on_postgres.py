@@ -32,7 +32,7 @@ class Desk:
         self.links: list[PostgresLedger | PostgresBrokerStore] = []
         self.risk = RiskActor(RiskConfig(), bus=ListBus(), clock=self.clock, ledger=self.ledger())
         self.risk.open()
-        self.risk.on_chain(chain())
+        self.risk.on_marks(chain())
 
     def ledger(self) -> PostgresLedger:
         self.links.append(PostgresLedger(self.dsn, self.session, timeout_s=3))
