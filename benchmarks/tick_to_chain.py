@@ -38,12 +38,11 @@ def main() -> int:
         after = {index: calls.call(f"feed.{index}", "progress") for index in INDICES}
         ours = np.concatenate([np.asarray(calls.call(f"shard.{index}", "latencies_ns")) for index in INDICES]) / 1e6
         rate = sum(after[i].ticks - before[i].ticks for i in INDICES) / MEASURE_S
-        folder, date = f"{state.data_dir}/tape", None
         marks = {index: (before[index].market_ns, after[index].market_ns) for index in INDICES}
         date = time.strftime("%Y-%m-%d", time.gmtime(after["NIFTY"].market_ns / 1e9))
     lost = 0
     for index in INDICES:  # the desk is down: everything it took must be on disk
-        when = read_tape(folder, "ticks", date, index)["exchange_ns"]
+        when = read_tape(state.tape_url, "ticks", date, index)["exchange_ns"]
         low, high = marks[index]
         on_tape = pc.sum(pc.and_(pc.greater(when, low), pc.less_equal(when, high))).as_py()
         lost += (after[index].ticks - before[index].ticks) - on_tape

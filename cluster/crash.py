@@ -6,6 +6,7 @@ the log and ends the process. `__init__` must not fail, since Ray makes that fin
 `open()` does the work, in a thread of its own, again and again until it succeeds.
 """
 
+import gc
 import os
 import sys
 import threading
@@ -55,9 +56,11 @@ class Guard:
         made_of: bytes,
         *,
         timer_delay_s: float = 0.0,
+        niceness: int = 0,
         spec_hash: str = "",
     ) -> None:
         plain_logs()
+        os.nice(niceness)
         self._name, self._namespace, self._hash = name, namespace, spec_hash
         self._made_of, self._delay_s = made_of, timer_delay_s
         self._actor: Any = None
@@ -176,6 +179,9 @@ class Guard:
                 self._in_flight_ns = 0
                 time.sleep(BACK_OFF_S[min(attempt, len(BACK_OFF_S) - 1)])
                 attempt += 1
+        # What is loaded now stays: a full collection over it would stop the actor for a tenth of a second.
+        gc.collect()
+        gc.freeze()
         self._in_flight_ns = 0
         self._actor, self._ready_ns, self._detail = actor, time.time_ns(), ""
         self._opened.set()

@@ -126,7 +126,9 @@ def make_source(desk: Desk, index: str) -> Source:
 
 
 def tape_url(desk: Desk) -> str:
-    return desk.settings.tape.url or str(desk_dir(desk.desk) / "tape")
+    """Where this desk records. Two simulated sessions of one date are two markets: each has a folder of its own."""
+    base = desk.settings.tape.url or str(desk_dir(desk.desk) / "tape")
+    return f"{base}/{desk.session_id}" if desk.settings.mode == "SIMULATED" else base
 
 
 def _require_session(settings: Settings, day: dt.date) -> None:

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 
 import psutil
 
-from cluster.desk import Desk, check, market_says
+from cluster.desk import Desk, check, market_says, tape_url
 from cluster.head import end_tree, tagged
 from cluster.ports import ports, require_free
 from cluster.settings import Settings
@@ -178,6 +178,7 @@ def _prepare(settings: Settings, desk: int) -> tuple[Desk, DeskState]:
         token_path=str(write_token(desk)),
         temp_dir=str(temp_dir(desk)),
         data_dir=str(folder),
+        tape_url=tape_url(made),
         log_path=str(folder / "host.log"),
         anchor_wall_ns=made.anchor_wall_ns,
         market_says=market_says(made),

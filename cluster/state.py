@@ -55,6 +55,7 @@ class DeskState(msgspec.Struct, frozen=True, kw_only=True):
     token_path: str = ""
     temp_dir: str = ""
     data_dir: str = ""
+    tape_url: str = ""
     log_path: str = ""
     dsn: str = ""
     namespace: str = "vikalp"

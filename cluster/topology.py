@@ -50,6 +50,7 @@ class Spec:
     cpus: float = 0  # 0: the small ones do not queue for a core
     resources: Mapping[str, float] = field(default_factory=dict)
     timer_delay_s: float = 0.0  # staggers the timers of the five feeds
+    niceness: int = 0  # above 0: yields the core to those who price and trade
 
     @property
     def hash(self) -> str:
@@ -104,7 +105,7 @@ def specs(desk: Desk) -> list[Spec]:
     }, upstream=feeds, resources={"egress": 1} if s.ray.egress else {})  # fmt: skip
     # A replay's tape is flushed by rows alone, so that its bytes repeat.
     recorder = s.recorder.model_copy(update={"flush_ms": 0, "timer_ms": 0}) if replay else s.recorder
-    add("recorder", RecorderActor, recorder, {"tape": ParquetTape(tape_url(desk))}, upstream=feeds)
+    add("recorder", RecorderActor, recorder, {"tape": ParquetTape(tape_url(desk))}, upstream=feeds, niceness=5)
     gateway = GatewayConfig(
         port=ports(desk.desk).page, indices=s.indices, token_path=str(desk_dir(desk.desk) / "token"), **dict(s.gateway)
     )
@@ -149,5 +150,6 @@ def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
         namespace,
         cloudpickle.dumps((spec.cls, spec.config, dict(spec.ports))),
         timer_delay_s=spec.timer_delay_s,
+        niceness=spec.niceness,
         spec_hash=spec.hash,
     )
