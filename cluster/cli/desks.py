@@ -36,7 +36,7 @@ def up(
             bring_up(w, settings, desk, told)
             came_up = True
             if not detach:
-                watch(w, desk)
+                watch(w, desk, told)
                 return
     except Ended as ended:
         end(w, before, desk, str(ended))

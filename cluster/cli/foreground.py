@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cluster.state import DeskState
     from core.ports import DeskClient
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 LOOK_S = 1.0
 LINES_EVERY_S = 60.0
 
@@ -33,25 +34,29 @@ class Ended(BaseException):
 
 
 class Told:
-    """Where a signal is answered at once, before what it ends has ended."""
+    """What SIGINT and SIGTERM do: `answer` at once, then raise Ended; a second one waits until the end is done."""
 
     def __init__(self) -> None:
         self.answer: Callable[[str], None] = lambda _: None
 
+    def listen(self) -> None:
+        """Take both signals; again after ray.init, which takes SIGTERM for itself and would leave the desk behind."""
+        for each in SIGNALS:
+            signal.signal(each, self._stop)
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        for each in SIGNALS:
+            signal.signal(each, signal.SIG_IGN)
+        ended = Ended(number)
+        self.answer(str(ended))
+        raise ended
+
 
 @contextmanager
 def signals_end() -> Iterator[Told]:
-    """Turn SIGINT and SIGTERM into Ended; a second one waits until the end is done."""
-    told = Told()
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, signal.SIG_IGN)
-        ended = Ended(number)
-        told.answer(str(ended))
-        raise ended
-
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM)}
+    """Turn SIGINT and SIGTERM into Ended."""
+    told, before = Told(), {each: signal.getsignal(each) for each in SIGNALS}
+    told.listen()
     try:
         yield told
     except Ended:
@@ -83,11 +88,12 @@ def bring_up(w: World, settings: "Settings", desk: int, told: Told) -> None:
         told.answer = lambda _: None
 
 
-def watch(w: World, desk: int) -> None:
+def watch(w: World, desk: int, told: Told) -> None:
     """Show the desk until it ends; raises DeskError when it failed, Ended when it is told to end."""
     state = w.state(desk)
     say(f"page {state.page_url}\nRay's dashboard {state.dashboard_url}\nfrom elsewhere {state.client_url}")
     with w.connect(desk) as client:
+        told.listen()
         if out().is_terminal:
             _live(w, state, client)
         else:

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 import pytest
@@ -37,7 +38,13 @@ class Signalled(FakeDesk):
 
 
 class Alive(Place):
-    """Its desk's host is a process that runs: this one."""
+    """Its desk's host is a process that runs: this one. To connect takes SIGTERM away, as ray.init does."""
+
+    @contextmanager
+    def connect(self, desk: int | None) -> Iterator[FakeDesk]:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with super().connect(desk) as client:
+            yield client
 
     def find(self, desk: int) -> DeskState | None:
         return msgspec.structs.replace(self.state(desk), host=pid_of(os.getpid())) if self.runs else None
