@@ -47,7 +47,14 @@ def _connect(desk: Desk) -> None:
         if time.monotonic() > deadline:
             raise DeskError(f"Ray did not listen on {gcs} within {desk.settings.ray.start_s:g} s")
         time.sleep(0.05)
-    ray.init(address=f"127.0.0.1:{gcs}", namespace=desk.namespace, log_to_driver=False, logging_level="warning")
+    while True:
+        try:
+            ray.init(address=f"127.0.0.1:{gcs}", namespace=desk.namespace, log_to_driver=False, logging_level="warning")
+            break
+        except ConnectionError:  # it listens before its node has told it that it is there
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
     _say(step="Ray answers")
 
 

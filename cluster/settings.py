@@ -148,7 +148,7 @@ def load(path: Path | None = None, overrides: Mapping[str, object] | None = None
         text = file.read_text()
     except OSError as error:
         raise ConfigError(
-            f"no settings: {file} cannot be read ({error.strerror}); give another with --settings"
+            f"no settings: {file} cannot be read ({error.strerror}); give another with --config"
         ) from error
     try:
         values = yaml.safe_load(text) or {}
