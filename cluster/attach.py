@@ -6,6 +6,8 @@ desk.
 """
 
 import os
+import signal
+import threading
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
@@ -122,8 +124,13 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
     if ray.is_initialized():
         ray.shutdown()
     options: dict[str, Any] = {} if address.startswith("ray://") else {"log_to_driver": False, "logging_level": "error"}
+    before = signal.getsignal(signal.SIGTERM)
     try:
         ray.init(address=address, namespace=namespace, **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise DeskError(f"the desk at {address} did not let us in: {error}") from error
+    finally:
+        # ray.init takes SIGTERM for itself; whoever attaches may have a desk of its own to end on it.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
     return Desk(RayDeskClient(namespace))
