@@ -2,6 +2,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -154,9 +155,13 @@ def test_before_the_first_chain_the_command_says_so() -> None:
 
 def test_env_can_be_evaluated_by_a_shell() -> None:
     text = vikalp(Place(), "env").stdout
-    shell = ["sh", "-c", f'{text}echo "$RAY_AUTH_MODE|$RAY_AUTH_TOKEN_PATH"']
-    said = subprocess.run(shell, capture_output=True, text=True, check=True)
-    assert said.stdout == "token|/desk/to ken\n"
+    shell = ["/bin/sh", "-c", f'{text}echo "$RAY_AUTH_MODE|$RAY_AUTH_TOKEN_PATH|$RAY_ADDRESS|$PATH"']
+    said = subprocess.run(shell, capture_output=True, text=True, check=True, env={"PATH": "/usr/bin:/bin"})
+    mode, token, address, path = said.stdout.strip().split("|")
+    assert (mode, token) == ("token", "/desk/to ken")
+    assert not address  # ray.init would take the jobs' server for a cluster
+    # README: after it, `vikalp` and `ray` are this checkout's.
+    assert path.split(":")[0] == str(Path(sys.executable).parent)
 
 
 def test_positions_orders_and_exit_all() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from ray.autoscaler._private.util import prepare_config, validate_config
 
+from cluster.desk import check
 from cluster.fair import FairLock
 from cluster.ports import DESKS, ports, require_free
 from cluster.settings import Settings, load
@@ -151,3 +152,16 @@ def test_the_lock_is_handed_over_in_the_order_it_was_asked_for() -> None:
     for thread in threads:
         thread.join(5)
     assert order == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("market", "match"),
+    [
+        ({"source": "tape", "path": "/no/such/tape", "session_date": "2025-08-29"}, "market.path: no tape"),
+        ({"source": "file", "path": __file__, "session_date": "2025-08-27"}, "2025-08-27 has no session"),
+        ({"source": "simulated", "session_date": "2025-08-27"}, "2025-08-27 has no session"),
+    ],
+)
+def test_a_market_that_cannot_be_is_refused_before_anything_starts(market: dict[str, str], match: str) -> None:
+    with pytest.raises(ConfigError, match=match):
+        check(Settings.model_validate({"market": market}))
