@@ -4,7 +4,6 @@
 # a command's options are its parameters, and a flag is a boolean.
 # ruff: noqa: PLC0415, FBT002
 
-import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,13 +79,10 @@ def doctor(desk: NewDesk = 0, as_json: Json = False) -> None:
 
 def env(context: typer.Context, desk: DeskNumber = None) -> None:
     """Print what other programs need to reach a desk: eval "$(vikalp env)"."""
-    from cluster.state import ray_environment
+    from cluster.environment import lines
 
-    state = world(context).state(desk)
-    # Not RAY_ADDRESS: ray.init would take it for a cluster, and it is the jobs' server.
-    values = {**ray_environment(state), "RAY_API_SERVER_ADDRESS": state.dashboard_url}
-    for name, value in sorted(values.items()):
-        print(f"export {name}={shlex.quote(value)}")
+    for line in lines(world(context).state(desk)):
+        print(line)
 
 
 def _print_checks(checks: "list[Check]") -> None:
