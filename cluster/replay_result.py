@@ -78,7 +78,7 @@ class _Hash:
 
 
 def _nearest(expiries: pa.Table) -> dict[str, Any]:
-    """The nearest expiry not yet over of the last chain."""
+    """The nearest expiry of the last chain that is not over; the first where all are."""
     newest = expiries.filter(pc.equal(expiries["sequence"], pc.max(expiries["sequence"])))
     rows: list[dict[str, Any]] = newest.sort_by("expiry").to_pylist()
-    return rows[0]
+    return next((row for row in rows if row["years"] > 0), rows[0])
