@@ -42,14 +42,17 @@ def check(settings: Settings) -> None:
     for index in settings.indices:
         check_index(index)
     day = settings.market.session_date
+    if day is not None:
+        _require_session(settings, day)
     if settings.market.source == "simulated":
-        if day is not None:
-            _require_session(settings, day)
         return
     if day is None:
         raise ConfigError("market.session_date: a replay needs the day to replay")
-    if settings.market.source == "file" and not Path(settings.market.path).is_file():
-        raise ConfigError(f"market.path: no file {settings.market.path!r} to replay")
+    path = settings.market.path
+    if settings.market.source == "file" and not Path(path).is_file():
+        raise ConfigError(f"market.path: no file {path!r} to replay")
+    if settings.market.source == "tape" and not (path and ("://" in path or Path(path).is_dir())):
+        raise ConfigError(f"market.path: no tape {path!r} to replay; `vikalp status --json` names a desk's data_dir")
 
 
 def simulated(desk: Desk) -> SimulatedSession:
