@@ -1,21 +1,8 @@
-"""The market's clock, three ways: the wall's, a simulated session's, a replay's data's. All picklable."""
+"""The market's clock, two ways: a simulated session's, a replay's data's. Both picklable."""
 
 import time
 
 from core.market.simclock import SimulatedSession
-
-
-class WallClock:
-    """LIVE and PAPER: the market's time is the machine's."""
-
-    def now_ns(self) -> int:
-        return time.time_ns()
-
-    def wall_ns(self) -> int:
-        return time.time_ns()
-
-    def advance(self, to_ns: int) -> None:
-        """The wall goes by itself."""
 
 
 class SimulatedClock:

@@ -60,7 +60,7 @@ def environment(options: HeadOptions) -> dict[str, str]:
 
 
 def start_head(options: HeadOptions) -> "subprocess.Popen[bytes]":
-    """Start the head in the checkout, so that jobs run there; returns at once, see `head_ready`."""
+    """Start the head in the checkout, so that jobs run there; returns at once, see `wait_head`."""
     p = options.ports
     options.spill_dir.mkdir(parents=True, exist_ok=True)
     command = [

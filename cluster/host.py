@@ -26,7 +26,7 @@ import psutil
 from cluster.desk import Desk
 from cluster.head import HeadOptions, end_tree, environment, interrupt, start_head, tagged
 from cluster.ports import ports
-from cluster.state import ROOT, DeskState, Pid, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
+from cluster.state import ROOT, DeskState, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
 from core.errors import DeskError, VikalpError
 from storage.ledger import migrate
 from storage.postgres import PostgresServer
@@ -263,8 +263,6 @@ def _is_zombie(process: psutil.Process) -> bool:
     except psutil.Error:
         return False
 
-
-__all__ = ["Host", "Pid", "main"]
 
 if __name__ == "__main__":
     sys.exit(main())

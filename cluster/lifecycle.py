@@ -106,18 +106,6 @@ def down(desk: int | None = None) -> Iterator[Step]:
     )
 
 
-def wait_ready(desk: int = 0, *, within_s: float = 120.0) -> DeskState:
-    """The state of a desk once it is READY; raises DeskError when it fails or is late."""
-    deadline = time.monotonic() + within_s
-    while True:
-        state = read_state(desk)
-        if state.phase == "READY":
-            return state
-        if state.phase == "FAILED" or time.monotonic() > deadline:
-            raise DeskError(f"desk {desk} is not ready: {state.step}")
-        time.sleep(POLL_S)
-
-
 def clean(state: DeskState) -> int:
     """End what a dead desk left behind and forget it; returns how many processes that were.
 

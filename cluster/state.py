@@ -60,7 +60,6 @@ class DeskState(msgspec.Struct, frozen=True, kw_only=True):
     dsn: str = ""
     namespace: str = "vikalp"
     anchor_wall_ns: int = 0
-    anchor_market_ns: int = 0
     market_says: str = ""
     started_wall_ns: int = 0
     ready_wall_ns: int = 0
@@ -115,7 +114,9 @@ def find_state(desk: int) -> DeskState | None:
     except FileNotFoundError:
         return None
     except (msgspec.DecodeError, json.JSONDecodeError) as error:
-        raise DeskError(f"{state_path(desk)} is not a state file ({error}); `vikalp down --desk {desk}`") from error
+        raise DeskError(
+            f"{state_path(desk)} is not a state file ({error}); end what runs of that desk and remove it"
+        ) from error
 
 
 def read_state(desk: int | None = None) -> DeskState:

@@ -5,9 +5,8 @@ Units and sentences come from the schema's own metadata, so that /docs cannot di
 
 import datetime as dt
 import math
-import types
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 import pyarrow as pa
@@ -43,8 +42,6 @@ def _annotation(kind: Any) -> Any:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is tuple:
         return list[_annotation(arguments[0])]  # type: ignore[misc]
-    if origin in (Union, types.UnionType):
-        return kind
     return kind
 
 

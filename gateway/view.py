@@ -93,9 +93,8 @@ def chain(kept: Kept, expiry: dt.date) -> Shown:
     shown.texts["chain-expiry"] = expiry.isoformat()
     for name, (_, text) in FIGURES.items():
         shown.texts[f"figure-{name}"] = text(head)
-    for name, ending in (("change", "spot"), ("change_percent", "spot")):
-        moved = change_of(head, f"{ending}_paise", "spot_prev_close_paise")
-        shown.classes[f"figure-{name}"] = sign(moved)
+    moved = sign(change_of(head, "spot_paise", "spot_prev_close_paise"))
+    shown.classes |= {"figure-change": moved, "figure-change_percent": moved}
     shown.classes["figure-sentiment"] = sign(head["sentiment"])
     for row in kept.expiries:
         day = row["expiry"].isoformat()

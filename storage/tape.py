@@ -95,14 +95,6 @@ class ParquetTape:
         sender = (source, topic, epoch)
         return min((self._durable.get((sender, name), 0) for name in self._names.get(sender, ())), default=0)
 
-    @property
-    def pending_rows(self) -> int:
-        return sum(batch.num_rows for part in self._partitions.values() for batch in part.pending)
-
-    @property
-    def pending_bytes(self) -> int:
-        return sum(batch.nbytes for part in self._partitions.values() for batch in part.pending)
-
     def _open(self) -> Files:
         """First use: finish what a crash interrupted and learn every sender's durable sequence."""
         if self._files is None:

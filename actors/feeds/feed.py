@@ -1,6 +1,6 @@
 """One index's market data: checked, turned into bars, sent on.
 
-in       refresh (a shard or the order manager asks for everything); the source behind its port
+in       refresh (a shard, the order manager or a strategy asks for everything); the source behind its port
 out      ticks, bars, snapshot
 state    latest tick of every contract, the bars of this session (soft: the source refills them)
 restart  first poll gives the full book again; a simulated market also gives back the session's bars near the money

@@ -96,7 +96,7 @@ def exit_all(
     desk: DeskNumber = None,
     as_json: Json = False,
 ) -> None:
-    """Close every open position at market."""
+    """Cancel every live order and close every position, with limits beyond the best price."""
     with world(context).connect(desk) as client:
         held = [position for position in client.positions() if position.quantity]
         say(f"{len(held)} open positions: {', '.join(f'{p.symbol} {p.quantity:+d}' for p in held) or 'none'}")

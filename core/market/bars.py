@@ -53,7 +53,7 @@ class Bars:
     """A growing set of bars; `add` ticks in order of time, take back what has closed.
 
     Args:
-        seconds: lengths, each of which divides an hour, so that bars lie on whole steps of the clock of India too.
+        seconds: lengths, each of which divides half an hour, so that bars lie on whole steps of the clock of India too.
     """
 
     def __init__(self, seconds: Sequence[int] = (60, 180)) -> None:

@@ -17,7 +17,6 @@ from typing import NamedTuple
 from core.errors import UnknownDate
 from core.market.indices import check_index
 
-SEEN_UNTIL = dt.date(2026, 8, 22)
 _D = dt.date
 
 
