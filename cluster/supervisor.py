@@ -211,7 +211,8 @@ class Supervisor:
                 self._alerts.raise_(
                     "warning",
                     name,
-                    f"takes {seen.vitals.rss_mb} MB; supervision.rss_limit_mb is {self._limits.rss_limit_mb}",
+                    # Not how much: an alert is only held back while its words are the same.
+                    f"takes more than supervision.rss_limit_mb, {self._limits.rss_limit_mb} MB; see `vikalp status`",
                 )
 
     def _watch(self, seen: _Seen) -> Watch:
