@@ -31,6 +31,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "ticks": ("oms", "shard.{index}", "recorder"),
     "snapshot": ("oms", "shard.{index}"),
     "bars": ("strategy.*", "recorder"),
+    "past_bars": ("strategy.*",),  # again, for one that has just started; the tape has them
     "chain": ("strategy.*", "gateway"),
     "marks": ("risk",),  # the chain, a few times a second
     "chain_tape": ("recorder",),

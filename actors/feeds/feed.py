@@ -1,7 +1,7 @@
 """One index's market data: checked, turned into bars, sent on.
 
 in       refresh (a shard, the order manager or a strategy asks for everything); the source behind its port
-out      ticks, bars, snapshot
+out      ticks, bars, snapshot, past_bars
 state    latest tick of every contract, the bars of this session (soft: the source refills them)
 restart  first poll gives the full book again; a simulated market also gives back the session's bars near the money
 """
@@ -89,8 +89,8 @@ class FeedActor:
         book = self._latest.book()
         if book is not None:
             self._bus.publish("snapshot", book, index=self._config.index)
-        for bars in self._kept.batches():
-            self._bus.publish("bars", bars, index=self._config.index)
+        for bars in self._kept.batches():  # a topic of its own: the tape has them already
+            self._bus.publish("past_bars", bars, index=self._config.index)
 
     def progress(self) -> FeedProgress:
         counts = {**self._source.counts(), **self._counts, "late_for_bars": self._bars.late}

@@ -71,6 +71,10 @@ class StrategyActor:
                 self._last_start_ns = start_ns
         self._progress_ns = self._clock.wall_ns()
 
+    def on_past_bars(self, bars: pa.RecordBatch) -> None:
+        """The feed's answer to refresh: the session's bars so far."""
+        self.on_bars(bars)
+
     def on_chain(self, chain: Chain) -> None:
         held = self._state.held
         price, at_ns = premium_of(chain, held.symbol) if held is not None else (0, 0)
