@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"{args.strategy} on {args.index}: {len(days)} days, expiry {config.expiry}", flush=True)
         merged = run(config, days, workers=args.workers, say=lambda line: print(line, flush=True))
         write_report(out, args.strategy, args.index, config=config, days=days, merged=merged)
-    except (VikalpError, ValueError) as error:
+    except (VikalpError, ValueError, OSError) as error:
         print(f"backtest: {error}", file=sys.stderr)
         return 2
     print(f"net {merged.net:.2f}, sha256 {merged.sha256}\nwritten to {out}", flush=True)

@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         pq.write_table(table, part, compression="zstd")
         part.replace(out / "surface.parquet")
         plot(out / "surface.png", table, grid)
-    except (VikalpError, ValueError) as error:
+    except (VikalpError, ValueError, OSError) as error:
         print(f"greeks_surface: {error}", file=sys.stderr)
         return 2
     print(f"{table.num_rows} cells written to {out}", flush=True)
@@ -75,7 +75,10 @@ def grid_of(path: Path, index: str, at: dt.datetime, cells: tuple[int, int, int]
     if not batches:
         raise InputError(f"{path} has no collection of {index} up to {at:%Y-%m-%d %H:%M}; give a later --time")
     rows = pa.Table.from_batches(batches[-1:]).to_pylist()
-    expiry = min(row["expiry"] for row in rows if expiry_moment(index, row["expiry"]) > at)
+    alive = [row["expiry"] for row in rows if expiry_moment(index, row["expiry"]) > at]
+    if not alive:
+        raise InputError(f"{path}: every expiry of {index} is over at {at:%Y-%m-%d %H:%M}; give an earlier --time")
+    expiry = min(alive)
     chosen = [row for row in rows if row["expiry"] == expiry]
     forward = _forward(chosen, str(path))
     near = [row for row in chosen if abs(row["strike_paise"] / 100 / forward - 1) <= 0.1]

@@ -20,6 +20,7 @@ from core.market import from_ns
 from core.schemas import Kind
 from core.strategies.ema_channel import EmaChannelConfig, Held, atm_strike_paise, quantity, stop_or_target
 from core.strategies.events import Bar
+from jobs import backtest
 from jobs.backtest import GOLDEN
 from jobs.recorded import load_days
 from jobs.report import summary
@@ -163,3 +164,15 @@ def test_a_missing_file_and_a_missing_column_are_named(tmp_path: Path) -> None:
     path.write_bytes(b"PAR1 torn")
     with pytest.raises(InputError, match="no readable Parquet"):
         load_days(tmp_path, "SENSEX", 180)
+
+
+def test_a_place_that_cannot_be_written_is_one_line_and_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setattr(backtest, "load_days", lambda *_: [])
+    monkeypatch.setattr(backtest, "run", lambda *_, **__: merge([]))
+    words = ["--strategy", "ema_channel", "--index", "SENSEX", "--data", str(tmp_path), "--out", str(file / "below")]
+    assert backtest.main(words) == 2
+    assert str(file) in capsys.readouterr().err
