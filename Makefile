@@ -11,7 +11,7 @@ install: $(STAMP)
 
 $(STAMP): requirements.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "Vikalp needs Python 3.11 or newer; '$(PYTHON)' was not found. Install it, or say: make $(MAKECMDGOALS) PYTHON=/path/to/python"; exit 2; }
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r requirements.lock
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-build-isolation --no-deps --editable .
 	$(BIN)/python -m cluster.warm
