@@ -96,6 +96,14 @@ class PostgresServer:
             self._spawn(binaries, who)
         else:
             binaries, who = Path(), RunAs(0, 0, switch=False)
+        try:
+            self._until_it_answers(binaries, who, deadline)
+        except BaseException:
+            if self._child is not None:
+                self.stop()  # what was started here does not outlive a start that failed
+            raise
+
+    def _until_it_answers(self, binaries: Path, who: RunAs, deadline: float) -> None:
         while not self._answers():
             if not self.alive and (self._adopted is not None or not self._may_retry()):
                 raise ConfigError(f"PostgreSQL ended while starting; {self._log} says: {self._last_words()}")

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import shutil
 import signal
@@ -30,6 +31,21 @@ def test_it_starts_stops_and_starts_again_with_its_data(place: Path) -> None:
     assert server.pid == 0
     server.start()
     assert PostgresLedger(server.dsn, "s").take_epoch() == 1
+    server.stop()
+
+
+def test_a_start_that_fails_leaves_no_server(place: Path) -> None:
+    server = PostgresServer(place / "data", place / "run", free_port())
+
+    async def inside_a_loop() -> None:
+        server.start()  # asks SELECT 1 in a loop of its own: impossible here
+
+    with pytest.raises(RuntimeError, match="running event loop"):
+        asyncio.run(inside_a_loop())
+
+    assert server.pid == 0
+    server.start()
+    assert server.pid
     server.stop()
 
 
