@@ -126,11 +126,23 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
     options: dict[str, Any] = {} if address.startswith("ray://") else {"log_to_driver": False, "logging_level": "error"}
     before = signal.getsignal(signal.SIGTERM)
     try:
-        ray.init(address=address, namespace=namespace, **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        raise DeskError(f"the desk at {address} did not let us in: {error}") from error
+        _connect(address, namespace, options)
     finally:
         # ray.init takes SIGTERM for itself; whoever attaches may have a desk of its own to end on it.
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
     return Desk(RayDeskClient(namespace))
+
+
+def _connect(address: str, namespace: str, options: dict[str, Any]) -> None:
+    # Ray's client server forks a server for each client, and now and then the fork dies at once: ask it once more.
+    attempts = 2 if address.startswith("ray://") else 1
+    while True:
+        attempts -= 1
+        try:
+            ray.init(address=address, namespace=namespace, **options)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            if attempts and isinstance(error, ConnectionError):
+                continue
+            raise DeskError(f"the desk at {address} did not let us in: {error}") from error
+        return

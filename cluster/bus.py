@@ -50,6 +50,7 @@ class _Link:
     queue: deque[Entry] = field(default_factory=deque)
     ring: Ring | None = None
     in_flight: int = 0
+    met: bool = False  # the last answer was a good one: until then one call at a time feels the way
     broken: bool = False  # the reliable way failed: rewind when nothing is in flight
     not_before: float = 0.0  # monotonic seconds
     asked: float = 0.0  # monotonic seconds of the latest call
@@ -168,7 +169,11 @@ class RayBus:
             if (link.broken or quiet) and not link.in_flight and link.ring is not None:
                 link.ring.rewind()
                 link.broken = False
-            while link.in_flight < self._limits.in_flight and now >= link.not_before and not link.broken:
+            while (
+                link.in_flight < (self._limits.in_flight if link.met else 1)
+                and now >= link.not_before
+                and not link.broken
+            ):
                 entry = link.ring.next() if link.ring is not None else (link.queue.popleft() if link.queue else None)
                 if entry is None:
                     break
@@ -198,6 +203,7 @@ class RayBus:
     def _answered(self, link: _Link, entry: Entry, *, error: BaseException | None, answer: Any) -> None:
         with self._ready:
             link.in_flight -= 1
+            link.met = error is None and answer is not False
             if error is not None:
                 if isinstance(error, ActorDiedError | ValueError):
                     # A cached handle to a dead actor swallows everything: look the name up again.

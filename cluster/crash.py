@@ -27,6 +27,7 @@ from core.records import Health, Stamp
 
 log = structlog.get_logger()
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
+GAP_TOLD_NS = 1_000_000_000
 OPENING_S = 2.0  # a message waits this long for an actor that is opening
 GROUPS = {"health": 1, "calls": 4}
 
@@ -67,7 +68,8 @@ class Guard:
         self._bus: Any = None
         self._timer_ms = 0
         self._lock = FairLock()
-        self._last: dict[tuple[str, str], tuple[int, int]] = {}
+        self._last: dict[tuple[str, str], Stamp] = {}
+        self._told_ns: dict[str, int] = {}  # when the actor last heard of a gap in a sender's messages, wall
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
         self._handled = self._gaps = self._refused = 0
         self._detail = "opening"
@@ -219,14 +221,26 @@ class Guard:
             self._in_flight_ns = 0
 
     def _count_gap(self, stamp: Stamp) -> None:
+        """Messages missing before this one. What was sent while this actor was opening is no gap: it asks for all."""
+        if stamp.sent_wall_ns < self._ready_ns:
+            return
         key = (stamp.source, stamp.topic)
-        epoch, sequence = self._last.get(key, (0, 0))
-        if stamp.epoch == epoch:
-            self._gaps += max(0, stamp.sequence - sequence - 1)
-            sequence = max(sequence, stamp.sequence)
-        else:
-            sequence = stamp.sequence
-        self._last[key] = (stamp.epoch, sequence)
+        before = self._last.get(key)
+        if before is None or before.epoch != stamp.epoch:
+            self._last[key] = stamp
+        elif stamp.sequence > before.sequence:
+            missing = stamp.sequence - before.sequence - 1
+            self._last[key] = stamp
+            if missing:
+                self._gaps += missing
+                self._tell_of_gap(stamp.source)
+
+    def _tell_of_gap(self, source: str) -> None:
+        """An actor with `on_gap(source)` may ask for what it missed, at most once a second: no load upon a load."""
+        on_gap, now_ns = getattr(self._actor, "on_gap", None), time.time_ns()
+        if on_gap is not None and now_ns - self._told_ns.get(source, 0) >= GAP_TOLD_NS:
+            self._told_ns[source] = now_ns
+            self._guarded(on_gap, source, topic="gap", counts=False)
 
     def _announce(self) -> None:
         try:

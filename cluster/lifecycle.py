@@ -70,10 +70,9 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
     except GeneratorExit:
         raise
     except BaseException:
-        if host is not None and host.poll() is None:
-            host.send_signal(signal.SIGTERM)
-            host.wait(timeout=60)
-        state_path(desk).unlink(missing_ok=True)
+        if host is not None:
+            _end(host)
+        clean(find_state(desk) or state)
         raise
 
 
@@ -209,6 +208,15 @@ def _follow(desk: int, session_id: str, host: "subprocess.Popen[bytes]", began: 
             why = state.step if state.phase == "FAILED" else f"its host ended with code {code}; see {state.log_path}"
             raise DeskError(f"desk {desk} did not start: {why}")
         time.sleep(POLL_S)
+
+
+def _end(host: "subprocess.Popen[bytes]", within_s: float = 60.0) -> None:
+    host.send_signal(signal.SIGTERM)
+    try:
+        host.wait(timeout=within_s)
+    except subprocess.TimeoutExpired:
+        host.kill()  # what it started is found by the desk's session
+        host.wait()
 
 
 def _gone(pid: int, within_s: float) -> None:

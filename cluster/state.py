@@ -130,7 +130,10 @@ def read_state(desk: int | None = None) -> DeskState:
             raise DeskError(f"no desk is running below {home()}; start one: vikalp up")
         return running[0]
     state = find_state(desk)
-    if state is None or not state.alive:
+    if state is not None and not state.alive:
+        what = f"the host of desk {desk} (pid {state.host.pid}) died and may have left processes behind"
+        raise DeskError(f"{what}; end them: vikalp down --desk {desk}, or start it anew: vikalp up --desk {desk}")
+    if state is None:
         raise DeskError(f"desk {desk} is not running (below {home()}); start it: vikalp up --desk {desk}")
     return state
 

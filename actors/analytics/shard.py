@@ -59,8 +59,7 @@ class ShardActor:
         """
         check_index(self._config.index)
         pricing.warm()
-        nothing = pa.RecordBatch.from_pylist([], schema=schemas.TICKS)
-        self._bus.publish("refresh", nothing, index=self._config.index)
+        self._refresh()
 
     def on_ticks(self, ticks: pa.RecordBatch) -> None:
         """Take quotes in and publish the chain as of the newest of them. Raises SchemaError for what is not ours."""
@@ -84,6 +83,11 @@ class ShardActor:
         """The feed's answer to refresh: its latest quote of every contract. Newer quotes that came first stay."""
         self.on_ticks(snapshot)
 
+    def on_gap(self, source: str) -> None:
+        """Messages of `source` were lost: quotes may be old without looking it, so the whole book is asked for."""
+        if source == f"feed.{self._config.index}":
+            self._refresh()
+
     def latencies_ns(self) -> list[int]:
         """Wall nanoseconds from a batch's first tick taken by the feed to its chain published, since last asked."""
         taken, self._latencies_ns = self._latencies_ns, deque(maxlen=LATENCIES)
@@ -96,6 +100,9 @@ class ShardActor:
     def check_health(self) -> int:
         """Return the wall nanoseconds of the latest chain; 0 before the first."""
         return self._progress_ns
+
+    def _refresh(self) -> None:
+        self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=schemas.TICKS), index=self._config.index)
 
     def _publish(self, chain: Chain, as_of_ns: int) -> None:
         self._bus.publish("chain", chain, index=self._config.index)

@@ -124,6 +124,10 @@ class OmsActor:
     def on_snapshot(self, ticks: pa.RecordBatch) -> None:
         self.on_ticks(ticks)
 
+    def on_gap(self, source: str) -> None:
+        """Ticks of a feed were lost: its whole book again, so that no mark and no paper fill is of an old quote."""
+        self._refresh([index for index in self._config.indices if source == f"feed.{index}"])
+
     def on_timer(self) -> None:
         """Tell risk what it is owed, follow the broker; without the ledger, see whether it is back."""
         self._risk.settle()
@@ -143,5 +147,8 @@ class OmsActor:
     def _recover(self) -> None:
         self._follow.recover()
         self._standing.restore()
-        for index in self._config.indices:
+        self._refresh(self._config.indices)
+
+    def _refresh(self, indices: Sequence[str]) -> None:
+        for index in indices:
             self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=index)

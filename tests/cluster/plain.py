@@ -31,6 +31,7 @@ class Plain:
     def __init__(self, config: Any, *, bus: Any = None, clock: Any = None) -> None:
         self._config, self._bus, self._clock = config, bus, clock
         self._values, self._progress, self._ticks = [], 0, 0
+        self._heard: list[str] = []
 
     def open(self) -> None:
         if self._config.crash:
@@ -62,6 +63,12 @@ class Plain:
         if self._bus is not None:
             self._bus.publish("numbers", batch(self._ticks))
         self._progress = time.time_ns()
+
+    def on_gap(self, source: str) -> None:
+        self._heard.append(source)
+
+    def heard(self) -> list[str]:
+        return self._heard
 
     def values(self) -> list[int]:
         return list(self._values)

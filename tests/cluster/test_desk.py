@@ -3,6 +3,8 @@
 import os
 import signal
 import stat
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +17,12 @@ from ray.job_submission import JobStatus, JobSubmissionClient
 
 from cluster.attach import Desk, attach
 from cluster.auth import admit
+from cluster.decide import SupervisionConfig
 from cluster.head import tagged
 from cluster.lifecycle import down, up
 from cluster.ports import in_use
 from cluster.settings import load
-from cluster.state import DeskState, read_state, state_path
+from cluster.state import ROOT, DeskState, read_state, state_path
 from core.errors import ConfigError, DeskError
 from core.records import ActorStatus, DeskStatus
 from core.schemas import CONTRACTS
@@ -27,6 +30,7 @@ from tests.cluster.conftest import free_desk, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SETTINGS = {"indices": ["NIFTY", "SENSEX"], "market.seed": 11, "ray.object_store_mb": 100, "ray.cpus": 2}
+STUCK_S = SupervisionConfig().stuck_s
 BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/ measures; CI's may be busy
 
 
@@ -69,7 +73,7 @@ def row(desk: Desk, name: str) -> ActorStatus | None:
     return next((actor for actor in said.actors if actor.name == name), None) if said else None
 
 
-def back(desk: Desk, name: str, before: ActorStatus) -> ActorStatus:
+def back(desk: Desk, name: str, before: ActorStatus, within_s: float = BACK_S) -> ActorStatus:
     """The new incarnation of `name`, once it is READY and has handled data again."""
 
     def check() -> Any:
@@ -79,7 +83,7 @@ def back(desk: Desk, name: str, before: ActorStatus) -> ActorStatus:
         )
         return now if fresh else None
 
-    return until(check, within_s=BACK_S, what=f"{name} is back with data")
+    return until(check, within_s=within_s, what=f"{name} is back with data")
 
 
 def near_the_money(desk: Desk) -> dict[str, Any]:
@@ -146,6 +150,15 @@ def test_a_killed_actor_is_back_with_data_and_its_desk_went_on(desk: Desk, name:
     assert again.pid == other.pid
 
 
+def test_a_stopped_actor_is_found_stuck_and_is_back_with_data(desk: Desk) -> None:
+    before = until(lambda: (r := row(desk, "shard.NIFTY")) and r.state == "READY" and r, within_s=BACK_S, what="ready")
+    os.kill(before.pid, signal.SIGSTOP)
+
+    back(desk, "shard.NIFTY", before, within_s=STUCK_S + BACK_S)
+    said = [alert.message for alert in desk.status().alerts if alert.subject == "shard.NIFTY"]
+    assert any("STUCK: no answer to a health probe" in message for message in said), said
+
+
 def test_no_order_is_lost_when_the_order_manager_is_killed(desk: Desk) -> None:
     first = until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order")
     before = row(desk, "oms")
@@ -185,6 +198,17 @@ def test_a_killed_database_is_back_and_its_orders_with_it(state: DeskState, desk
     until(lambda: desk.status().ledger_ok, within_s=BACK_S, what="the supervisor sees the ledger")
 
 
+def test_a_notebook_elsewhere_attaches_through_rays_client(state: DeskState, desk: Desk) -> None:
+    script = "from cluster.attach import attach; import sys; print(attach(address=sys.argv[1]).chain('NIFTY').num_rows)"
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": state.token_path}
+    said = subprocess.run(
+        [sys.executable, "-c", script, state.client_url],
+        env={**os.environ, **token}, cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert said.returncode == 0, said.stderr[-2000:]
+    assert int(said.stdout.split()[-1]) == desk.chain("NIFTY").num_rows
+
+
 def test_two_desks_run_a_job_each_and_one_ends_without_a_trace(home: Path, state: DeskState) -> None:
     ray.shutdown()
     number = free_desk(beside=3)
@@ -204,6 +228,28 @@ def test_two_desks_run_a_job_each_and_one_ends_without_a_trace(home: Path, state
     assert not state_path(number).exists()
     desk = attach(state.desk)
     until(lambda: all(a.state == "READY" for a in desk.status().actors), within_s=BACK_S, what="the other is untouched")
+
+
+def test_a_crash_in_a_loop_is_quarantined_and_the_desk_goes_on(state: DeskState) -> None:
+    desk = attach(state.desk)
+    killed: set[int] = set()
+
+    def quarantined() -> bool:
+        now = row(desk, "shard.SENSEX")
+        if now is None or now.state == "QUARANTINED":
+            return now is not None
+        if now.state == "READY" and now.pid not in killed:
+            killed.add(now.pid)
+            os.kill(now.pid, signal.SIGKILL)
+        return False
+
+    until(quarantined, within_s=90, what="shard.SENSEX is quarantined")
+    assert any(a.severity == "alarm" and a.subject == "shard.SENSEX" for a in desk.status().alerts)
+    others = [actor for actor in desk.status().actors if actor.name != "shard.SENSEX"]
+    until(lambda: all(a.state == "READY" for a in desk.status().actors if a.name != "shard.SENSEX"),
+          within_s=BACK_S, what="the others are READY")  # fmt: skip
+    assert len(others) == 7
+    assert until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order beside it")
 
 
 def test_down_ends_every_process_and_positions_were_not_left_half(state: DeskState) -> None:
@@ -233,3 +279,25 @@ def _job(state: DeskState) -> str:
     until(lambda: client.get_job_status(job) in ended, within_s=90, what="the job has ended")
     assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)
     return client.get_job_logs(job).strip().splitlines()[-1]
+
+
+def test_after_its_host_is_killed_the_next_up_ends_what_it_left(home: Path) -> None:
+    number = free_desk(beside=3)
+    one_index = {**SETTINGS, "indices": ["SENSEX"]}
+    list(up(load(overrides=one_index), number))
+    died = read_state(number)
+    os.kill(died.host.pid, signal.SIGKILL)
+    until(lambda: not died.host.alive(), within_s=5, what="the host is gone")
+    with pytest.raises(DeskError, match="died"):
+        read_state(number)
+
+    steps = list(up(load(overrides=one_index), number))
+    try:
+        assert "cleaning up after a desk that died" in steps[0].text
+        assert tagged(died.session_id) == []
+        assert not any(pid.alive() for pid in died.pids.values())
+        assert attach(number).chain("SENSEX").num_rows > 0
+    finally:
+        ray.shutdown()
+        list(down(number))
+    assert in_use(number) == []

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ def plain(name: str, bus: RayBus | None = None, **config: Any) -> Spec:
     return Spec(name=name, cls=Plain, config=PlainConfig(**config), ports={"bus": bus})
 
 
-def stamp(sequence: int, topic: str = "numbers", epoch: int = 1) -> Stamp:
-    return Stamp(source="t", topic=topic, epoch=epoch, sequence=sequence, sent_wall_ns=0)
+def stamp(sequence: int, topic: str = "numbers", epoch: int = 1, sent_wall_ns: int = 0) -> Stamp:
+    return Stamp(source="t", topic=topic, epoch=epoch, sequence=sequence, sent_wall_ns=sent_wall_ns or time.time_ns())
 
 
 def bus(source: str, routes: dict[str, tuple[str, ...]], **options: Any) -> RayBus:
@@ -42,6 +43,19 @@ def test_a_deliberate_error_is_counted_and_a_gap_seen(create: Create) -> None:
     health = vitals(actor).health
     assert call(actor, "values") == [10, 11]
     assert (health.refused, health.gaps, health.handled) == (1, 2, 2)
+
+
+def test_a_gap_is_told_once_a_second_and_what_was_sent_before_ready_is_none(create: Create) -> None:
+    actor = create(plain("guard.gaps"))
+    ready(actor)
+    for sequence in (1, 7):
+        ray.get(actor.receive.remote(stamp(sequence, sent_wall_ns=1), batch(sequence)))
+    ray.get(actor.receive.remote(stamp(20), batch(20)))
+    assert (vitals(actor).health.gaps, call(actor, "heard")) == (0, [])
+
+    for sequence in (22, 25):
+        ray.get(actor.receive.remote(stamp(sequence), batch(sequence)))
+    assert (vitals(actor).health.gaps, call(actor, "heard")) == (3, ["t"])
 
 
 def test_a_bug_ends_the_process_and_ray_starts_it_clean(create: Create) -> None:

@@ -49,6 +49,14 @@ def test_open_asks_the_feeds_for_their_books(world: World) -> None:
     assert world.oms.state() == "ACTIVE"
 
 
+def test_a_gap_in_a_feeds_ticks_is_filled_by_its_whole_book(world: World) -> None:
+    world.bus.sent.clear()
+    world.oms.on_gap("shard.NIFTY")
+    assert world.bus.sent == []
+    world.oms.on_gap(f"feed.{INDEX}")
+    assert world.bus.sent == [("refresh", INDEX)]
+
+
 def test_the_same_tag_is_answered_with_the_first_order(world: World) -> None:
     first = world.oms.submit(intent())
     again = world.oms.submit(intent(quantity=5 * LOT))

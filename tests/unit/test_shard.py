@@ -28,6 +28,15 @@ def test_open_loads_the_kernels_and_asks_the_feed_for_its_book() -> None:
     assert set(before.values()) == {1}
 
 
+def test_a_gap_in_its_feeds_ticks_is_filled_by_the_whole_book() -> None:
+    shard, bus, _ = opened()
+    bus.sent.clear()
+    shard.on_gap("feed.SENSEX")
+    assert bus.sent == []
+    shard.on_gap("feed.NIFTY")
+    assert [(topic, index) for topic, _, index in bus.sent] == [("refresh", "NIFTY")]
+
+
 def test_no_kernel_compiles_after_open() -> None:
     shard, _, _ = opened()
     before = pricing.signatures()
