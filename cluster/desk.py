@@ -45,6 +45,8 @@ def check(settings: Settings) -> None:
     if day is not None:
         _require_session(settings, day)
     if settings.market.source == "simulated":
+        if not settings.market.speed:
+            raise ConfigError("market.speed: 0 is for a replay; a simulated session needs more than 0, 1 is real time")
         return
     if day is None:
         raise ConfigError("market.session_date: a replay needs the day to replay")
@@ -53,6 +55,8 @@ def check(settings: Settings) -> None:
         raise ConfigError(f"market.path: no file {path!r} to replay")
     if settings.market.source == "tape" and not (path and ("://" in path or Path(path).is_dir())):
         raise ConfigError(f"market.path: no tape {path!r} to replay; `vikalp status --json` names a desk's data_dir")
+    for index in settings.indices:  # now, and not in five actors a minute later
+        recorded(settings, index).open()
 
 
 def simulated(desk: Desk) -> SimulatedSession:
@@ -64,7 +68,7 @@ def simulated(desk: Desk) -> SimulatedSession:
         market.session_date or session_date(desk.exchange, today),
         anchor_wall_ns=desk.anchor_wall_ns,
         seed=market.seed,
-        speed=market.speed or 1.0,
+        speed=market.speed,
     )
 
 
@@ -122,10 +126,15 @@ def make_source(desk: Desk, index: str) -> Source:
             session_date=simulated(desk).date,
             ticks_per_second=market.ticks_per_second,
         )
+    return recorded(desk.settings, index)
+
+
+def recorded(settings: Settings, index: str) -> Source:
+    """The recorded day of `index` that these settings replay."""
+    market = settings.market
     assert market.session_date is not None, "check() refuses a replay without a day"
-    if market.source == "file":
-        return ChainFileSource(market.path, index, market.session_date)
-    return TapeSource(market.path, index, market.session_date)
+    source = ChainFileSource if market.source == "file" else TapeSource
+    return source(market.path, index, market.session_date)
 
 
 def tape_url(desk: Desk) -> str:

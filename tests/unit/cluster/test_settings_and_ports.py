@@ -19,7 +19,7 @@ from cluster.fair import FairLock
 from cluster.ports import DESKS, ports, require_free
 from cluster.settings import Settings, load
 from cluster.state import ROOT
-from core.errors import ConfigError
+from core.errors import ConfigError, VikalpError
 
 LINES = (ROOT / "vikalp.yaml").read_text().splitlines()
 
@@ -160,8 +160,10 @@ def test_the_lock_is_handed_over_in_the_order_it_was_asked_for() -> None:
         ({"source": "tape", "path": "/no/such/tape", "session_date": "2025-08-29"}, "market.path: no tape"),
         ({"source": "file", "path": __file__, "session_date": "2025-08-27"}, "2025-08-27 has no session"),
         ({"source": "simulated", "session_date": "2025-08-27"}, "2025-08-27 has no session"),
+        ({"source": "simulated", "speed": 0}, "market.speed: 0 is for a replay"),
+        ({"source": "file", "path": __file__, "session_date": "2025-08-29"}, "no Parquet file"),
     ],
 )
 def test_a_market_that_cannot_be_is_refused_before_anything_starts(market: dict[str, str], match: str) -> None:
-    with pytest.raises(ConfigError, match=match):
+    with pytest.raises(VikalpError, match=match):
         check(Settings.model_validate({"market": market}))
