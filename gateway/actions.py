@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
-from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from pydantic import ValidationError
@@ -10,7 +9,7 @@ from pydantic import ValidationError
 from core.errors import InputError, VikalpError
 from core.records import Intent, Margin, Order
 from gateway.context import Context
-from gateway.format import grouped, money
+from gateway.format import grouped, money, paise
 from gateway.models import OrderRequest
 from gateway.ticket import intent_of
 
@@ -81,14 +80,3 @@ class Actions:
         if order.message:
             text += f" — {order.message}"
         self._say(about, text=text, tone="bad" if bad else "good", tag=intent.tag)
-
-
-def paise(rupees: str) -> int:
-    """The paise of a price typed in rupees; raises InputError for what is no price."""
-    try:
-        value = Decimal(rupees.replace(",", "").strip()) * 100
-    except InvalidOperation as error:
-        raise InputError(f"limit: expected a price in rupees such as 124.05, was {rupees!r}") from error
-    if not value.is_finite() or value <= 0 or value != value.to_integral_value():
-        raise InputError(f"limit: expected rupees above 0 with at most two decimals, was {rupees!r}")
-    return int(value)

@@ -1,15 +1,17 @@
-"""How a figure is written, in one place: the page uses it, and the test that compares the page with the API.
+"""How a figure is written, in one place: the page, the command line, and the test that compares the page with the API.
 
-Every function takes the value in the unit of core/schemas.py and writes DASH for one that is not there (None, NaN,
-or the schema's own word for unknown). Digits are grouped the Indian way: ₹5,00,000.
+A function takes the value in the unit of core/schemas.py and writes DASH for one that is not there (None, NaN,
+infinity, or the schema's own word for unknown). Digits are grouped the Indian way: ₹5,00,000.
 """
 
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from core.errors import InputError
 
 DASH = "–"
 IST = ZoneInfo("Asia/Kolkata")
@@ -17,7 +19,7 @@ Row = Mapping[str, Any]
 
 
 def missing(value: float | None) -> bool:
-    return value is None or (isinstance(value, float) and math.isnan(value))
+    return value is None or not math.isfinite(value)
 
 
 def grouped(whole: int) -> str:
@@ -49,6 +51,17 @@ def money(paise: float | None) -> str:
     return f"{'−' if whole < 0 else ''}₹{text}"
 
 
+def paise(rupees: str, name: str = "limit") -> int:
+    """The paise of a price that a person typed in rupees; InputError, about `name`, for what is no price."""
+    try:
+        value = Decimal(rupees.replace(",", "").strip()) * 100
+    except InvalidOperation:
+        raise InputError(f"{name}: expected rupees such as 124.05, was {rupees!r}") from None
+    if not value.is_finite() or value <= 0 or value != value.to_integral_value():
+        raise InputError(f"{name}: expected rupees above 0 with at most two decimals, was {rupees!r}")
+    return int(value)
+
+
 def signed_price(paise: int | None) -> str:
     """A change: always with its sign, 0.00 when nothing changed."""
     if paise is None:
@@ -73,7 +86,7 @@ def compact(units: float | None) -> str:
     return f"{sign}{grouped(int(size))}"
 
 
-def number(value: float | None, decimals: int) -> str:
+def number(value: float | None, decimals: int = 2) -> str:
     if missing(value) or value is None:
         return DASH
     text = f"{abs(value):,.{decimals}f}"

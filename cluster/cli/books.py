@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from cluster.cli.columns import Column, Fit
-from cluster.cli.out import rupees
 from cluster.cli.screen import clock
+from gateway.format import DASH, money
 
 if TYPE_CHECKING:
     from core.records import Order, Position
@@ -43,20 +43,20 @@ def positions_table(found: list[Position]) -> Fit:
     return Fit([
         Column(name="symbol", left=True, cells=[p.symbol for p in found], footer="total"),
         Column(name="quantity", cells=[f"{p.quantity:+d}" for p in found]),
-        Column(name="average", rank=1, cells=[rupees(p.average_paise) for p in found]),
-        Column(name="last", rank=2, cells=[rupees(p.last_paise) if p.last_paise else "–" for p in found]),
-        Column(name="realised", rank=5, cells=[rupees(p.realised_paise) for p in found]),
-        Column(name="unrealised", rank=5, cells=[rupees(p.unrealised_paise) for p in found]),
-        Column(name="gross", rank=4, cells=[rupees(p.gross_paise) for p in found], footer=rupees(gross)),
-        Column(name="charges", rank=3, cells=[rupees(p.charges_paise) for p in found], footer=rupees(costs)),
-        Column(name="net", cells=[rupees(p.net_paise) for p in found], footer=rupees(net)),
+        Column(name="average", rank=1, cells=[money(p.average_paise) for p in found]),
+        Column(name="last", rank=2, cells=[money(p.last_paise) if p.last_paise else DASH for p in found]),
+        Column(name="realised", rank=5, cells=[money(p.realised_paise) for p in found]),
+        Column(name="unrealised", rank=5, cells=[money(p.unrealised_paise) for p in found]),
+        Column(name="gross", rank=4, cells=[money(p.gross_paise) for p in found], footer=money(gross)),
+        Column(name="charges", rank=3, cells=[money(p.charges_paise) for p in found], footer=money(costs)),
+        Column(name="net", cells=[money(p.net_paise) for p in found], footer=money(net)),
     ])  # fmt: skip
 
 
 def _limit(order: Order) -> str:
-    return rupees(order.intent.limit_paise) if order.intent.limit_paise else "market"
+    return money(order.intent.limit_paise) if order.intent.limit_paise else "market"
 
 
 def _price(order: Order) -> str:
     """What was paid on average, before a fill what was asked."""
-    return rupees(order.average_paise) if order.filled_quantity else _limit(order)
+    return money(order.average_paise) if order.filled_quantity else _limit(order)

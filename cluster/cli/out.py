@@ -66,20 +66,3 @@ def print_problem(text: str, kind: str, *, as_json: bool, limit: str | None = No
         return
     line = " ".join(text.split())
     err().print(f"error: {line}", style="red", markup=False, soft_wrap=True)
-
-
-def rupees(paise: float) -> str:
-    """₹1,23,456.78: grouped as India counts, from paise."""
-    whole, cents = divmod(round(abs(paise)), 100)
-    text = str(whole)
-    head, tail = text[:-3], text[-3:]
-    groups: list[str] = []
-    while head:
-        groups.insert(0, head[-2:])
-        head = head[:-2]
-    return f"{'−' if paise < 0 else ''}₹{','.join([*groups, tail])}.{cents:02d}"
-
-
-def number(value: float | None, digits: int = 2) -> str:
-    """A figure for a table; – where there is none."""
-    return "–" if value is None or not math.isfinite(value) else f"{value:,.{digits}f}"

@@ -14,8 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cluster.cli.columns import Column, Fit, Flow
-from cluster.cli.out import number
-from gateway.format import compact, percent, price, strike
+from gateway.format import compact, number, percent, price, strike
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -140,8 +139,8 @@ def lines(view: View) -> list[str]:
     market = f"{s.mode} {clock(s.market_ns)} {s.phase}"
     said = [f"{market}: {ready} of {len(s.actors)} actors ready, oms {s.oms_state}, ledger {ledger}"]
     for index, row in view.figures.items():
-        spot, vol = number(row["spot_paise"] / 100 or None), number(row["atm_iv"] * 100)
-        said.append(f"{index} {row['expiry']} spot {spot} ATM IV {vol} % PCR {number(row['pcr_oi'])}")
+        spot, vol, pcr = price(row["spot_paise"]), percent(row["atm_iv"]), number(row["pcr_oi"])
+        said.append(f"{index} {row['expiry']} spot {spot} ATM IV {vol} % PCR {pcr}")
     return said
 
 

@@ -7,17 +7,16 @@
 from __future__ import annotations
 
 import uuid
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
 from cluster.cli.books import orders_table, positions_table
 from cluster.cli.options import DeskNumber, Json
-from cluster.cli.out import FAILURE, out, print_json, print_problem, rupees, say
+from cluster.cli.out import FAILURE, out, print_json, print_problem, say
 from cluster.cli.world import world
 from core.errors import InputError
-from gateway.format import strike
+from gateway.format import money, paise, strike
 
 if TYPE_CHECKING:
     from core.market import Contract
@@ -41,7 +40,7 @@ def order(
     as_json: Json = False,
 ) -> None:
     """Show margin and charges, ask, then send one order."""
-    limit_paise = paise(limit) if limit else 0
+    limit_paise = paise(limit, "--limit") if limit else 0
     with world(context).connect(desk) as client:
         intent = make_intent(client, symbol.upper(), side, lots, limit_paise, product, purpose, tag)
         _preview(intent, lots, client.margin(intent))
@@ -160,27 +159,16 @@ def _require_listed(client: DeskClient, contract: Contract) -> None:
         )
 
 
-def paise(text: str) -> int:
-    """Whole paise of a price in rupees. Raises InputError for anything else."""
-    try:
-        value = Decimal(text) * 100
-    except InvalidOperation:
-        raise InputError(f"--limit: expected rupees such as 123.45, was {text!r}") from None
-    if not value.is_finite() or value != value.to_integral_value() or value <= 0:
-        raise InputError(f"--limit: expected rupees above 0 with at most two decimals, was {text!r}")
-    return int(value)
-
-
 def _preview(intent: Intent, lots: int, margin: Margin) -> None:
-    price = f"at {rupees(intent.limit_paise)}" if intent.limit_paise else "at market"
+    price = f"at {money(intent.limit_paise)}" if intent.limit_paise else "at market"
     note = " (an estimate)" if margin.estimate else ""
     say(
         f"{intent.side} {lots} lot(s) = {intent.quantity} × {intent.symbol} {price}, {intent.product}, {intent.purpose}"
     )
     say(
-        f"margin {rupees(margin.total_paise)}{note}: premium {rupees(margin.premium_paise)}, "
-        f"SPAN {rupees(margin.span_paise)}, exposure {rupees(margin.exposure_paise)}; "
-        f"charges {rupees(margin.charges_paise)}; tag {intent.tag}"
+        f"margin {money(margin.total_paise)}{note}: premium {money(margin.premium_paise)}, "
+        f"SPAN {money(margin.span_paise)}, exposure {money(margin.exposure_paise)}; "
+        f"charges {money(margin.charges_paise)}; tag {intent.tag}"
     )
 
 

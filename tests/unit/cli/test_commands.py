@@ -9,9 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from cluster.cli.main import app
-from cluster.cli.out import plain, rupees
-from cluster.cli.trade import paise
-from core.errors import InputError
+from cluster.cli.out import plain
 from core.market import lot, parse_symbol
 from tests.unit.cli.fake_world import NOW, FakeDesk, Place
 
@@ -176,20 +174,6 @@ def test_positions_orders_and_exit_all() -> None:
     assert vikalp(place, "exit-all", "--yes", "--why", "lunch").exit_code == 0
     assert place.client.sent[0].reason == "lunch"
     assert json.loads(vikalp(place, "orders", "--json").stdout)[0]["intent"]["tag"] == "X"
-
-
-def test_prices_are_whole_paise() -> None:
-    assert paise("123.45") == 12_345
-    assert paise("0.05") == 5
-    for text in ("-1", "0", "nan", "inf", "1.005"):
-        with pytest.raises(InputError):
-            paise(text)
-
-
-def test_rupees_are_grouped_as_india_counts() -> None:
-    assert rupees(12_345_678_90) == "₹1,23,45,678.90"
-    assert rupees(-5) == "−₹0.05"
-    assert rupees(99_900) == "₹999.00"
 
 
 def test_json_has_no_nan() -> None:

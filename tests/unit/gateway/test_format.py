@@ -4,7 +4,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.format import DASH, compact, grouped, money, number, percent, price, signed_price, strike, time_left
+from core.errors import InputError
+from gateway.format import (
+    DASH,
+    compact,
+    grouped,
+    money,
+    number,
+    paise,
+    percent,
+    price,
+    signed_price,
+    strike,
+    time_left,
+)
 
 
 @pytest.mark.parametrize(
@@ -23,7 +36,9 @@ def test_a_price_reads_back_to_the_same_paise(paise: int) -> None:
 
 
 def test_what_is_not_there_is_a_dash() -> None:
-    assert [price(0), price(None), number(math.nan, 2), percent(None), compact(None), strike(0)] == [DASH] * 6
+    assert [price(0), price(None), number(math.nan), number(math.inf), percent(None), compact(None), strike(0)] == [
+        DASH
+    ] * 7
 
 
 def test_money_rounds_half_a_paisa_to_even_and_keeps_its_sign() -> None:
@@ -33,6 +48,7 @@ def test_money_rounds_half_a_paisa_to_even_and_keeps_its_sign() -> None:
         "₹0.00",
         "₹0.02",
     )
+    assert (money(12_345_678_90), money(-5)) == ("₹1,23,45,678.90", "−₹0.05")
 
 
 def test_a_change_carries_its_sign() -> None:
@@ -55,3 +71,14 @@ def test_a_number_that_rounds_to_nothing_has_no_sign() -> None:
 
 def test_days_and_hours_to_expiry() -> None:
     assert time_left((4 * 24 + 6) / 365 / 24) == "4d 6h"
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("124.05", 12_405), ("1,240", 124_000), (" 0.05 ", 5)])
+def test_a_typed_price_is_exact_paise(typed: str, meant: int) -> None:
+    assert paise(typed) == meant
+
+
+@pytest.mark.parametrize("typed", ["", "abc", "-1", "0", "1.234", "NaN", "Infinity"])
+def test_what_is_no_price_is_refused(typed: str) -> None:
+    with pytest.raises(InputError, match="--limit: expected"):
+        paise(typed, "--limit")

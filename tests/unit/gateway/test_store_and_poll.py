@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError, SchemaError
+from core.errors import SchemaError
 from core.records import Chain
-from gateway.actions import paise
 from gateway.actor import GatewayActor, GatewayConfig
 from gateway.store import ChainStore
 from gateway.view import Shown, chain, changed, layout
@@ -65,14 +64,3 @@ def test_a_diff_holds_only_the_cells_that_changed() -> None:
     assert one.texts | sent == two.texts
     assert changed(two.texts, two.texts) == {}
     assert isinstance(two, Shown)
-
-
-@pytest.mark.parametrize(("typed", "meant"), [("124.05", 12_405), ("1,240", 124_000), (" 0.05 ", 5)])
-def test_a_typed_price_is_exact_paise(typed: str, meant: int) -> None:
-    assert paise(typed) == meant
-
-
-@pytest.mark.parametrize("typed", ["", "abc", "-1", "0", "1.234", "NaN", "Infinity"])
-def test_what_is_no_price_is_refused(typed: str) -> None:
-    with pytest.raises(InputError, match="limit: expected"):
-        paise(typed)
