@@ -121,12 +121,14 @@ def test_a_restarting_shard_is_seen_and_its_recovery_too(page: Page, gateway: Ga
     gateway.say("crash")
     expect(page.locator("#actors-shard\\.NIFTY-state")).to_have_text("RESTARTING")
     expect(page.locator("#strip-NIFTY-age")).to_have_class("age bad")
+    expect(page.locator("#chain-box")).to_have_class("stale")
     assert httpx.get(f"{gateway.url}/health", timeout=30).status_code == 503
 
     gateway.say("well")
 
     expect(page.locator("#actors-shard\\.NIFTY-state")).to_have_text("READY")
     expect(page.locator("#strip-NIFTY-age")).not_to_have_class("age bad")
+    expect(page.locator("#chain-box")).not_to_have_class("stale")
 
 
 def test_a_desk_that_does_not_answer_is_said_to_be_unreachable(page: Page, gateway: Gateway) -> None:
