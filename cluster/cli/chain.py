@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.text import Text
 
 from cluster.cli.columns import Column, Flow, choose, draw, total
-from cluster.cli.options import DeskNumber, Json
+from cluster.cli.options import DeskNumber, Json, parse_day
 from cluster.cli.out import out, print_json
 from cluster.cli.screen import clock
 from cluster.cli.world import world
@@ -49,7 +49,7 @@ def chain(
     from core.market import check_index
 
     check_index(index)
-    wanted = _day(expiry) if expiry else None
+    wanted = parse_day(expiry, "--expiry") if expiry else None
     with world(context).connect(desk) as client:
         figures, rows = read(client, index, wanted)
         if as_json:
@@ -144,13 +144,6 @@ def _follow(client: "DeskClient", index: str, expiry: dt.date, *, every: bool) -
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return
-
-
-def _day(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UnknownDate(f"--expiry: expected a day such as 2026-12-01, was {text!r}") from None
 
 
 COMMANDS = {"chain": chain}

@@ -1,9 +1,12 @@
 """Options that several commands share."""
 
+import datetime as dt
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from core.errors import UnknownDate
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DeskNumber = Annotated[
@@ -13,3 +16,11 @@ NewDesk = Annotated[int, typer.Option("--desk", min=0, help="Desk number; desk 0
 Config = Annotated[
     Path | None, typer.Option("--config", help="Settings file instead of vikalp.yaml.", show_default=False)
 ]
+
+
+def parse_day(text: str, option: str) -> dt.date:
+    """The day that `option` was given; raises UnknownDate for what is none."""
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise UnknownDate(f"{option}: expected a day such as 2026-12-01, was {text!r}") from None

@@ -4,7 +4,6 @@
 # a command's options are its parameters, and a flag is a boolean.
 # ruff: noqa: PLC0415, FBT002, PLR0917
 
-import datetime as dt
 import math
 import sys
 from pathlib import Path
@@ -13,9 +12,9 @@ from typing import Annotated
 import typer
 
 from cluster.cli.foreground import Ended, signals_end
-from cluster.cli.options import Config, Json
+from cluster.cli.options import Config, Json, parse_day
 from cluster.cli.out import err, out, print_json
-from core.errors import InputError, UnknownDate
+from core.errors import InputError
 
 
 def replay(
@@ -31,7 +30,7 @@ def replay(
     as_json: Json = False,
 ) -> None:
     """Run a recorded day through a desk of its own and print what came out."""
-    pace, day = parse_speed(speed), parse_date(date)
+    pace, day = parse_speed(speed), parse_day(date, "--date")
     from cluster.replay import Request, prepare, run
 
     plan = prepare(Request(path=file, index=index, date=day, speed=pace, spot_bars=spot_bars, config=config))
@@ -77,13 +76,6 @@ def parse_speed(text: str) -> float:
     if not (value > 0 and math.isfinite(value)):
         raise InputError(f"--speed: expected a number above 0 (1, 60) or max, was {text!r}")
     return value
-
-
-def parse_date(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        raise UnknownDate(f"--date: expected a day such as 2025-08-29, was {text!r}") from None
 
 
 COMMANDS = {"replay": replay}
