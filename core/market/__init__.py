@@ -6,7 +6,7 @@ A date no table covers raises UnknownDate, a name nobody knows UnknownName. Noth
 from core.errors import UnknownDate
 from core.market.calendar import next_session, phase, previous_session, session, why_closed
 from core.market.charges import Charges, charges, exercise_charges
-from core.market.expiries import expiries, expiry_moment, is_monthly, monthly_expiry
+from core.market.expiries import expiries, is_monthly, monthly_expiry
 from core.market.freeze import freeze
 from core.market.indices import (
     INDICES,
@@ -18,6 +18,7 @@ from core.market.indices import (
 )
 from core.market.lots import lot
 from core.market.moment import IST, from_ns, to_ns
+from core.market.settlement import expiry_moment
 from core.market.symbols import Contract, future_symbol, option_symbol, parse_symbol
 
 __all__ = [

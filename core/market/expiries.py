@@ -10,9 +10,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from core.errors import UnknownDate
-from core.market.calendar import FIRST_DAY, LAST_DAY, close_time, full_day
+from core.market.calendar import FIRST_DAY, LAST_DAY, full_day
 from core.market.indices import check_index
-from core.market.moment import IST
 
 _D = dt.date
 _MON, _TUE, _WED, _THU, _FRI = range(5)
@@ -82,12 +81,6 @@ def is_monthly(index: str, expiry: dt.date) -> bool:
     if monthly_expiry(index, expiry.year, expiry.month) == expiry:
         return True
     return _scheduled(index, expiry.replace(day=1)) == expiry
-
-
-def expiry_moment(index: str, expiry: dt.date) -> dt.datetime:
-    """Last moment at which the contract trades, IST: the close in force on that day (15:40 from 2026-08-03)."""
-    check_index(index)
-    return dt.datetime.combine(expiry, close_time(expiry), IST)
 
 
 @lru_cache(maxsize=8)
