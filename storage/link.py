@@ -2,7 +2,7 @@
 
 A private thread runs the loop; calls are serialised; each is one transaction. A connection that is lost or does not
 answer is thrown away and the call raises LedgerDown: it may or may not have been committed. The next call connects
-anew.
+anew, as does the first one after `close` or in a process that a link was sent to.
 """
 
 import asyncio
@@ -54,11 +54,44 @@ def in_our_words(what: str) -> Iterator[None]:
 
 
 class Link:
-    """`call(what, work)` runs `await work(connection)` in one transaction and returns its value."""
+    """`call(what, work)` runs `await work(connection)` in one transaction and returns its value.
+
+    A picklable description that connects on first use. May be called from several threads.
+    """
 
     def __init__(
         self, dsn: str, *, name: str, timeout_s: float, greeting: str = "", args: tuple[object, ...] = ()
     ) -> None:
+        self.__setstate__((dsn, name, timeout_s, greeting, args))
+
+    def __getstate__(self) -> tuple[Any, ...]:
+        return self._about
+
+    def __setstate__(self, about: tuple[Any, ...]) -> None:
+        self._about = about
+        self._line: _Line | None = None
+        self._making = threading.Lock()
+
+    def call(self, what: str, work: Work[T]) -> T:
+        """Raises LedgerDown within about twice the timeout, InputError for values PostgreSQL cannot hold."""
+        with self._making:
+            if self._line is None:
+                self._line = _Line(*self._about)
+            line = self._line
+        return line.call(what, work)
+
+    def close(self) -> None:
+        """Give the connection back; the next call connects anew."""
+        with self._making:
+            line, self._line = self._line, None
+        if line is not None:
+            line.close()
+
+
+class _Line:
+    """A link in use: the thread, its loop and the connection."""
+
+    def __init__(self, dsn: str, name: str, timeout_s: float, greeting: str, args: tuple[object, ...]) -> None:
         self._dsn, self._name, self._timeout_s = dsn, name, timeout_s
         self._greeting, self._args = greeting, args
         self._connection: Any = None
@@ -67,7 +100,6 @@ class Link:
         threading.Thread(target=self._loop.run_forever, name=name, daemon=True).start()
 
     def call(self, what: str, work: Work[T]) -> T:
-        """Raises LedgerDown within about twice the timeout, InputError for values PostgreSQL cannot hold."""
         future = asyncio.run_coroutine_threadsafe(self._run(work), self._loop)
         with in_our_words(what):
             try:
@@ -78,7 +110,6 @@ class Link:
                 raise
 
     def close(self) -> None:
-        """End the connection and the thread; the link is not used again."""
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(self._timeout_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
 

@@ -6,20 +6,19 @@ been committed; repeated, it changes nothing twice, save that an intent's tag ca
 """
 
 import datetime as dt
-import threading
 from collections.abc import Mapping
-from typing import Any
 
 from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Verdict
 from core.risk.verdict import in_words
 from storage.ledger import write
-from storage.link import Link, Work
+from storage.link import Link
 from storage.rows import FILL, INTENT, ORDER, POSITION, fill_of, order_of, position_of, select
 
 COLUMNS = (*(f"i.{name}" for name in INTENT), *(f"o.{name}" for name in ORDER))
 ORDERS = select(COLUMNS, "FROM intents i JOIN orders o USING (session_id, tag) WHERE session_id = $1 ORDER BY i.seq")
 FILLS = select(FILL, "FROM fills WHERE session_id = $1 ORDER BY seq")
 POSITIONS = select(POSITION, "FROM positions WHERE session_id = $1 AND (quantity <> 0 OR NOT $2) ORDER BY seq")
+GREETING = "INSERT INTO sessions (session_id) VALUES ($1) ON CONFLICT DO NOTHING"
 STANDING = "SELECT wanted, why FROM oms_epoch WHERE session_id = $1 AND wanted <> ''"
 
 
@@ -31,95 +30,68 @@ class PostgresLedger:
     """
 
     def __init__(self, dsn: str, session_id: str, carry: bool = False, *, timeout_s: float = 5.0) -> None:  # noqa: FBT001, FBT002 agreed
-        self._dsn, self._session, self._carry, self._timeout_s = dsn, session_id, carry, timeout_s
-        self._forget()
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: self.__dict__[name] for name in ("_dsn", "_session", "_carry", "_timeout_s")}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._forget()
+        self._session, self._carry = session_id, carry
+        self._link = Link(dsn, name="vikalp-ledger", timeout_s=timeout_s, greeting=GREETING, args=(session_id,))
 
     def __repr__(self) -> str:
         return f"PostgresLedger(session_id={self._session!r}, carry={self._carry})"  # never the password
 
     def take_epoch(self) -> int:
-        return self._call("taking the epoch", lambda c: write.take_epoch(c, self._session))
+        return self._link.call("taking the epoch", lambda c: write.take_epoch(c, self._session))
 
     def journal_intent(self, epoch: int, intent: Intent) -> None:
         """Raises LedgerFenced; InputError if the tag was used before."""
-        self._call("journalling an intent", lambda c: write.intent(c, self._session, epoch, intent))
+        self._link.call("journalling an intent", lambda c: write.intent(c, self._session, epoch, intent))
 
     def record_refusal(self, intent: Intent, verdict: Verdict) -> None:
         order = Order(intent=intent, state="REFUSED", updated_ns=intent.created_ns, message=in_words(verdict))
-        self._call("recording a refusal", lambda c: write.refusal(c, self._session, order, verdict))
+        self._link.call("recording a refusal", lambda c: write.refusal(c, self._session, order, verdict))
 
     def record_order(self, epoch: int, order: Order, event: OrderEvent) -> None:
-        self._call("recording an order", lambda c: write.order(c, self._session, epoch, order, event))
+        self._link.call("recording an order", lambda c: write.order(c, self._session, epoch, order, event))
 
     def record_fill(self, epoch: int, fill: Fill, order: Order, position: Position) -> bool:
         """InputError if another trade of the same id was recorded before."""
-        return self._call(
+        return self._link.call(
             "recording a fill", lambda c: write.fill(c, self._session, epoch, fill, after=order, position=position)
         )
 
     def record_standing(self, epoch: int, state: str, why: str) -> None:
-        self._call("recording a state", lambda c: write.standing(c, self._session, epoch, state, why))
+        self._link.call("recording a state", lambda c: write.standing(c, self._session, epoch, state, why))
 
     def standing(self) -> tuple[str, str] | None:
-        row = self._call("reading the state", lambda c: c.fetchrow(STANDING, self._session))
+        row = self._link.call("reading the state", lambda c: c.fetchrow(STANDING, self._session))
         return (row["wanted"], row["why"]) if row else None
 
     def orders(self) -> list[Order]:
-        return [order_of(row) for row in self._call("reading orders", lambda c: c.fetch(ORDERS, self._session))]
+        return [order_of(row) for row in self._link.call("reading orders", lambda c: c.fetch(ORDERS, self._session))]
 
     def fills(self) -> list[Fill]:
-        return [fill_of(row) for row in self._call("reading fills", lambda c: c.fetch(FILLS, self._session))]
+        return [fill_of(row) for row in self._link.call("reading fills", lambda c: c.fetch(FILLS, self._session))]
 
     def positions(self) -> list[Position]:
-        rows = self._call("reading positions", lambda c: c.fetch(POSITIONS, self._session, self._carry))
+        rows = self._link.call("reading positions", lambda c: c.fetch(POSITIONS, self._session, self._carry))
         return [position_of(row) for row in rows]
 
     def record_risk_event(self, event: RiskEvent) -> None:
-        self._call("recording a risk event", lambda c: write.risk_event(c, self._session, event))
+        self._link.call("recording a risk event", lambda c: write.risk_event(c, self._session, event))
 
     def record_alert(self, alert: Alert) -> None:
-        self._call("recording an alert", lambda c: write.alert(c, self._session, alert))
+        self._link.call("recording an alert", lambda c: write.alert(c, self._session, alert))
 
     def record_daily_pnl(self, date: str, gross_paise: int, charges_paise: int) -> None:
         """`date` is YYYY-MM-DD; a later call for the same date replaces the figures, the audit log keeps both."""
         day = dt.date.fromisoformat(date)
-        self._call(
+        self._link.call(
             "recording the day's result", lambda c: write.daily_pnl(c, self._session, day, gross_paise, charges_paise)
         )
 
     def audit(self, actor: str, action: str, detail: Mapping[str, object]) -> None:
-        self._call("auditing", lambda c: write.audit(c, self._session, actor, action, detail))
+        self._link.call("auditing", lambda c: write.audit(c, self._session, actor, action, detail))
 
     def ping(self) -> float:
-        return self._call("asking the ledger", write.ping)
+        return self._link.call("asking the ledger", write.ping)
 
     def close(self) -> None:
         """Give the connection back; the next call connects anew."""
-        with self._making:
-            link, self._link = self._link, None
-        if link is not None:
-            link.close()
-
-    def _forget(self) -> None:
-        self._link: Link | None = None
-        self._making = threading.Lock()
-
-    def _call(self, what: str, work: Work[Any]) -> Any:
-        with self._making:
-            if self._link is None:
-                self._link = Link(
-                    self._dsn,
-                    name="vikalp-ledger",
-                    timeout_s=self._timeout_s,
-                    greeting="INSERT INTO sessions (session_id) VALUES ($1) ON CONFLICT DO NOTHING",
-                    args=(self._session,),
-                )
-            link = self._link
-        return link.call(what, work)
+        self._link.close()
