@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from core.backtest.fills import slipped
 from core.backtest.records import DayData, DayResult, Equity, Missing, Refused, Trade
 from core.errors import InputError, UnknownDate
-from core.market import charges, exchange_of, expiries, lot, parse_symbol, session, tick_paise, to_ns
+from core.market import charges_at, exchange_of, expiries, lot, parse_symbol, session, tick_paise, to_ns
 from core.orders.tag import make_tag
 from core.records import Fill, Intent, Side
 from core.risk.book import Mark, RiskBook, at, with_end, with_fill, with_intent, with_marks
@@ -250,7 +250,7 @@ def _fill(intent: Intent, price: int, at_ns: int) -> Fill:
 
 
 def _cost(fill: Fill, day: dt.date) -> Decimal:
-    return charges(fill.index, fill.side, fill.quantity, fill.price_paise, day).total
+    return charges_at(fill.index, fill.side, fill.quantity, fill.price_paise, day).total
 
 
 def _by_start(data: DayData) -> dict[int, dict[str, Bar]]:

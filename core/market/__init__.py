@@ -5,7 +5,18 @@ A date no table covers raises UnknownDate, a name nobody knows UnknownName. Noth
 
 from core.errors import UnknownDate
 from core.market.calendar import next_session, phase, previous_session, session, why_closed
-from core.market.charges import Charges, charges, exercise_charges
+from core.market.charges import (
+    Charges,
+    ContractNote,
+    Exercise,
+    TradingDay,
+    brokerage,
+    charges,
+    charges_at,
+    contract_note,
+    exercise_charges,
+    turnover_charges,
+)
 from core.market.expiries import expiries, is_monthly, monthly_expiry
 from core.market.freeze import freeze
 from core.market.indices import (
@@ -26,9 +37,15 @@ __all__ = [
     "IST",
     "Charges",
     "Contract",
+    "ContractNote",
+    "Exercise",
+    "TradingDay",
     "UnknownDate",
+    "brokerage",
     "charges",
+    "charges_at",
     "check_index",
+    "contract_note",
     "derivatives_exchange_of",
     "exchange_of",
     "exercise_charges",
@@ -49,5 +66,6 @@ __all__ = [
     "strike_step_paise",
     "tick_paise",
     "to_ns",
+    "turnover_charges",
     "why_closed",
 ]

@@ -13,7 +13,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from core.errors import InputError
-from core.market import charges, from_ns
+from core.market import brokerage, from_ns, turnover_charges
 from core.records import Fill, Position
 
 
@@ -97,12 +97,9 @@ def _share(cost_paise: int, part: int, whole: int) -> int:
 
 def fill_charges(fill: Fill, *, first: bool) -> Decimal:
     """Unrounded rupees this fill costs; an order's first fill bears its brokerage and the GST on it."""
-    cost = charges(fill.index, fill.side, fill.quantity, fill.price_paise, market_date(fill.at_ns))
-    if first:
-        return cost.total
-    services = cost.exchange + cost.sebi  # GST is charged on brokerage and on these two
-    gst = cost.gst * services / (cost.brokerage + services) if cost.brokerage + services else Decimal(0)
-    return cost.stt + services + cost.stamp + gst
+    on = market_date(fill.at_ns)
+    cost = turnover_charges(fill.index, fill.side, fill.quantity, fill.price_paise, on)
+    return (cost + brokerage(on)).total if first else cost.total
 
 
 def fold(fills: Iterable[Fill]) -> dict[str, Holding]:

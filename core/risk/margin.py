@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import StaleDataError
-from core.market import Contract, charges, parse_symbol
+from core.market import Contract, charges_at, parse_symbol
 from core.orders.positions import market_date
 from core.pricing import price
 from core.records import Chain, Intent, Margin
@@ -91,7 +91,7 @@ def estimate(
     now_ns: int,
 ) -> Margin:
     """Margin and charges of `intent` at `price_paise`; selling what is `held` long (signed units) blocks nothing."""
-    cost = charges(intent.index, intent.side, intent.quantity, price_paise, market_date(now_ns)).total_paise
+    cost = charges_at(intent.index, intent.side, intent.quantity, price_paise, market_date(now_ns)).total_paise
     if intent.side == "BUY":
         return Margin(
             premium_paise=intent.quantity * price_paise,

@@ -3,20 +3,17 @@
 import csv
 import datetime as dt
 import gzip
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.errors import InputError, UnknownName
+from core.errors import UnknownName
 from core.market import (
     INDICES,
     IST,
     UnknownDate,
-    charges,
-    exercise_charges,
     expiries,
     expiry_moment,
     freeze,
@@ -210,25 +207,3 @@ def test_freeze_by_date() -> None:
     assert freeze("SENSEX", D(2026, 8, 3)) == 1000
     with pytest.raises(UnknownDate, match="begins"):
         freeze("NIFTY", D(2023, 1, 2))
-
-
-def test_charges_of_the_golden_sale_and_the_golden_trade() -> None:
-    sale = charges("NIFTY", "SELL", 65, 100_00, D(2026, 5, 4))
-    assert (sale.stt, sale.stamp, sale.total_paise) == (Decimal("9.75"), 0, 3608)
-    both = [charges("SENSEX", side, 100, paise, D(2025, 9, 5)) for side, paise in (("BUY", 34910), ("SELL", 32815))]
-    parts = {name: sum(getattr(c, name) for c in both) for name in ("brokerage", "stt", "exchange", "sebi", "gst")}
-    assert parts["brokerage"] == 40
-    assert parts["stt"] == Decimal("32.815")
-    assert round(parts["exchange"], 4) == Decimal("22.0106")
-    assert round(parts["sebi"], 4) == Decimal("0.0677")
-    assert round(parts["gst"], 4) == Decimal("11.1741")
-    assert round(both[0].stamp, 4) == Decimal("1.0473")
-    assert round(both[0].total + both[1].total, 4) == Decimal("107.1148")
-
-
-def test_charges_refuse_what_they_do_not_know() -> None:
-    assert exercise_charges("NIFTY", 65, 100_00, D(2026, 5, 4)).total == Decimal("9.75")
-    with pytest.raises(UnknownDate, match="2024-10-01"):
-        charges("NIFTY", "BUY", 25, 100_00, D(2024, 9, 30))
-    with pytest.raises(InputError):
-        charges("NIFTY", "BUY", 0, 100_00, D(2026, 5, 4))

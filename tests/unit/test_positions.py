@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.market import charges
+from core.market import charges_at
 from core.orders.positions import Holding, apply, fold, mark, position, signed
 from core.records import Fill
 from tests.fakes_orders import DAY, INDEX, LOT, NOON, SYMBOL
@@ -78,9 +78,9 @@ def test_a_turn_from_long_to_short_opens_at_the_new_price() -> None:
 
 def test_brokerage_is_borne_once_per_order_however_many_fills() -> None:
     parts = [fill(n, "BUY", 20, 34_910) for n in range(1, 6)]
-    whole = charges(INDEX, "BUY", 100, 34_910, DAY)
+    whole = charges_at(INDEX, "BUY", 100, 34_910, DAY)
 
-    assert fold(parts)[SYMBOL].charges_rupees == pytest.approx(whole.total)
+    assert fold(parts)[SYMBOL].charges_rupees == whole.total
     assert fold([fill(1, "BUY", 100, 34_910)])[SYMBOL].charges_rupees == whole.total
 
 
