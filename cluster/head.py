@@ -8,16 +8,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
-from cluster.ports import Ports, listening
+from cluster.ports import Ports
 from cluster.state import ROOT, SESSION_TAG
-from core.errors import DeskError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,7 @@ def environment(options: HeadOptions) -> dict[str, str]:
 
 
 def start_head(options: HeadOptions) -> "subprocess.Popen[bytes]":
-    """Start the head in the checkout, so that jobs run there; returns at once, see `wait_head`."""
+    """Start the head in the checkout, so that jobs run there; returns at once, before it listens."""
     p = options.ports
     options.spill_dir.mkdir(parents=True, exist_ok=True)
     command = [
@@ -95,21 +93,6 @@ def start_head(options: HeadOptions) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
         )
-
-
-def wait_head(process: "subprocess.Popen[bytes]", options: HeadOptions, *, within_s: float) -> None:
-    """Return when the head's GCS accepts connections; raises DeskError when it ends or is late."""
-    deadline = time.monotonic() + within_s
-    while not listening(options.ports.gcs):
-        if process.poll() is not None:
-            raise DeskError(
-                f"Ray's head ended with code {process.returncode}; its last words are in {options.log_path}"
-            )
-        if time.monotonic() > deadline:
-            raise DeskError(
-                f"Ray's head did not listen on {options.ports.gcs} within {within_s:.0f} s; see {options.log_path}"
-            )
-        time.sleep(0.05)
 
 
 def interrupt(process: "subprocess.Popen[bytes]") -> None:

@@ -110,10 +110,6 @@ class Supervisor:
             alerts=self._alerts.latest(),
         )
 
-    @ray.method(concurrency_group="reports")
-    def pid(self) -> int:
-        return os.getpid()
-
     @ray.method(concurrency_group="calls")
     def drain(self, within_s: float = 6.0) -> list[str]:
         """End the desk's actors in order, restarting none; returns the names of those that left something behind."""

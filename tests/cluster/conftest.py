@@ -1,6 +1,7 @@
 """One Ray head for the tests of single parts, with the ports, token and temp folder of a desk of its own."""
 
 import os
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,12 @@ import pytest
 import ray
 
 from cluster.auth import admit
-from cluster.head import HeadOptions, end_tree, interrupt, start_head, tagged, wait_head
-from cluster.ports import DESKS, in_use, ports
+from cluster.head import HeadOptions, end_tree, interrupt, start_head, tagged
+from cluster.ports import DESKS, in_use, listening, ports
 from cluster.topology import Spec, start
 
 NAMESPACE = "test"
+SESSION = f"test-{os.getpid()}"
 
 
 def free_desk(beside: int = 0) -> int:
@@ -35,6 +37,16 @@ def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:
         time.sleep(0.02)
 
 
+def supervisor_of(session_id: str) -> psutil.Process:
+    """The process of a session's supervisor, by the title Ray gives it."""
+    return next(process for process in tagged(session_id) if process.cmdline()[0].startswith("ray::Supervisor"))
+
+
+def _listens(process: "subprocess.Popen[bytes]", options: HeadOptions) -> bool:
+    assert process.poll() is None, f"the head ended: {options.log_path.read_text()[-2000:]}"
+    return listening(options.ports.gcs)
+
+
 @pytest.fixture(scope="module")
 def head() -> Iterator[str]:
     """A running head this process is connected to; yields the address of its GCS."""
@@ -47,7 +59,7 @@ def head() -> Iterator[str]:
         ports=ports(desk),
         temp_dir=folder / "r",
         token_path=token,
-        session_id=f"test-{os.getpid()}",
+        session_id=SESSION,
         object_store_mb=100,
         spill_dir=folder / "spill",
         cpus=2,
@@ -55,7 +67,7 @@ def head() -> Iterator[str]:
     )
     process = start_head(options)
     try:
-        wait_head(process, options, within_s=60)
+        until(lambda: _listens(process, options), within_s=60, what="the head listens")
         admit(token)
         address = f"127.0.0.1:{options.ports.gcs}"
         ray.init(address=address, namespace=NAMESPACE, log_to_driver=False, logging_level="warning")

@@ -26,7 +26,7 @@ from cluster.state import ROOT, DeskState, read_state, state_path
 from core.errors import ConfigError, DeskError
 from core.records import ActorStatus, DeskStatus
 from core.schemas import CONTRACTS
-from tests.cluster.conftest import free_desk, until
+from tests.cluster.conftest import free_desk, supervisor_of, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SETTINGS = {"indices": ["NIFTY", "SENSEX"], "market.seed": 11, "ray.object_store_mb": 100, "ray.cpus": 2}
@@ -173,10 +173,9 @@ def test_no_order_is_lost_when_the_order_manager_is_killed(desk: Desk) -> None:
     assert held == sum(order.filled_quantity for order in desk.orders())
 
 
-def test_a_killed_supervisor_adopts_what_runs(desk: Desk) -> None:
+def test_a_killed_supervisor_adopts_what_runs(state: DeskState, desk: Desk) -> None:
     before = {actor.name: actor.pid for actor in desk.status().actors}
-    handle = ray.get_actor("supervisor", "vikalp")
-    os.kill(ray.get(handle.pid.remote()), signal.SIGKILL)
+    supervisor_of(state.session_id).kill()
 
     def adopted() -> bool:
         said = status(desk)

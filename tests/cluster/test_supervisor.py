@@ -14,7 +14,7 @@ from cluster.decide import SupervisionConfig
 from cluster.supervisor import GROUPS, DeskFacts, Supervisor
 from cluster.topology import Spec
 from core.records import ActorStatus, DeskStatus, Stamp
-from tests.cluster.conftest import NAMESPACE, call, until
+from tests.cluster.conftest import NAMESPACE, SESSION, call, supervisor_of, until
 from tests.cluster.plain import Plain, PlainConfig, Wall, always_open, batch
 
 pytestmark = pytest.mark.cluster
@@ -84,7 +84,7 @@ def test_a_killed_actor_and_a_stopped_one_are_back_and_the_supervisor_adopts_the
     assert said is not None
     assert any("STUCK: no answer to a health probe" in alert.message for alert in said.alerts)
 
-    os.kill(ray.get(supervisor.pid.remote()), signal.SIGKILL)
+    supervisor_of(SESSION).kill()
     assert reaches(supervisor, "s.one", "READY", within_s=10).pid == again.pid, "adopted, not started again"
     assert reaches(supervisor, "s.two", "READY").pid == back.pid
 
