@@ -12,7 +12,6 @@ from core.errors import InputError
 from core.records import LIVE, Fill, Intent, Order, OrderEvent, OrderState
 
 _RANK: dict[OrderState, int] = {"JOURNALLED": 0, "UNKNOWN": 1, "OPEN": 2}
-_ENDS: dict[str, OrderState] = {"COMPLETE": "COMPLETE", "CANCELLED": "CANCELLED", "REJECTED": "REJECTED"}
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -33,11 +32,6 @@ def born(intent: Intent, at_ns: int) -> Order:
 def refused(intent: Intent, at_ns: int, message: str) -> Order:
     """The order of an intent that was never sent, with the reason in words."""
     return Order(intent=intent, state="REFUSED", updated_ns=at_ns, message=message)
-
-
-def from_status(status: str) -> OrderState:
-    """A broker's status word as ours; a word nobody knows is OPEN: it may still fill, so it is watched."""
-    return _ENDS.get(status.strip().upper(), "OPEN")
 
 
 def advance(order: Order, event: OrderEvent, *, broker_id: str = "") -> Order:

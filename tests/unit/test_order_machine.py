@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from core.errors import InputError, UnknownName
 from core.market import to_ns
 from core.orders import validity
-from core.orders.machine import Tally, advance, born, event_of, from_status, refused, remaining, with_fill
+from core.orders.machine import Tally, advance, born, event_of, refused, remaining, with_fill
 from core.orders.tag import check_tag, make_tag
 from core.records import LIVE, Fill, OrderEvent
 from tests.fakes_orders import IST, LOT, NOON, intent
@@ -71,18 +71,6 @@ def test_hearing_it_all_again_changes_nothing_once_it_has_ended(news: list[Order
 
     if order.state not in LIVE:
         assert (again.state, again.filled_quantity) == (order.state, order.filled_quantity)
-
-
-@given(st.text(max_size=12))
-def test_a_status_nobody_knows_is_not_an_end(status: str) -> None:
-    known = status.strip().upper() in {"COMPLETE", "CANCELLED", "REJECTED"}
-
-    assert (from_status(status) in LIVE) != known
-
-
-@pytest.mark.parametrize("status", ["PUT ORDER REQ RECEIVED", "VALIDATION PENDING", "TRIGGER PENDING", "MODIFIED", ""])
-def test_kites_words_on_the_way_are_open(status: str) -> None:
-    assert from_status(status) == "OPEN"
 
 
 def test_the_average_is_of_the_fills() -> None:
