@@ -1,8 +1,8 @@
 """The whole system on one page: which actors, on what terms, wired how; the only `ray.remote` of long-lived actors."""
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import ray
@@ -15,7 +15,7 @@ from actors.feeds.feed import FeedActor, FeedConfig
 from actors.oms.oms import OmsActor, OmsConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
-from actors.strategies.strategy import StrategyActor
+from actors.strategies.strategy import StrategyActor, StrategyConfig
 from brokers.paper import PaperBroker
 from cluster.client import OrdersClient, RayDeskClient, RiskClient
 from cluster.crash import GROUPS, Guard
@@ -68,65 +68,88 @@ class Spec:
 
 
 def specs(desk: Desk) -> list[Spec]:
-    """Every actor of the desk, in the order they are created."""
-    s, replay = desk.settings, desk.settings.mode == "REPLAY"
-    deadline_s = s.supervision.deadline_s
-    running = tuple(f"strategy.{strategy.name}" for strategy in s.strategies)
+    """Every actor of the desk, in the order they are created. Each has a clock, all but the recorder a bus."""
+    s = desk.settings
+    actors = [
+        *(one(desk, index) for index in s.indices for one in (_feed, _shard)),
+        _risk(desk),
+        _oms(desk),
+        _recorder(desk),
+        _gateway(desk),
+        *(_strategy(desk, strategy) for strategy in s.strategies),
+    ]
+    running = _names("strategy", (strategy.name for strategy in s.strategies))
     routes = {
         topic: tuple(one for name in names for one in (running if name == "strategy.*" else (name,)))
         for topic, names in ROUTES.items()
     }
-    made: list[Spec] = []
+    clock = {"clock": market_clock(desk)}
+    bus = {spec.name: {"bus": make_bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
+    return [replace(spec, ports={**clock, **bus.get(spec.name, {}), **spec.ports}) for spec in actors]
 
-    def add(name: str, cls: type[Any], config: Any, ports: Mapping[str, Any], **terms: Any) -> None:
-        bus = {} if name == "recorder" else {"bus": make_bus(desk, name, routes)}
-        made.append(
-            Spec(name=name, cls=cls, config=config, ports={"clock": market_clock(desk), **bus, **ports}, **terms)
-        )
 
-    for place, index in enumerate(s.indices):
-        pace = (s.market.speed or "max") if replay else None
-        # The five feeds take turns within a period, so that their batches do not meet on two cores.
-        stagger = place * s.feed.timer_ms // len(s.indices)
-        feed = FeedConfig(index=index, replay=pace, hold=s.market.hold, stagger_ms=stagger, **dict(s.feed))
-        add(f"feed.{index}", FeedActor, feed, {"source": make_source(desk, index)}, upstream=(f"feed.{index}",),
-            timer_delay_s=stagger / 1000)  # fmt: skip
-        shard = ShardConfig(index=index, **(dict(s.shard) | ({"marks_ms": 0, "tape_ms": 0} if replay else {})))
-        add(f"shard.{index}", ShardActor, shard, {}, upstream=(f"feed.{index}",))
+def _feed(desk: Desk, index: str) -> Spec:
+    s, name = desk.settings, f"feed.{index}"
+    # The five feeds take turns within a period, so that their batches do not meet on two cores.
+    stagger = s.indices.index(index) * s.feed.timer_ms // len(s.indices)
+    pace = (s.market.speed or "max") if _replays(desk) else None
+    config = FeedConfig(index=index, replay=pace, hold=s.market.hold, stagger_ms=stagger, **dict(s.feed))
+    ports = {"source": make_source(desk, index)}
+    return Spec(name=name, cls=FeedActor, config=config, ports=ports, upstream=(name,), timer_delay_s=stagger / 1000)
 
-    feeds = tuple(f"feed.{index}" for index in s.indices)
-    shards = tuple(f"shard.{index}" for index in s.indices)
-    add("risk", RiskActor, s.risk, {"ledger": make_ledger(desk)}, upstream=shards)
-    store = PostgresBrokerStore(desk.dsn, desk.session_id)
-    oms = OmsConfig(indices=s.indices, **dict(s.oms))
-    add("oms", OmsActor, oms, {
+
+def _shard(desk: Desk, index: str) -> Spec:
+    untimed = {"marks_ms": 0, "tape_ms": 0} if _replays(desk) else {}
+    config = ShardConfig(index=index, **(dict(desk.settings.shard) | untimed))
+    return Spec(name=f"shard.{index}", cls=ShardActor, config=config, upstream=(f"feed.{index}",))
+
+
+def _risk(desk: Desk) -> Spec:
+    shards = _names("shard", desk.settings.indices)
+    ports = {"ledger": make_ledger(desk)}
+    return Spec(name="risk", cls=RiskActor, config=desk.settings.risk, ports=ports, upstream=shards)
+
+
+def _oms(desk: Desk) -> Spec:
+    s = desk.settings
+    ports = {
         "ledger": make_ledger(desk),
-        "broker": PaperBroker(store, market_clock(desk)),
-        "risk": RiskClient(desk.namespace, deadline_s=deadline_s),
-    }, upstream=feeds, resources={"egress": 1} if s.ray.egress else {})  # fmt: skip
+        "broker": PaperBroker(PostgresBrokerStore(desk.dsn, desk.session_id), market_clock(desk)),
+        "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s),
+    }
+    config, feeds = OmsConfig(indices=s.indices, **dict(s.oms)), _names("feed", s.indices)
+    egress = {"egress": 1} if s.ray.egress else {}
+    return Spec(name="oms", cls=OmsActor, config=config, ports=ports, upstream=feeds, resources=egress)
+
+
+def _recorder(desk: Desk) -> Spec:
     # A replay's tape is flushed by rows alone, so that its bytes repeat.
-    recorder = s.recorder.model_copy(update={"flush_ms": 0, "timer_ms": 0}) if replay else s.recorder
-    add("recorder", RecorderActor, recorder, {"tape": ParquetTape(tape_url(desk))}, upstream=feeds, niceness=5)
-    gateway = GatewayConfig(
-        port=ports(desk.desk).page, indices=s.indices, token_path=str(desk_dir(desk.desk) / "token"), **dict(s.gateway)
-    )
-    add(
-        "gateway",
-        GatewayActor,
-        gateway,
-        {"desk": RayDeskClient(desk.namespace, deadline_s=deadline_s)},
-        upstream=shards,
-    )
-    for strategy in s.strategies:
-        orders = OrdersClient(desk.namespace, deadline_s=deadline_s)
-        add(
-            f"strategy.{strategy.name}",
-            StrategyActor,
-            strategy,
-            {"orders": orders},
-            upstream=(f"shard.{strategy.index}",),
-        )
-    return made
+    untimed = {"flush_ms": 0, "timer_ms": 0} if _replays(desk) else {}
+    config, feeds = desk.settings.recorder.model_copy(update=untimed), _names("feed", desk.settings.indices)
+    ports = {"tape": ParquetTape(tape_url(desk))}
+    return Spec(name="recorder", cls=RecorderActor, config=config, ports=ports, upstream=feeds, niceness=5)
+
+
+def _gateway(desk: Desk) -> Spec:
+    s, token = desk.settings, str(desk_dir(desk.desk) / "token")
+    config = GatewayConfig(port=ports(desk.desk).page, indices=s.indices, token_path=token, **dict(s.gateway))
+    client = RayDeskClient(desk.namespace, deadline_s=s.supervision.deadline_s)
+    shards = _names("shard", s.indices)
+    return Spec(name="gateway", cls=GatewayActor, config=config, ports={"desk": client}, upstream=shards)
+
+
+def _strategy(desk: Desk, config: StrategyConfig) -> Spec:
+    name, upstream = f"strategy.{config.name}", (f"shard.{config.index}",)
+    orders = OrdersClient(desk.namespace, deadline_s=desk.settings.supervision.deadline_s)
+    return Spec(name=name, cls=StrategyActor, config=config, ports={"orders": orders}, upstream=upstream)
+
+
+def _replays(desk: Desk) -> bool:
+    return desk.settings.mode == "REPLAY"
+
+
+def _names(kind: str, of: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"{kind}.{one}" for one in of)
 
 
 def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
