@@ -18,8 +18,8 @@ from core.chain.book import FIELDS, Book
 from core.chain.expiry import Expiry, Market, figures
 from core.chain.universe import ABSENT, VIX, Grid
 from core.errors import UnknownDate
-from core.market import expiry_moment, from_ns, lot, to_ns
-from core.pricing import Greeks, ParityForward, Reason, greeks, implied_vol, years_to
+from core.market import from_ns, lot, spot_frozen
+from core.pricing import Greeks, ParityForward, Reason, greeks, implied_vol, variance_years
 from core.records import Chain
 
 Floats = NDArray[np.float64]
@@ -108,13 +108,14 @@ def _market(book: Book, as_of_ns: int, sequence: int, max_age_ns: int) -> Market
 
 def _basis(book: Book, grid: Grid, options: Options, market: Market, rate: float) -> Basis:
     expiry = EPOCH + dt.timedelta(days=grid.expiry_days)
-    years = years_to(_moment_ns(market.index, expiry), market.as_of_ns)
+    years = variance_years(market.index, expiry, market.as_of_ns)
     discount = math.exp(-rate * years)
     strikes = grid.strikes_paise / 100
     pairs = forwards.parity(strikes, _legs(options, grid.calls), _legs(options, grid.puts), discount)
     future, future_paise = _future(book, grid.future, market)
     spot = market.spot_paise / 100 if market.spot_paise > 0 else math.nan
-    forward = forwards.choose(future, pairs, spot, discount)
+    frozen = spot_frozen(market.index, market.as_of_ns)
+    forward = forwards.choose(future, pairs, spot, discount, spot_frozen=frozen)
     return Basis(grid, expiry, years, discount, future_paise, pairs, forward)
 
 
@@ -192,11 +193,6 @@ def _contracts(
         column = computed[name] if name in computed else options.values[FIELDS[name]]
         columns.append(pa.array(np.ascontiguousarray(column)))
     return pa.RecordBatch.from_arrays(columns, schema=schemas.CONTRACTS)
-
-
-@lru_cache(maxsize=256)
-def _moment_ns(index: str, expiry: dt.date) -> int:
-    return to_ns(expiry_moment(index, expiry))
 
 
 @lru_cache(maxsize=256)

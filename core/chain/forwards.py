@@ -55,12 +55,16 @@ def future_forward(bid: float, ask: float, *, fresh: bool) -> Forward:
     return Forward(math.nan, "none", math.nan)
 
 
-def choose(future: Forward, pairs: ParityForward, spot: float, discount: float) -> Forward:
-    """Return the best known forward of an expiry. spot: rupees, NaN if unknown."""
+def choose(future: Forward, pairs: ParityForward, spot: float, discount: float, *, spot_frozen: bool) -> Forward:
+    """Return the best known forward of an expiry. spot: rupees, NaN if unknown.
+
+    spot_frozen: the closing auction holds the index still (`core.market.spot_frozen`), while options trade on: no
+    forward is better than that one.
+    """
     if future.source == "future":
         return future
     if pairs.used and pairs.error <= WORST_ERROR * pairs.forward:
         return Forward(pairs.forward, "parity", pairs.error)
-    if spot > 0:
+    if spot > 0 and not spot_frozen:
         return Forward(spot / discount, "spot", math.nan)
     return Forward(math.nan, "none", math.nan)

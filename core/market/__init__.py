@@ -29,7 +29,16 @@ from core.market.indices import (
 )
 from core.market.lots import lot
 from core.market.moment import IST, from_ns, to_ns
-from core.market.settlement import expiry_moment
+from core.market.settlement import Method as SettlementMethod
+from core.market.settlement import (
+    Settlement,
+    SettlementPrice,
+    SettlementSource,
+    expiry_moment,
+    settlement,
+    settlement_price,
+    spot_frozen,
+)
 from core.market.symbols import Contract, future_symbol, option_symbol, parse_symbol
 
 __all__ = [
@@ -39,6 +48,10 @@ __all__ = [
     "Contract",
     "ContractNote",
     "Exercise",
+    "Settlement",
+    "SettlementMethod",
+    "SettlementPrice",
+    "SettlementSource",
     "TradingDay",
     "UnknownDate",
     "brokerage",
@@ -63,6 +76,9 @@ __all__ = [
     "phase",
     "previous_session",
     "session",
+    "settlement",
+    "settlement_price",
+    "spot_frozen",
     "strike_step_paise",
     "tick_paise",
     "to_ns",

@@ -5,19 +5,23 @@ from core.pricing.forward import ParityForward, parity_forward
 from core.pricing.implied import ImpliedVol, implied_vol, nse_implied_vol
 from core.pricing.reason import Reason
 from core.pricing.warm import signatures, warm
-from core.pricing.years import years_to
+from core.pricing.years import Clock, expected_settlement, variance_pace, variance_years, years_to
 
 __all__ = [
+    "Clock",
     "Greeks",
     "ImpliedVol",
     "ParityForward",
     "Reason",
+    "expected_settlement",
     "greeks",
     "implied_vol",
     "nse_implied_vol",
     "parity_forward",
     "price",
     "signatures",
+    "variance_pace",
+    "variance_years",
     "warm",
     "years_to",
 ]

@@ -10,6 +10,7 @@ import pytest
 from core import schemas
 from core.chain import Book, analyse
 from core.errors import SchemaError
+from core.market import IST, to_ns
 from core.pricing import Reason, greeks, price
 from core.records import Chain
 from core.schemas import Kind
@@ -19,6 +20,7 @@ C, P = Kind.CALL, Kind.PUT
 WEEK, FAR = dt.date(2026, 11, 30), dt.date(2030, 12, 24)
 RATE = 0.055
 SECOND = 10**9
+HOUR = 3600 * SECOND
 
 
 def smile(expiry: dt.date, F: float, vol: float = 0.13) -> list[dict[str, object]]:
@@ -73,6 +75,7 @@ def test_the_forward_is_the_future_then_parity_then_the_spot_carried() -> None:
         *smile(EXPIRY, 25_100),
         *smile(WEEK, 25_020),
         option(C, 25_000, expiry=FAR),
+        as_of_ns=NOW_NS - HOUR,
     )
     week, month, far = chain.expiries.to_pylist()
 
@@ -84,6 +87,26 @@ def test_the_forward_is_the_future_then_parity_then_the_spot_carried() -> None:
     assert far["forward"] == pytest.approx(25_000 * math.exp(RATE * far["years"]))
     assert math.isnan(far["forward_error"])
     assert (week["spot_paise"], week["spot_prev_close_paise"], week["vix"]) == (25_000_00, 24_900_00, 13.2)
+
+
+def test_during_the_closing_auction_the_frozen_spot_makes_no_forward() -> None:
+    rows = [row("NIFTY", last_paise=25_000_00), *smile(WEEK, 25_020), option(C, 25_000, expiry=FAR)]
+    before, after = (to_ns(dt.datetime(2026, 11, 20, 15, m, s, tzinfo=IST)) for m, s in ((14, 59), (15, 0)))
+    sources = [
+        [r["forward_source"] for r in chain_of(*rows, as_of_ns=at).expiries.to_pylist()] for at in (before, after)
+    ]
+
+    assert sources == [["parity", "spot"], ["parity", "none"]]
+
+
+def test_once_the_settlement_price_is_known_vols_and_theta_read_settled() -> None:
+    rows = smile(WEEK, 25_020)
+    at = {m: to_ns(dt.datetime(2026, 11, 30, 15, m, tzinfo=IST)) for m in (34, 35)}  # WEEK itself, in its auction
+    last, known = (chain_of(*rows, as_of_ns=ns).contracts.to_pylist() for ns in at.values())
+
+    assert {r["iv_reason"] for r in last} != {Reason.NO_TIME}
+    assert {r["iv_reason"] for r in known} == {Reason.NO_TIME}
+    assert all(math.isnan(r[name]) for r in known for name in ("iv", "theta"))
 
 
 def test_a_stale_future_gives_no_forward_but_is_still_shown() -> None:

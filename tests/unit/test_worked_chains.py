@@ -59,10 +59,10 @@ def test_chain_two_forward() -> None:
     assert found["forward_error"] == pytest.approx(math.sqrt(1 / 600))
     assert (found["atm_spot_paise"], found["atm_forward_paise"]) == (95_00, 100_00)
     assert found["atm_straddle"] == pytest.approx(6.0)
-    assert found["years"] == pytest.approx(39 / 365)
+    assert found["years"] == pytest.approx((39 - 5 / 1440) / 365)  # to the end of the closing auction, 15:35
     assert found["atm_iv"] == pytest.approx(0.227, abs=0.0005)
-    assert price(1, 101, 100, 39 / 365, found["atm_iv"], 1.0) == pytest.approx(3.5)
-    assert found["expected_move"] == pytest.approx(101 * found["atm_iv"] * math.sqrt(39 / 365))
+    assert price(1, 101, 100, found["years"], found["atm_iv"], 1.0) == pytest.approx(3.5)
+    assert found["expected_move"] == pytest.approx(101 * found["atm_iv"] * math.sqrt(found["years"]))
 
     stale = option(P, 105, bid=9.15, ask=9.25)
     found = expiry_of(*rows[:5], stale)
