@@ -31,20 +31,28 @@ Bearer = Annotated[str | None, Header(description="`Bearer` and the desk's token
 def reads(context: Context) -> APIRouter:
     """Routes that change nothing."""
     router = APIRouter()
+    router.include_router(_desk_reads(context), tags=["desk"])
+    router.include_router(_chain_reads(context), tags=["chain"])
+    router.include_router(_order_reads(context), tags=["orders"])
+    return router
 
-    @router.get("/health", response_model=HealthModel, tags=["desk"])
+
+def _desk_reads(context: Context) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/health", response_model=HealthModel)
     def health(response: Response) -> dict[str, Any]:
         """200 when every actor is READY and every index has fresh data, else 503 with the reasons."""
         reasons = context.unwell()
         response.status_code = 503 if reasons else 200
         return {"ok": not reasons, "reasons": reasons}
 
-    @router.get("/metrics", response_class=Response, tags=["desk"])
+    @router.get("/metrics", response_class=Response)
     def metrics() -> Response:
         """Prometheus text."""
         return Response(exposition(context), media_type="text/plain; version=0.0.4")
 
-    @router.get("/api/status", response_model=StatusModel, tags=["desk"])
+    @router.get("/api/status", response_model=StatusModel)
     def status() -> Any:
         """Mode, clock, and the state of every actor."""
         view = context.poll.view
@@ -52,12 +60,18 @@ def reads(context: Context) -> APIRouter:
             raise HTTPException(503, view.unreachable.get("status", "the desk's status is not known yet; ask again"))
         return plain(view.status)
 
-    @router.get("/api/indices", response_model=list[IndexModel], tags=["chain"])
+    return router
+
+
+def _chain_reads(context: Context) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/api/indices", response_model=list[IndexModel])
     def indices() -> list[dict[str, Any]]:
         """Every index of the desk with its newest sequence and its age."""
         return [_index(context, name) for name in context.store.indices]
 
-    @router.get("/api/chain/{index}", response_model=ChainModel, tags=["chain"])
+    @router.get("/api/chain/{index}", response_model=ChainModel)
     def chain(
         index: str,
         expiry: Annotated[dt.date | None, Query(description="only this expiry")] = None,
@@ -66,17 +80,23 @@ def reads(context: Context) -> APIRouter:
         """One chain: contracts and expiries of one sequence."""
         return _chain(context, index, expiry, sequence)
 
-    @router.get("/api/orders", response_model=list[OrderModel], tags=["orders"])
+    return router
+
+
+def _order_reads(context: Context) -> APIRouter:
+    router = APIRouter()
+
+    @router.get("/api/orders", response_model=list[OrderModel])
     def orders() -> Any:
         """Orders of the session, refusals included, oldest first; at most about a second old."""
         return [plain(order) for order in context.poll.view.orders]
 
-    @router.get("/api/positions", response_model=list[PositionModel], tags=["orders"])
+    @router.get("/api/positions", response_model=list[PositionModel])
     def positions() -> Any:
         """Positions with their P&L, gross and charges apart."""
         return [plain(position) for position in context.poll.view.positions]
 
-    @router.get("/api/limits", response_model=list[LimitModel], tags=["orders"])
+    @router.get("/api/limits", response_model=list[LimitModel])
     def limits() -> Any:
         """How much of each limit is used."""
         return [plain(limit) for limit in context.poll.view.limits]
