@@ -1,0 +1,168 @@
+"""A column of cells into a typed column and a mask of the cells that are not what they should be.
+
+Each parser takes text or numbers (a Parquet file has them typed) and never raises for a cell: a bad one is masked,
+and holds any value of the right type.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+_NUMBER = r"^-?(\d{1,15}(\.\d{1,20})?|\.\d{1,20})$"
+_FIRST_YEAR, _LAST_YEAR = 1990, 2100
+LARGEST = 2.0**53  # whole numbers up to here are exact as floats
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell should be, in words, and the parser: column → (typed column, mask of bad cells)."""
+
+    expected: str
+    parse: Callable[[pa.Array], tuple[pa.Array, Bools]]
+
+
+def text(pattern: str = r".+", expected: str = "text", *, optional: bool = False) -> Cell:
+    """Text that matches `pattern` whole, blanks around it cut off."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        trimmed, bad = _texts(cells)
+        fits = _mask(pc.match_substring_regex(trimmed, f"^(?:{pattern})$"))
+        return trimmed, bad | ~(fits | (_blank(trimmed) & optional))
+
+    return Cell(expected, parse)
+
+
+def one_of(names: Mapping[str, Any], type_: pa.DataType) -> Cell:
+    """One of `names`, as the value that stands for it."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        trimmed, bad = _texts(cells)
+        coded = trimmed.dictionary_encode()
+        values = [names.get(word) for word in coded.dictionary.to_pylist()]
+        unknown = np.array([word not in names for word in coded.dictionary.to_pylist()], bool)
+        codes = _numbers_of(coded.indices)
+        return pa.array(values, type_).take(pa.array(codes)), bad | unknown[codes]
+
+    return Cell(f"one of {', '.join(name or 'nothing' for name in names)}", parse)
+
+
+def whole(*, least: float = 0, optional: bool = False) -> Cell:
+    """A whole number of at least `least`; blank or "-" is null if `optional`."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        values, bad, none = _floats(cells, optional=optional)
+        bad |= (values != np.rint(values)) | (values < least) | (np.abs(values) >= LARGEST)
+        return _column(np.where(bad, 0, values).astype(np.int64), none), bad
+
+    return Cell(f"a whole number{_at_least(least)}", parse)
+
+
+def paise(*, least: float = 0, optional: bool = False, slack: float = 1e-3) -> Cell:
+    """Rupees with at most two decimals, `slack` the part of a paisa that a float may be off, as integer paise."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        rupees, bad, none = _floats(cells, optional=optional)
+        exact = rupees * 100
+        nearest = np.rint(exact)
+        bad |= (np.abs(exact - nearest) > slack) | (rupees < least) | (np.abs(exact) >= LARGEST)
+        return _column(np.where(bad, 0, nearest).astype(np.int64), none), bad
+
+    return Cell(f"rupees and whole paise{_at_least(least)}", parse)
+
+
+def number(*, least: float = -math.inf, optional: bool = False, scale: float = 1.0) -> Cell:
+    """A finite number of at least `least`, times `scale`."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        values, bad, none = _floats(cells, optional=optional)
+        bad |= values < least
+        return _column(np.where(bad, 0.0, values * scale), none), bad
+
+    return Cell(f"a number{_at_least(least)}", parse)
+
+
+def date(form: str, *, optional: bool = False) -> Cell:
+    """A day written as `form` (strptime's letters), or a date already."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        if pa.types.is_date(cells.type):
+            return cells.cast(pa.date32()).fill_null(dt.date(1970, 1, 1)), _mask(cells.is_null())
+        trimmed, bad = _texts(cells)
+        coded = trimmed.dictionary_encode()
+        days = [_day(word, form) for word in coded.dictionary.to_pylist()]
+        codes = _numbers_of(coded.indices)
+        unread = np.array([day is None for day in days], bool)[codes] & ~(_blank(trimmed) & optional)
+        return pa.array(days, pa.date32()).take(pa.array(codes)), bad | unread
+
+    return Cell(f"a day as {dt.date(2025, 11, 14).strftime(form)}", parse)
+
+
+def blank() -> Cell:
+    """Nothing."""
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        trimmed, bad = _texts(cells)
+        return trimmed, bad | ~_blank(trimmed)
+
+    return Cell("nothing", parse)
+
+
+def _day(word: str, form: str) -> dt.date | None:
+    try:
+        day = dt.datetime.strptime(word, form).date()  # noqa: DTZ007 a calendar day has no zone
+    except ValueError:
+        return None
+    return day if _FIRST_YEAR <= day.year <= _LAST_YEAR else None
+
+
+def _texts(cells: pa.Array) -> tuple[pa.Array, Bools]:
+    """Trimmed text and the mask of what is none: a null is blank, another type is bad."""
+    if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
+        is_null = pa.types.is_null(cells.type)
+        return pa.array([""] * len(cells), pa.string()), np.full(len(cells), not is_null)
+    return pc.utf8_trim_whitespace(cells.cast(pa.string()).fill_null("")), np.zeros(len(cells), bool)
+
+
+def _floats(cells: pa.Array, *, optional: bool) -> tuple[Floats, Bools, Bools]:
+    """Values, the mask of what is no finite number, and the mask of what is blank and may be."""
+    if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
+        values = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        empty = _mask(cells.is_null()) | np.isnan(values)
+    else:
+        trimmed, _ = _texts(cells)
+        good = pc.match_substring_regex(trimmed, _NUMBER)
+        values = pc.if_else(good, trimmed, "nan").cast(pa.float64()).to_numpy(zero_copy_only=False)
+        empty = _blank(trimmed) | _mask(pc.equal(trimmed, "-"))
+    none = empty & optional
+    bad = ~np.isfinite(values) & ~none
+    return np.where(np.isfinite(values), values, 0.0), bad, none
+
+
+def _column(values: NDArray[Any], none: Bools) -> pa.Array:
+    return pa.array(values, mask=none)
+
+
+def _numbers_of(indices: pa.Array) -> NDArray[np.int64]:
+    return indices.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _mask(array: pa.Array) -> Bools:
+    return np.asarray(array.to_numpy(zero_copy_only=False), bool)
+
+
+def _blank(trimmed: pa.Array) -> Bools:
+    return _mask(pc.equal(trimmed, ""))
+
+
+def _at_least(least: float) -> str:
+    return "" if math.isinf(least) else f" of {least:g} or more"
