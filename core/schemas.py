@@ -149,6 +149,8 @@ EXPIRIES = pa.schema(
     ]
 )
 
+NO_TICKS = pa.RecordBatch.from_pylist([], schema=TICKS)  # what the topic `refresh` carries: the asking is all
+
 SCHEMAS = {"ticks": TICKS, "bars": BARS, "contracts": CONTRACTS, "expiries": EXPIRIES}
 
 

@@ -102,7 +102,7 @@ class ShardActor:
         return self._progress_ns
 
     def _refresh(self) -> None:
-        self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=schemas.TICKS), index=self._config.index)
+        self._bus.publish("refresh", schemas.NO_TICKS, index=self._config.index)
 
     def _publish(self, chain: Chain, as_of_ns: int) -> None:
         self._bus.publish("chain", chain, index=self._config.index)

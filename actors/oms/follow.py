@@ -1,5 +1,7 @@
 """Following the broker: trades first, then the state of every order, matched by tag. Recovery is this, too."""
 
+import pyarrow as pa
+
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from core.errors import InputError, UnknownDate
@@ -30,6 +32,12 @@ class Follower:
             (fill for fill in self._journal.trades.values() if market_date(fill.at_ns) == today),
             (order.intent.tag for order in orders if market_date(order.updated_ns) == today),
         )
+
+    def match(self, ticks: pa.RecordBatch) -> None:
+        """Show a broker that is no exchange the market, so that it can fill what is live; count what it filled."""
+        self._broker.on_ticks(ticks)
+        if self._journal.live():
+            self.collect()
 
     def collect(self) -> None:
         """Count every new trade of the broker, each in the ledger before risk hears of it."""

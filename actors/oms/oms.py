@@ -21,7 +21,7 @@ from core.matching.depth import Board
 from core.orders.positions import position
 from core.ports import Broker, Bus, Clock, Ledger, Risk
 from core.records import Intent, Order, Position
-from core.schemas import TICKS
+from core.schemas import NO_TICKS
 
 
 class OmsConfig(BaseModel, frozen=True, extra="forbid"):
@@ -47,7 +47,7 @@ class OmsActor:
     def __init__(
         self, config: OmsConfig, *, bus: Bus, clock: Clock, ledger: Ledger, broker: Broker, risk: Risk
     ) -> None:
-        self._config, self._bus, self._clock, self._broker = config, bus, clock, broker
+        self._config, self._bus, self._clock = config, bus, clock
         self._risk = RiskLink(risk)
         self._journal = Journal(ledger, clock)
         self._follow = Follower(self._journal, broker, self._risk, clock, absent_after_ms=config.absent_after_ms)
@@ -118,7 +118,7 @@ class OmsActor:
         if ticks.num_rows:
             self._clock.advance(pc.max(ticks.column("exchange_ns")).as_py())
         if not self._standing.against:
-            self._standing.attempt(lambda: self._match(ticks))
+            self._standing.attempt(lambda: self._follow.match(ticks))
         self._progress_ns = self._clock.wall_ns()
 
     def on_snapshot(self, ticks: pa.RecordBatch) -> None:
@@ -139,11 +139,6 @@ class OmsActor:
         """Wall ns of the last tick, timer or order handled; 0 before the first."""
         return self._progress_ns
 
-    def _match(self, ticks: pa.RecordBatch) -> None:
-        self._broker.on_ticks(ticks)
-        if self._journal.live():
-            self._follow.collect()
-
     def _recover(self) -> None:
         self._follow.recover()
         self._standing.restore()
@@ -151,4 +146,4 @@ class OmsActor:
 
     def _refresh(self, indices: Sequence[str]) -> None:
         for index in indices:
-            self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=index)
+            self._bus.publish("refresh", NO_TICKS, index=index)

@@ -15,7 +15,7 @@ from core.errors import UnknownDate
 from core.market import exchange_of, expiries, from_ns, session, to_ns
 from core.ports import Bus, Clock, Orders
 from core.records import Chain, Position
-from core.schemas import TICKS
+from core.schemas import NO_TICKS
 from core.strategies.ema_channel import NAME, EmaChannelConfig, State, quantity, step
 from core.strategies.events import (
     Bar,
@@ -62,7 +62,7 @@ class StrategyActor:
         """Find what an earlier life left open, and ask the feed for the session's bars."""
         for event in self._follow.adopt(self._orders.orders(), self._clock.wall_ns()):
             self._tell(event)
-        self._bus.publish("refresh", pa.RecordBatch.from_pylist([], schema=TICKS), index=self._config.index)
+        self._bus.publish("refresh", NO_TICKS, index=self._config.index)
 
     def on_bars(self, bars: pa.RecordBatch) -> None:
         for start_ns, index_bar, options in bars_of(bars, self._config.index, self._config.params.bar_seconds):
