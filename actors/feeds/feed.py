@@ -14,7 +14,8 @@ from pydantic import BaseModel, Field, PositiveFloat
 
 from actors.feeds.kept import Kept
 from actors.feeds.latest import Latest
-from actors.feeds.sift import sift
+from actors.feeds.pace import Pace
+from actors.feeds.sift import received, sift
 from core.market.bars import Bars
 from core.ports import Bus, Clock, Source
 from core.records import FeedProgress
@@ -52,7 +53,7 @@ class FeedActor:
         self._bars, self._kept, self._latest = Bars(config.bar_seconds), Kept(config.kept_bars), Latest()
         self._counts: Counter[str] = Counter()
         self._market_ns = self._progress_ns = 0
-        self._started: tuple[int, int] | None = None  # wall and market time of the first step of a paced replay
+        self._pace = None if config.replay is None else Pace(config.replay)
         self._running, self._done = not config.hold, False
         self._unsent: list[pa.RecordBatch] = []  # bars that may have closed while this feed was down
 
@@ -60,7 +61,7 @@ class FeedActor:
         """Open the source; what it raises, it raises: InputError, UnknownDate."""
         self._source.open()
         past = getattr(self._source, "past", None)
-        if self._config.replay is None and past is not None:
+        if self._pace is None and past is not None:
             now = self._clock.now_ns()
             reach = now - self._config.kept_bars * max(self._config.bar_seconds) * 1_000_000_000
             for batch in past(reach, now):
@@ -74,7 +75,7 @@ class FeedActor:
     def on_timer(self) -> None:
         if self._done or not self._running:
             return
-        if self._config.replay is None:
+        if self._pace is None:
             while self._unsent:
                 self._bus.publish("bars", self._unsent.pop(0), index=self._config.index)
             now = self._clock.now_ns()
@@ -82,7 +83,7 @@ class FeedActor:
             self._send_bars(self._bars.advance(now))
             self._finish()
         else:
-            self._step(self._config.replay)
+            self._step(self._pace)
 
     def on_refresh(self, _: pa.RecordBatch) -> None:
         """Somebody has just started: the whole book, and the bars it needs to warm up."""
@@ -103,18 +104,13 @@ class FeedActor:
         """Wall nanoseconds of the last batch sent; 0 before the first."""
         return self._progress_ns
 
-    def _step(self, replay: Literal["max"] | float) -> None:
+    def _step(self, pace: Pace) -> None:
         wall = self._clock.wall_ns()
         until = wall + self._config.budget_ms * _MS
-        while (due := self._source.next_ns()) is not None:
-            if replay != "max":
-                self._started = self._started or (wall, due)
-                if due > self._started[1] + (self._clock.wall_ns() - self._started[0]) * replay:
-                    return
-            self._clock.advance(due)
-            self._poll(due)
-            if self._clock.wall_ns() >= until:
-                break
+        while (at := self._source.next_ns()) is not None and wall < until and pace.due(at, wall):
+            self._clock.advance(at)
+            self._poll(at)
+            wall = self._clock.wall_ns()
         self._finish()
 
     def _poll(self, now_ns: int) -> None:
@@ -127,8 +123,8 @@ class FeedActor:
                 self._send(good)
 
     def _send(self, ticks: pa.RecordBatch) -> None:
-        if self._config.replay is None:
-            ticks = _received(ticks, self._clock.wall_ns())
+        if self._pace is None:
+            ticks = received(ticks, self._clock.wall_ns())
         bars = self._bars.add(ticks)
         self._latest.add(ticks)
         self._bus.publish("ticks", ticks, index=self._config.index)
@@ -146,9 +142,3 @@ class FeedActor:
         if self._source.next_ns() is None:
             self._send_bars(self._bars.flush())
             self._done = True
-
-
-def _received(ticks: pa.RecordBatch, wall_ns: int) -> pa.RecordBatch:
-    """The ticks, stamped with when this feed took them: what latency is measured from."""
-    at = ticks.schema.get_field_index("received_ns")
-    return ticks.set_column(at, ticks.schema.field(at), pa.array([wall_ns] * ticks.num_rows, pa.int64()))

@@ -1,4 +1,7 @@
-"""Which rows of a batch of ticks may pass. One bad row never spoils the others: it is dropped and counted by reason."""
+"""Which rows of a batch of ticks may pass, and when they were taken.
+
+One bad row never spoils the others: it is dropped and counted by reason.
+"""
 
 import numpy as np
 import pyarrow as pa
@@ -6,12 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.errors import SchemaError
-from core.schemas import DEPTH, TICKS, check
+from core.schemas import DEPTH, NO_TICKS, TICKS, check
 
 Mask = NDArray[np.bool_]
 _PLAIN = ("last_paise", "prev_close_paise", "strike_paise", "volume", "oi")
 _LEVELS = ("bid_paise", "bid_qty", "bid_orders", "ask_paise", "ask_qty", "ask_orders")
-_NONE = pa.RecordBatch.from_pylist([], schema=TICKS)
 
 
 def sift(
@@ -26,7 +28,7 @@ def sift(
     try:
         check("ticks", ticks)
     except SchemaError:
-        return _NONE, {"schema": ticks.num_rows}
+        return NO_TICKS, {"schema": ticks.num_rows}
     counts: dict[str, int] = {}
     nulls = _nulls(ticks)
     if nulls.any():
@@ -39,6 +41,12 @@ def sift(
             counts[reason] = int(new.sum())
             good &= ~new
     return (ticks if good.all() else ticks.filter(pa.array(good))), counts
+
+
+def received(ticks: pa.RecordBatch, wall_ns: int) -> pa.RecordBatch:
+    """The ticks, stamped with when a feed took them: what latency is measured from."""
+    at = ticks.schema.get_field_index("received_ns")
+    return ticks.set_column(at, ticks.schema.field(at), pa.array([wall_ns] * ticks.num_rows, pa.int64()))
 
 
 def _nulls(ticks: pa.RecordBatch) -> Mask:
