@@ -11,23 +11,23 @@ from numpy.typing import NDArray
 
 from core.errors import InputError
 from core.market import IST, to_ns
-from core.pricing import nse_implied_vol
+from core.pricing import nse_implied_vol, nse_years
 from storage.chain_reader import Collections, moment
 
 Ints = NDArray[np.int64]
 
 _WITHIN = 0.04  # of spot: farther strikes trade too rarely for a comparison
 _NEAREST = 2  # expiries
-_YEAR_NS = 365 * 86_400 * 1_000_000_000
 _SPOT_COLUMNS = ("datetime", "open", "close")
 
 
 def nse_comparison(path: str | Path, index: str, date: dt.date, spot_bars: str | Path) -> dict[str, float]:
     """How far our implied vol is from the one NSE printed beside the price, both by NSE's own convention.
 
-    Black–Scholes on spot, r = 10 %, T = (15:30 of the expiry − now)/365 days, from the last price; a printed vol of
-    0 is a missing one. Strikes within 4 % of spot, the two nearest expiries. The file has no spot: `spot_bars` has,
-    bars of the index stamped at their open, read along the line through every bar's open and close.
+    Black–Scholes on spot, r = 10 %, T = whole days to the expiry/365 (`core.pricing.nse_years`), from the last price; a
+    printed vol of 0 is a missing one. Strikes within 4 % of spot, the two nearest expiries after the day. The file has
+    no spot: `spot_bars` has, bars of the index stamped at their open, read along the line through every bar's open and
+    close.
 
     Returns:
         median and p95 of |ours − NSE's| in vol points (1 is 1 % vol), `rows` compared, `call_bias` and `put_bias` the
@@ -38,9 +38,8 @@ def nse_comparison(path: str | Path, index: str, date: dt.date, spot_bars: str |
     rows = day.rows.take(pa.array(np.concatenate([np.arange(first, end) for _, first, end in spans])))
     at = np.repeat(np.array([ns for ns, _, _ in spans]), [end - first for _, first, end in spans])
     spot = _spot(Path(spot_bars), date, at)
-    expiry_ns, near = _expiry_moments(path, rows)
-    strike, years = rows["Strike_Price"].to_numpy().astype(np.float64), (expiry_ns - at) / _YEAR_NS
-    near &= (np.abs(strike / spot - 1.0) <= _WITHIN) & (years > 0)
+    strike, years = rows["Strike_Price"].to_numpy().astype(np.float64), _years(path, rows, date)
+    near = (np.abs(strike / spot - 1.0) <= _WITHIN) & (years > 0) & (years <= _nearest(years))
     apart: dict[str, NDArray[np.float64]] = {}
     for side, sign in (("CALLS", 1), ("PUTS", -1)):
         theirs, last = rows[f"{side}_IV"].to_numpy(), rows[f"{side}_LTP"].to_numpy()
@@ -65,14 +64,15 @@ def _median(values: NDArray[np.float64]) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-def _expiry_moments(path: str | Path, rows: pa.Table) -> tuple[Ints, NDArray[np.bool_]]:
-    """15:30 of each row's expiry, and whether it is one of the two nearest. NSE's own formula ends at 15:30."""
+def _years(path: str | Path, rows: pa.Table, date: dt.date) -> NDArray[np.float64]:
     encoded = rows["Expiry_Date"].combine_chunks().dictionary_encode()
-    days = [moment(path, text, "%d-%b-%Y", "Expiry_Date") for text in encoded.dictionary.to_pylist()]
-    ends = np.array([to_ns(day.replace(hour=15, minute=30)) for day in days])
-    last = np.sort(ends)[:_NEAREST][-1]
-    moments = ends[encoded.indices.to_numpy()]
-    return moments, moments <= last
+    days = [moment(path, text, "%d-%b-%Y", "Expiry_Date").date() for text in encoded.dictionary.to_pylist()]
+    return np.array([nse_years(day, date) for day in days])[encoded.indices.to_numpy()]
+
+
+def _nearest(years: NDArray[np.float64]) -> float:
+    """Years of the farthest of the expiries compared."""
+    return float(np.unique(years[years > 0])[:_NEAREST].max(initial=0.0))
 
 
 def _spot(path: Path, date: dt.date, at: Ints) -> NDArray[np.float64]:

@@ -5,7 +5,7 @@ from core.pricing.forward import ParityForward, parity_forward
 from core.pricing.implied import ImpliedVol, implied_vol, nse_implied_vol
 from core.pricing.reason import Reason
 from core.pricing.warm import signatures, warm
-from core.pricing.years import Clock, expected_settlement, variance_pace, variance_years, years_to
+from core.pricing.years import Clock, expected_settlement, nse_years, variance_pace, variance_years, years_to
 
 __all__ = [
     "Clock",
@@ -17,6 +17,7 @@ __all__ = [
     "greeks",
     "implied_vol",
     "nse_implied_vol",
+    "nse_years",
     "parity_forward",
     "price",
     "signatures",

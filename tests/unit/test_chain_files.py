@@ -193,9 +193,11 @@ def test_our_vols_are_within_a_quarter_point_of_nse_s_by_their_convention() -> N
     found = nse_comparison(REAL, "NIFTY", DAY, BARS)
 
     assert found["rows"] > 35_000
-    assert found["median"] == pytest.approx(0.212, abs=0.001)
-    assert abs(found["call_bias"]) < 0.15
-    assert abs(found["put_bias"]) < 0.15
+    print({name: round(value, 3) for name, value in found.items()})
+    assert found["median"] <= 0.25
+    assert found["p95"] <= 4.0
+    assert abs(found["call_bias"]) <= 0.15
+    assert abs(found["put_bias"]) <= 0.15
 
 
 def test_the_comparison_refuses_bars_that_are_not_of_that_day(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.errors import UnknownDate
 from core.market import IST, to_ns
-from core.pricing import Clock, expected_settlement, greeks, price, variance_pace, variance_years, years_to
+from core.pricing import Clock, expected_settlement, greeks, price, variance_pace, variance_years
 from core.pricing.years import NS_PER_YEAR
 
 D = dt.date
@@ -122,7 +122,7 @@ def test_the_trading_clock_stands_still_at_night_and_counts_sessions() -> None:
         variance_years("NIFTY", D(2099, 6, 30), at(D(2026, 12, 1), "12:00"), Clock.TRADING)
 
 
-def test_nses_clock_runs_to_half_past_three_without_averaging() -> None:
-    now = at(JULY, "15:00")
-    assert variance_years("NIFTY", JULY, now, Clock.NSE) == years_to(at(JULY, "15:30"), now)
-    assert variance_years("NIFTY", AUGUST, at(AUGUST, "15:29"), Clock.NSE) == years_to(MINUTE_NS, 0)
+def test_nses_clock_counts_whole_days_at_any_hour_and_none_on_the_last() -> None:
+    for time in ("09:15", "15:29"):
+        assert variance_years("NIFTY", JULY, at(D(2026, 7, 24), time), Clock.NSE) == 4 / 365
+        assert variance_years("NIFTY", JULY, at(JULY, time), Clock.NSE) == 0.0
