@@ -11,8 +11,7 @@ from pydantic import BaseModel, Field
 
 from actors.strategies.orders import Follow
 from actors.strategies.rows import bars_of, lot_of, premium_of
-from core.errors import UnknownDate
-from core.market import exchange_of, expiries, from_ns, session, to_ns
+from core.market import exchange_of, from_ns, session, to_ns
 from core.ports import Bus, Clock, Orders
 from core.records import Chain, Position
 from core.schemas import NO_TICKS
@@ -28,6 +27,7 @@ from core.strategies.events import (
     Leave,
     PremiumSeen,
 )
+from core.strategies.expiry import expiry_to_trade
 
 _MINUTE_NS = 60_000_000_000
 
@@ -106,12 +106,9 @@ class StrategyActor:
         hours = session(exchange_of(self._config.index), day)
         if hours is None:
             return
-        listed = expiries(self._config.index, day)
-        later = self._config.expiry == "next" and listed[0] == day
-        if later and len(listed) < 2:
-            raise UnknownDate(f"no expiry of {self._config.index} after {day} is known")
+        expiry = expiry_to_trade(self._config.index, day, self._config.expiry)
         square_off = to_ns(hours.close) - self._config.params.before_close_minutes * _MINUTE_NS
-        closed = BarClosed(day=day, index_bar=bar, options=options, expiry=listed[int(later)], square_off_ns=square_off)
+        closed = BarClosed(day=day, index_bar=bar, options=options, expiry=expiry, square_off_ns=square_off)
         # Bars the feed sends again after a start warm the averages up; what they would have decided is long past.
         old = bar.end_ns < self._clock.now_ns() - bar.seconds * 1_000_000_000
         self._tell(closed, past=old)

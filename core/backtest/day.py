@@ -12,8 +12,8 @@ from pydantic import BaseModel, Field
 
 from core.backtest.fills import slipped
 from core.backtest.records import DayData, DayResult, Equity, Missing, Refused, Trade
-from core.errors import InputError, UnknownDate
-from core.market import charges_at, exchange_of, expiries, lot, parse_symbol, session, tick_paise, to_ns
+from core.errors import InputError
+from core.market import charges_at, exchange_of, lot, parse_symbol, session, tick_paise, to_ns
 from core.orders.tag import make_tag
 from core.records import Fill, Intent, Side
 from core.risk.book import Mark, RiskBook, at, with_end, with_fill, with_intent, with_marks
@@ -35,6 +35,7 @@ from core.strategies.events import (
     Leave,
     NoData,
 )
+from core.strategies.expiry import expiry_to_trade
 
 
 class BacktestConfig(BaseModel, frozen=True, extra="forbid"):
@@ -50,16 +51,6 @@ class BacktestConfig(BaseModel, frozen=True, extra="forbid"):
 
     def limits(self) -> tuple[Limit, ...]:
         return (self.trades_per_day, self.consecutive_stops, self.daily_loss)
-
-
-def expiry_to_trade(index: str, day: dt.date, on_expiry: str) -> dt.date:
-    """The nearest expiry from `day` on; on an expiry day the next one if `on_expiry` is next. Raises UnknownDate."""
-    listed = expiries(index, day)
-    if listed[0] != day or on_expiry == "same":
-        return listed[0]
-    if len(listed) < 2:
-        raise UnknownDate(f"no expiry of {index} after {day} is known")
-    return listed[1]
 
 
 def run_day(config: BacktestConfig, data: DayData) -> DayResult:

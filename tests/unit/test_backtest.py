@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.backtest.day import BacktestConfig, expiry_to_trade, run_day
+from core.backtest.day import BacktestConfig, run_day
 from core.backtest.fills import slipped
 from core.backtest.merge import merge
 from core.backtest.records import DayData, DayResult
@@ -20,6 +20,7 @@ from core.market import from_ns
 from core.schemas import Kind
 from core.strategies.ema_channel import EmaChannelConfig, Held, atm_strike_paise, quantity, stop_or_target
 from core.strategies.events import Bar
+from core.strategies.expiry import expiry_to_trade
 from jobs import backtest
 from jobs.backtest import GOLDEN
 from jobs.recorded import load_days
