@@ -2,7 +2,9 @@
 
 from actors.oms.oms import OmsActor, OmsConfig
 from core.records import Order
-from tests.fakes_orders import INDEX, LOT, FakeBroker, FakeRisk, HandClock, ListBus, MemoryLedger, intent
+from tests.fakes_broker import FakeBroker, FakeRisk
+from tests.fakes_ledger import MemoryLedger
+from tests.fakes_orders import INDEX, LOT, HandClock, ListBus, intent
 
 
 class World:

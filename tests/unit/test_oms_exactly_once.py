@@ -8,7 +8,9 @@ from actors.oms.oms import OmsActor, OmsConfig
 from core.errors import VikalpError
 from core.orders.positions import fold
 from core.records import LIVE, Intent
-from tests.fakes_orders import LOT, Died, FakeBroker, FakeRisk, HandClock, ListBus, MemoryLedger, intent
+from tests.fakes_broker import Died, FakeBroker, FakeRisk
+from tests.fakes_ledger import MemoryLedger
+from tests.fakes_orders import LOT, HandClock, ListBus, intent
 
 WRITES = ("journal_intent", "record_order", "record_fill", "record_refusal", "orders", "fills", "record_alert")
 PLACES = ("ack", "refuse", "lose the request", "lose the answer", "die before accept", "die after accept")

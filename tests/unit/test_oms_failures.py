@@ -3,12 +3,8 @@
 import pytest
 
 from core.errors import LedgerDown
-from tests.fakes_orders import (
-    LOT,
-    Died,
-    intent,
-    ticks,
-)
+from tests.fakes_broker import Died
+from tests.fakes_orders import LOT, intent, ticks
 from tests.world_oms import World
 
 

@@ -5,7 +5,8 @@ import pytest
 from core.errors import DeskError, LedgerFenced
 from core.records import Intent, Verdict
 from core.risk.book import RiskBook, with_end, with_intent, working
-from tests.fakes_orders import LOT, SYMBOL, FakeRisk, intent
+from tests.fakes_broker import FakeRisk
+from tests.fakes_orders import LOT, SYMBOL, intent
 from tests.world_oms import World
 
 

@@ -8,7 +8,8 @@ import pytest
 from brokers.paper import PaperBroker
 from core.errors import LedgerDown
 from core.market import to_ns
-from tests.fakes_orders import IST, LOT, NOON, SECOND, SYMBOL, HandClock, MemoryStore, intent, ticks
+from tests.fakes_ledger import MemoryStore
+from tests.fakes_orders import IST, LOT, NOON, SECOND, SYMBOL, HandClock, intent, ticks
 
 BOOK = ticks(bids=[(34_900, 100)], asks=[(35_000, 30), (35_100, 100)])
 

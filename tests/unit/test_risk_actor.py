@@ -14,7 +14,8 @@ from core.risk.limits.daily_loss import DailyLoss
 from core.risk.limits.limits import LimitsConfig
 from core.risk.margin import SCENARIOS, scan_risk
 from core.schemas import CONTRACTS, EXPIRIES
-from tests.fakes_orders import INDEX, LOT, NOON, SECOND, SYMBOL, HandClock, ListBus, MemoryLedger, intent
+from tests.fakes_ledger import MemoryLedger
+from tests.fakes_orders import INDEX, LOT, NOON, SECOND, SYMBOL, HandClock, ListBus, intent
 
 EXPIRY = dt.date(2025, 9, 11)
 BLANKS = {pa.string(): "", pa.float64(): math.nan}

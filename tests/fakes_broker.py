@@ -1,0 +1,117 @@
+"""Whom the order manager asks: broker and risk, in memory, with switches for every way they fail."""
+
+from collections.abc import Sequence
+
+import msgspec
+import pyarrow as pa
+
+from core.errors import DeskError
+from core.orders.answer import Answer
+from core.records import Fill, Intent, LimitUse, Margin, Order, Verdict
+
+
+class Died(Exception):
+    """The process ended here: nothing after this line ran."""
+
+
+class FakeBroker:
+    """Takes whatever it is sent, twice if sent twice. `next_place` says what becomes of the next request."""
+
+    def __init__(self) -> None:
+        self.placed: list[str] = []  # every request that reached it, by tag
+        self.orders: dict[str, Order] = {}
+        self.fills: list[Fill] = []
+        self.next_place = "ack"
+        self.away = False
+
+    def place(self, intent: Intent) -> Answer:
+        self.placed.append(intent.tag)
+        what, self.next_place = self.next_place, "ack"
+        if what == "die before accept":
+            raise Died
+        if what == "refuse":
+            return Answer(kind="REFUSED", message="Insufficient funds.")
+        if what == "lose the request":
+            return Answer(kind="UNKNOWN", message="timed out")
+        broker_id = f"B{len(self.placed)}"
+        self.orders[intent.tag] = Order(intent=intent, state="OPEN", broker_id=broker_id, updated_ns=intent.created_ns)
+        if what == "die after accept":
+            raise Died
+        if what == "lose the answer":
+            return Answer(kind="UNKNOWN", message="timed out")
+        return Answer(kind="ACK", broker_id=broker_id)
+
+    def fill(self, tag: str, quantity: int, price_paise: int, *, trade_id: str = "") -> Fill:
+        order = self.orders[tag]
+        fill = Fill(
+            trade_id=trade_id or f"T{len(self.fills) + 1}",
+            tag=tag,
+            strategy="",
+            index=order.intent.index,
+            symbol=order.intent.symbol,
+            side=order.intent.side,
+            quantity=quantity,
+            price_paise=price_paise,
+            at_ns=order.updated_ns + len(self.fills) + 1,
+        )
+        self.fills.append(fill)
+        filled = min(order.filled_quantity + quantity, order.intent.quantity)
+        state = "COMPLETE" if filled == order.intent.quantity else order.state
+        self.orders[tag] = msgspec.structs.replace(order, filled_quantity=filled, state=state)
+        return fill
+
+    def cancel(self, broker_id: str) -> Answer:
+        for tag, order in self.orders.items():
+            if order.broker_id == broker_id and order.state == "OPEN":
+                self.orders[tag] = msgspec.structs.replace(order, state="CANCELLED")
+                return Answer(kind="ACK", broker_id=broker_id)
+        return Answer(kind="REFUSED", message="already processed")
+
+    def find(self, tag: str) -> Order | None:
+        return self.orders.get(tag)
+
+    def book(self) -> Sequence[Order]:
+        if self.away:
+            raise DeskError("broker: connection refused")
+        return list(self.orders.values())
+
+    def trades(self, since: int = 0) -> Sequence[Fill]:
+        if self.away:
+            raise DeskError("broker: connection refused")
+        return self.fills[since:]
+
+    def on_ticks(self, ticks: pa.RecordBatch) -> None: ...
+
+
+class FakeRisk:
+    """Lets everything through; `away` makes it unreachable."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.asked: list[str] = []
+        self.booked: list[str] = []
+        self.released: list[str] = []
+        self.answer = Verdict()
+
+    def _reach(self) -> None:
+        if self.away:
+            raise DeskError("risk does not answer")
+
+    def check(self, intent: Intent) -> Verdict:
+        self._reach()
+        self.asked.append(intent.tag)
+        return self.answer
+
+    def book(self, fill: Fill) -> None:
+        self._reach()
+        self.booked.append(fill.trade_id)
+
+    def release(self, tag: str) -> None:
+        self._reach()
+        self.released.append(tag)
+
+    def limits(self) -> Sequence[LimitUse]:
+        return []
+
+    def margin(self, intent: Intent) -> Margin:
+        return Margin(premium_paise=0, span_paise=0, exposure_paise=0, charges_paise=0, estimate=True)
