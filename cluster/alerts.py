@@ -4,6 +4,7 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Literal
 
 import structlog
@@ -21,21 +22,20 @@ PING_S = 2.0
 class AlertDesk:
     """Raising never blocks. An alert the ledger did not take stays queued until it does."""
 
-    def __init__(self, ledger: Ledger | None) -> None:
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger | None, *, wall_ns: Callable[[], int] = time.time_ns) -> None:
+        self._ledger, self._wall_ns = ledger, wall_ns
         self._latest: deque[Alert] = deque(maxlen=KEPT)
         self._said: dict[tuple[str, str], int] = {}
+        self._saying = threading.Lock()
         self._queue: queue.Queue[Alert] = queue.Queue(maxsize=1000)
         self.ledger_ok = False
         if ledger is not None:
             threading.Thread(target=self._write, args=(ledger,), name="alerts", daemon=True).start()
 
     def raise_(self, severity: Literal["info", "warning", "alarm"], subject: str, message: str) -> None:
-        now = time.time_ns()
-        key = (subject, message)
-        if now - self._said.get(key, 0) < REPEAT_NS:
+        now = self._wall_ns()
+        if not self._is_new((subject, message), now):
             return
-        self._said[key] = now
         alert = Alert(at_wall_ns=now, severity=severity, subject=subject, message=message)
         self._latest.append(alert)
         log.warning("alert", severity=severity, subject=subject, message=message)
@@ -48,6 +48,14 @@ class AlertDesk:
     def latest(self) -> tuple[Alert, ...]:
         """Newest last."""
         return tuple(self._latest)
+
+    def _is_new(self, key: tuple[str, str], now: int) -> bool:
+        with self._saying:  # the supervisor's loop and an actor's report may both have something to say
+            self._said = {said: at for said, at in self._said.items() if now - at < REPEAT_NS}
+            if key in self._said:
+                return False
+            self._said[key] = now
+            return True
 
     def _write(self, ledger: Ledger) -> None:
         waiting: Alert | None = None
