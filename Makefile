@@ -1,5 +1,6 @@
 # The README's two commands, `make run` and `make test`, and what they stand on.
 PYTHON ?= python3.11
+DESK ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -18,10 +19,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $@
 
 run: install
-	$(BIN)/vikalp up
+	$(BIN)/vikalp up --desk $(DESK)
 
 stop: install
-	$(BIN)/vikalp down
+	$(BIN)/vikalp down --desk $(DESK)
 
 test: install
 	$(BIN)/python -m pytest

@@ -94,6 +94,15 @@ class OrdersClient(Calls):
     def state(self) -> str:
         return self.call("oms", "state")  # type: ignore[no-any-return]
 
+    def halt(self, why: str) -> str:
+        return self.call("oms", "halt", why)  # type: ignore[no-any-return]
+
+    def reduce(self, why: str) -> str:
+        return self.call("oms", "reduce", why)  # type: ignore[no-any-return]
+
+    def resume(self) -> str:
+        return self.call("oms", "resume")  # type: ignore[no-any-return]
+
 
 class RayDeskClient(OrdersClient):
     """core.ports.DeskClient: everything the page, the command line and a notebook may ask."""

@@ -225,6 +225,8 @@ def main() -> int:
                 "this system has no subreaper: what Ray leaves behind is found by its environment alone",
                 file=sys.stderr,
             )
+        if desk.settings.mode == "REPLAY":
+            os.nice(10)  # it takes what the desk beside it, where people trade, leaves
         try:
             Host(desk).run()
         except VikalpError as error:

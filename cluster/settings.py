@@ -7,7 +7,7 @@ unknown VIKALP_ variable stop the start: a misspelt limit must not be a missing 
 import datetime as dt
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -156,16 +156,26 @@ def load(path: Path | None = None, overrides: Mapping[str, object] | None = None
         raise ConfigError(f"{file} is not YAML: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{file}: expected sections such as market:, found {type(values).__name__}")
-    for key, value in [*_environment(os.environ), *(overrides or {}).items()]:
+    origins: dict[str, str] = {}  # dotted key → the variable that gave it
+    for variable, key, value in _environment(os.environ):
         _put(values, key, value)
-    _refuse_unknown(values, Settings, where=str(file))
+        origins[key] = f"{variable} in the environment"
+    for key, value in (overrides or {}).items():
+        _put(values, key, value)
+        origins.pop(key, None)
+
+    def where(key: str) -> str:
+        return next((origin for own, origin in origins.items() if (key + ".").startswith(own + ".")), str(file))
+
+    _refuse_unknown(values, Settings, where)
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_words(error, file)) from error
+        raise ConfigError(_words(error, where)) from error
 
 
-def _environment(variables: Mapping[str, str]) -> Iterator[tuple[str, object]]:
+def _environment(variables: Mapping[str, str]) -> Iterator[tuple[str, str, object]]:
+    """(variable, dotted key, value) of each VIKALP_ variable that is a setting."""
     sections = {name.upper(): name for name in Settings.model_fields}
     for name, text in sorted(variables.items()):
         if not name.startswith("VIKALP_") or name in OTHER_VARIABLES:
@@ -175,7 +185,7 @@ def _environment(variables: Mapping[str, str]) -> Iterator[tuple[str, object]]:
             known = ", ".join(f"VIKALP_{part}__…" for part in sections)
             raise ConfigError(f"the environment has {name}, which is no setting; known: {known}")
         dotted = ".".join([sections[section], *key.lower().split("__")]) if key else sections[section]
-        yield dotted, yaml.safe_load(text)
+        yield name, dotted, yaml.safe_load(text)
 
 
 def _put(values: dict[str, Any], dotted: str, value: object) -> None:
@@ -187,20 +197,22 @@ def _put(values: dict[str, Any], dotted: str, value: object) -> None:
     values[last] = value
 
 
-def _refuse_unknown(values: Mapping[str, Any], model: type[BaseModel], *, where: str, prefix: str = "") -> None:
+def _refuse_unknown(
+    values: Mapping[str, Any], model: type[BaseModel], where: Callable[[str], str], prefix: str = ""
+) -> None:
     for key, value in values.items():
         if key not in model.model_fields:
             close = difflib.get_close_matches(str(key), model.model_fields, n=1)
             hint = f"did you mean {prefix}{close[0]}?" if close else f"known: {', '.join(sorted(model.model_fields))}"
-            raise ConfigError(f"{where}: {prefix}{key} is not a setting; {hint}")
+            raise ConfigError(f"{where(prefix + str(key))}: {prefix}{key} is not a setting; {hint}")
         inner = model.model_fields[key].annotation
         if isinstance(value, dict) and isinstance(inner, type) and issubclass(inner, BaseModel):
-            _refuse_unknown(value, inner, where=where, prefix=f"{prefix}{key}.")
+            _refuse_unknown(value, inner, where, f"{prefix}{key}.")
 
 
-def _words(error: ValidationError, file: Path) -> str:
+def _words(error: ValidationError, where: Callable[[str], str]) -> str:
     said = []
     for problem in error.errors():
         key = ".".join(str(part) for part in problem["loc"])
-        said.append(f"{key}: {problem['msg'].removeprefix('Value error, ')} (was {problem['input']!r})")
-    return f"{file}: {'; '.join(said)}"
+        said.append(f"{where(key)}: {key}: {problem['msg'].removeprefix('Value error, ')} (was {problem['input']!r})")
+    return "; ".join(said)

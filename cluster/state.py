@@ -120,10 +120,13 @@ def find_state(desk: int) -> DeskState | None:
 
 
 def read_state(desk: int | None = None) -> DeskState:
-    """State of a running desk; None picks the only one. Raises DeskError when there is none, or several."""
+    """State of a running desk; None picks the only one, or of several desk 0, the one people trade on.
+
+    Raises DeskError when there is none, or several without desk 0.
+    """
     if desk is None:
         running = running_desks()
-        if len(running) > 1:
+        if len(running) > 1 and running[0].desk != 0:
             numbers = ", ".join(str(state.desk) for state in running)
             raise DeskError(f"desks {numbers} are running: say which one (--desk, or attach(desk=…))")
         if not running:

@@ -22,8 +22,10 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 
 from cluster.alerts import AlertDesk
+from cluster.client import Calls
 from cluster.crash import plain_logs
 from cluster.decide import Finding, SupervisionConfig, Watch, decide
+from cluster.playback import Playback
 from cluster.topology import Spec, start
 from cluster.vitals import Vitals
 from core.ports import Clock, Ledger
@@ -82,6 +84,9 @@ class Supervisor:
         self._oms_state = "UNREACHABLE"
         self._node = ray.get_runtime_context().get_node_id()
         threading.Thread(target=self._run, name="supervise", daemon=True).start()
+        if facts.mode == "REPLAY":
+            feeds = [name for name in self._seen if name.startswith("feed.")]
+            Playback(feeds, Calls(facts.namespace), clock).start()
 
     @ray.method(concurrency_group="reports")
     def opened(self, name: str, pid: int, started_ns: int) -> None:

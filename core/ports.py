@@ -162,6 +162,14 @@ class Orders(Protocol):
     def orders(self) -> Sequence[Order]: ...
     def positions(self) -> Sequence[Position]: ...
     def state(self) -> str: ...
+    def halt(self, why: str) -> str:
+        """No new orders until `resume`, whatever is restarted; returns the state. exit_all still works."""
+
+    def reduce(self, why: str) -> str:
+        """Exits only, until `resume`; returns the state."""
+
+    def resume(self) -> str:
+        """Trading again, unless something else stands against it; returns the state there is now."""
 
 
 class BrokerStore(Protocol):
@@ -185,6 +193,15 @@ class DeskClient(Protocol):
     def submit(self, intent: Intent) -> Order: ...
     def cancel(self, tag: str) -> Order: ...
     def exit_all(self, why: str) -> Sequence[Order]: ...
+    def halt(self, why: str) -> str:
+        """No new orders until `resume`, whatever is restarted; returns the order manager's state."""
+
+    def reduce(self, why: str) -> str:
+        """Exits only, until `resume`; returns the state."""
+
+    def resume(self) -> str:
+        """Trade again; the state returned is not ACTIVE if something else stands against it."""
+
     def orders(self) -> Sequence[Order]: ...
     def positions(self) -> Sequence[Position]: ...
     def limits(self) -> Sequence[LimitUse]: ...

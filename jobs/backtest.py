@@ -44,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (VikalpError, ValueError, OSError) as error:
         print(f"backtest: {error}", file=sys.stderr)
         return 2
-    print(f"net {merged.net:.2f}, sha256 {merged.sha256}\nwritten to {out}", flush=True)
+    names = ", ".join(sorted(file.name for file in out.iterdir()))
+    print(f"net ₹{merged.net:.2f}, sha256 {merged.sha256}\nwritten to {out}: {names}", flush=True)
     return 0
 
 
@@ -74,8 +75,9 @@ def run(config: BacktestConfig, days: Sequence[DayData], *, workers: int, say: C
 def in_words(result: DayResult) -> str:
     stops = sum(trade.reason == "stop" for trade in result.trades)
     return (
-        f"{result.day} net {result.net:.2f}, {len(result.trades)} trades, {stops} stops, "
+        f"{result.day} net ₹{result.net:.2f}, {len(result.trades)} trades, {stops} stops, "
         f"{len(result.refused)} refusals, {sum(row.signal_ns > 0 for row in result.missing)} signals without data"
+        + (f" ({result.missing[0].why})" if result.missing else "")
     )
 
 
@@ -111,7 +113,12 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--data", required=True, help="folder with bars/ and option_bars/")
     parser.add_argument("--out", help="folder for the results (default out/backtest-STRATEGY-INDEX)")
     parser.add_argument("--expiry", choices=("same", "next"), default="same", help="what to trade on an expiry day")
-    parser.add_argument("--slippage", type=float, default=0.5, help="per cent by which a fill is worse (default 0.5)")
+    parser.add_argument(
+        "--slippage",
+        type=float,
+        default=0.5,
+        help="per cent by which a fill at an open or close is worse; a stop or target fills at its price (default 0.5)",
+    )
     parser.add_argument("--workers", type=int, default=2, help="days at a time (default 2)")
     parser.add_argument("--days", nargs="*", default=[], help="days to run, YYYY-MM-DD (default: all option bars have)")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a choice of the strategy")

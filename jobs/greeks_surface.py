@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import ray
 
+from actors.analytics.shard import ShardConfig
 from core.errors import InputError, VikalpError
 from core.market import IST, check_index, expiry_moment, to_ns
 from core.pricing import greeks, price, years_to
@@ -28,6 +29,7 @@ from storage.chain_files import ChainFileSource
 mpl.use("Agg")
 from matplotlib import pyplot as plt
 
+RATE = ShardConfig.model_fields["rate"].default
 _NAMES = ("price", "delta", "gamma", "theta", "vega", "rho")
 
 
@@ -181,7 +183,9 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--spots", type=int, default=21, help="forwards from -5 to +5 per cent (default 21)")
     parser.add_argument("--vols", type=int, default=15, help="vols from 5 to 40 per cent (default 15)")
     parser.add_argument("--times", type=int, default=8, help="moments from now towards the expiry (default 8)")
-    parser.add_argument("--rate", type=float, default=0.065, help="continuous rate of the discount (default 0.065)")
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help=f"continuous rate of the discount (default {RATE}, as on the desk)"
+    )
     parser.add_argument("--out", help="folder for the results (default out/greeks-surface-INDEX)")
     return parser.parse_args(argv)
 

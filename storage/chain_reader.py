@@ -63,8 +63,9 @@ def read_day(path: str | Path, index: str, date: dt.date) -> pa.Table:
         names = pc.unique(table["Symbol"]).to_pylist()
         if index not in names:
             raise InputError(f"{path}: column Symbol holds {', '.join(names)}, no {index}; choose --index from these")
+        traded = ", ".join(str(day) for day in days if session(exchange, day) is not None)
         raise InputError(
-            f"{path}: no rows of {date}; the file holds {', '.join(map(str, days))}: choose --date from these"
+            f"{path}: no rows of {date}; the file holds {traded or 'no trading day'}: choose --date from it"
         )
     return rows
 

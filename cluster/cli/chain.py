@@ -48,7 +48,7 @@ def chain(
     """Calls left, strikes in the middle, puts right; the strike at the money is marked."""
     from core.market import check_index
 
-    check_index(index)
+    index = check_index(index.upper())
     wanted = parse_day(expiry, "--expiry") if expiry else None
     with world(context).connect(desk) as client:
         figures, rows = read(client, index, wanted)

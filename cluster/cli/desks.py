@@ -11,7 +11,7 @@ import typer
 from cluster.cli.foreground import Ended, bring_up, end, signals_end, watch
 from cluster.cli.options import Config, DeskNumber, Json, NewDesk
 from cluster.cli.out import out, print_json, say
-from cluster.cli.screen import actors_table, header
+from cluster.cli.screen import actors_table, alerts_table, header
 from cluster.cli.world import world
 
 if TYPE_CHECKING:
@@ -61,7 +61,9 @@ def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = Fals
         urls = {"page": state.page_url, "dashboard": state.dashboard_url, "client": state.client_url}
         print_json({"status": found, "urls": urls, "session_id": state.session_id, "data_dir": state.data_dir})
         return
-    out().print(header(found, state), actors_table(found, found.actors))
+    out().print(
+        header(found, state), actors_table(found, found.actors), *([alerts_table(found)] if found.alerts else [])
+    )
 
 
 def doctor(desk: NewDesk = 0, as_json: Json = False) -> None:

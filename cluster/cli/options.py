@@ -10,7 +10,7 @@ from core.errors import UnknownDate
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 DeskNumber = Annotated[
-    int | None, typer.Option("--desk", min=0, help="Desk number; the only one running if not given.")
+    int | None, typer.Option("--desk", min=0, help="Desk number; if not given the only one running, of several desk 0.")
 ]
 NewDesk = Annotated[int, typer.Option("--desk", min=0, help="Desk number; desk 0 has the page on port 8000.")]
 Config = Annotated[

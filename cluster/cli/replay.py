@@ -6,8 +6,9 @@
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -43,8 +44,28 @@ def replay(
     if as_json:
         print_json(result)
         return
-    for name, value in result.items():
+    for name, value in in_words(result).items():
         out().print(f"{name:>20}  {value}", markup=False, soft_wrap=True)
+
+
+def in_words(result: Mapping[str, Any]) -> dict[str, str]:
+    """The figures for a person: four places, vols in per cent, counts that repeat another figure left out."""
+    said = {}
+    for name, value in result.items():
+        if name == "iv_vs_nse" and value is not None:
+            figures = ", ".join(f"{key} {number:.2f}" for key, number in value.items() if key != "rows")
+            said[name] = (
+                f"|our IV − NSE's| in vol points, under NSE's convention: {figures}, over {value['rows']:,} rows"
+            )
+        elif name in {"avg_iv", "iv_share"}:
+            said[name] = f"{value:.2%}"
+        elif isinstance(value, float):
+            said[name] = f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.2f}"
+        elif isinstance(value, int) and not isinstance(value, bool):
+            said[name] = f"{value:,}"
+        elif value is not None and name != "counts":
+            said[name] = str(value)
+    return said
 
 
 class Progress:

@@ -79,7 +79,7 @@ def screen(view: View, state: DeskState) -> RenderableType:
     troubled = [actor for actor in status.actors if actor.state != "READY"]
     ready = Text(f"{len(status.actors) - len(troubled)} of {len(status.actors)} actors ready")
     top: list[RenderableType] = [header(status, state), *([indices_table(view)] if view.figures else [])]
-    alerts = [_alerts(status)] if status.alerts else []
+    alerts = [alerts_table(status)] if status.alerts else []
     short = [actors_table(status, troubled)] if troubled else []
     return Screen([*top, actors_table(status, status.actors), *alerts, end], [*top, ready, *short, end])
 
@@ -151,7 +151,7 @@ def clock(market_ns: int) -> str:
     return f"{from_ns(market_ns):%Y-%m-%d %H:%M:%S}"
 
 
-def _alerts(status: DeskStatus) -> Fit:
+def alerts_table(status: DeskStatus) -> Fit:
     alerts = status.alerts[-LAST_ALERTS:]
     columns = [
         Column(name="alerts", left=True, cells=[clock(a.at_wall_ns) for a in alerts]),

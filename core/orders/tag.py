@@ -25,5 +25,5 @@ def make_tag(seed: str | bytes) -> str:
 def check_tag(tag: str) -> str:
     """`tag` itself, or InputError saying what a tag looks like."""
     if not TAG.fullmatch(tag):
-        raise InputError(f"tag {tag!r}: expected 1 to 20 characters of A–Z and 0–9; core.orders.tag.make_tag makes one")
+        raise InputError(f"tag {tag!r}: expected 1 to 20 characters of A–Z and 0–9; without one a new tag is made")
     return tag

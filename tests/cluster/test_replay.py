@@ -1,5 +1,6 @@
 """A cut of the recorded day through a whole desk: slowly, a second process looking on, then at full speed."""
 
+import datetime as dt
 import hashlib
 import json
 import os
@@ -113,6 +114,7 @@ def slowly(home: Path, cut: Path) -> dict[str, Any]:
     assert replay.returncode == 0, err
     found = {"look": look, "still": still, "result": json.loads(out), "err": err}
     tape = found["result"]["tape"]
+    found["status"] = run(home, *vikalp("status", "--desk", desk, "--json"))
     found["attach"] = run(home, "-m", "examples.notebook_attach", "NIFTY", desk)
     found["order"] = run(home, "-m", "examples.place_order", "NIFTY", desk)
     found["tape"] = run(home, "-m", "examples.read_tape", tape, "2025-08-29", "NIFTY")
@@ -174,6 +176,15 @@ def test_the_same_replay_writes_the_same_bytes_whatever_its_pace(
         assert files(one["tape"], name)
         assert files(one["tape"], name) == files(two["tape"], name)
         assert one[f"{name}_sha256"] == two[f"{name}_sha256"]
+
+
+def test_past_its_end_a_kept_replay_shows_the_datas_time_and_trades_no_more(slowly: dict[str, Any]) -> None:
+    status = json.loads(slowly["status"].stdout)["status"]
+    last = dt.datetime.fromisoformat(slowly["result"]["timestamp"]).timestamp()
+    assert status["oms_state"] == "HALTED"
+    assert status["market_ns"] / 1e9 == pytest.approx(last, abs=1)
+    assert "REFUSED" in slowly["order"].stdout
+    assert "the replay is over" in slowly["order"].stdout
 
 
 def test_the_examples_run_on_a_desk(slowly: dict[str, Any]) -> None:

@@ -125,6 +125,15 @@ class FakeDesk:
         self.book[tag] = msgspec.structs.replace(self.book[tag], state="CANCELLED", message="cancelled by a person")
         return self.book[tag]
 
+    def halt(self, why: str) -> str:
+        return "HALTED"
+
+    def reduce(self, why: str) -> str:
+        return "REDUCING"
+
+    def resume(self) -> str:
+        return "ACTIVE"
+
     def exit_all(self, why: str) -> list[Order]:
         for tag, order in list(self.book.items()):
             if order.state == "OPEN":

@@ -82,6 +82,15 @@ class FakeDesk:
             raise DeskError(f"no order {tag} in this session")
         return Order(intent=self.sent[-1], state="CANCELLED")
 
+    def halt(self, why: str) -> str:
+        return "HALTED"
+
+    def reduce(self, why: str) -> str:
+        return "REDUCING"
+
+    def resume(self) -> str:
+        return "ACTIVE"
+
     def exit_all(self, why: str) -> Sequence[Order]:
         intent = Intent(tag="X", strategy="manual", index="NIFTY", symbol="NIFTY26D0124500CE", side="SELL", quantity=65,
                         order_type="MARKET", purpose="exit", reason=why)  # fmt: skip

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from cluster.cli.main import app
 from cluster.cli.out import plain
+from cluster.cli.replay import in_words
 from core.market import lot, parse_symbol
 from tests.unit.cli.fake_world import NOW, FakeDesk, Place
 
@@ -174,6 +175,26 @@ def test_positions_orders_and_exit_all() -> None:
     assert vikalp(place, "exit-all", "--yes", "--why", "lunch").exit_code == 0
     assert place.client.sent[0].reason == "lunch"
     assert json.loads(vikalp(place, "orders", "--json").stdout)[0]["intent"]["tag"] == "X"
+
+
+@pytest.mark.parametrize(("word", "state"), [("halt", "HALTED"), ("reduce", "REDUCING"), ("resume", "ACTIVE")])
+def test_a_person_halts_reduces_and_resumes(word: str, state: str) -> None:
+    assert f"oms {state}" in vikalp(Place(), word).stdout
+    assert json.loads(vikalp(Place(), word, "--json").stdout) == {"oms_state": state}
+
+
+def test_status_shows_the_latest_alerts_and_an_index_may_be_typed_small() -> None:
+    assert "[dead] again" in vikalp(Place(), "status").stdout
+    assert "NIFTY 2026-12-01" in vikalp(Place(), "chain", "nifty").stdout
+
+
+def test_a_replays_figures_are_words_for_a_person() -> None:
+    said = in_words({"avg_iv": 0.1830792, "rows": 446132, "iv_vs_nse": {"median": 0.2119, "p95": 2.27, "rows": 39026},
+                     "counts": {"rows": 1}, "atm_strike": 24600.0, "kept": False})  # fmt: skip
+    assert said == {
+        "avg_iv": "18.31%", "rows": "446,132", "atm_strike": "24,600.00", "kept": "False",
+        "iv_vs_nse": "|our IV − NSE's| in vol points, under NSE's convention: median 0.21, p95 2.27, over 39,026 rows",
+    }  # fmt: skip
 
 
 def test_json_has_no_nan() -> None:

@@ -95,6 +95,19 @@ def test_the_environment_goes_over_the_file_and_the_command_line_over_both(
     assert load(file).indices == ("SENSEX",)
 
 
+def test_a_variable_that_is_wrong_is_named_and_not_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = written(tmp_path, "market: {seed: 1}")
+    monkeypatch.setenv("VIKALP_MARKET__SEEED", "5")
+    with pytest.raises(ConfigError, match=r"^VIKALP_MARKET__SEEED in the environment: market\.seeed is not a setting"):
+        load(file)
+    monkeypatch.delenv("VIKALP_MARKET__SEEED")
+    monkeypatch.setenv("VIKALP_MARKET__SEED", "abc")
+    with pytest.raises(ConfigError, match=r"^VIKALP_MARKET__SEED in the environment: market\.seed: "):
+        load(file)
+    with pytest.raises(ConfigError, match=r"mine\.yaml: market\.speed: "):
+        load(file, {"market.speed": -1, "market.seed": 1})
+
+
 @hypothesis_settings(deadline=None)  # a busy machine is no failure
 @given(st.sampled_from(list(combinations(range(DESKS), 2))))
 def test_two_desks_never_meet(pair: tuple[int, int]) -> None:
