@@ -107,7 +107,7 @@ PARTICIPANTS = pa.schema(
         field("measure", _TEXT, "name", "oi, open interest at the end of the day, or volume, traded in it"),
         field("participant", _TEXT, "name", "Client, DII, FII, Pro or TOTAL"),
         *(
-            field(f"{name}_contracts", _INT, "contracts", f"{name.replace('_', ' ')}, all indices or stocks together")
+            field(f"{name}_contracts", _FLOAT, "contracts", f"{name.replace('_', ' ')}; a fraction after a lot change")
             for name in SIDES
         ),
     ]
@@ -161,9 +161,9 @@ OPTION_CHAIN = pa.schema(
 VIX_DAYS = pa.schema(
     [
         field("date", _DAY, "date", "trading day"),
-        field("open_pct", _FLOAT, "%", "India VIX, per cent a year, at the open"),
-        field("high_pct", _FLOAT, "%", "highest"),
-        field("low_pct", _FLOAT, "%", "lowest"),
+        field("open_pct", _FLOAT, "%", "India VIX, per cent a year, at the open; null if not given", nullable=True),
+        field("high_pct", _FLOAT, "%", "highest; null if not given", nullable=True),
+        field("low_pct", _FLOAT, "%", "lowest; null if not given", nullable=True),
         field("close_pct", _FLOAT, "%", "at the close"),
         field("prev_close_pct", _FLOAT, "%", "close of the day before"),
     ]

@@ -73,7 +73,7 @@ def read_udiff(path: str | Path, *, strict: bool = False) -> Read:
     _check(rows, {column.name: column.header for column in UDIFF}, _UDIFF_TYPES)
     last = rows.ints("last_paise")
     outside = (last < rows.ints("low_paise")) | (last > rows.ints("high_paise"))
-    rows.refuse((rows.ints("contracts") > 0) & outside, "LastPric", "a last price between low and high")
+    rows.refuse((rows.ints("high_paise") > 0) & outside, "LastPric", "a last price between low and high")
     expiring = rows.ints("date_number") == rows.ints("expiry_number")
     differs = rows.ints("settlement_paise") != rows.ints("underlying_paise")
     rows.refuse(expiring & differs, "SttlmPric", "the underlying's close as an expiring contract's settlement price")
@@ -114,11 +114,11 @@ def _check(rows: Rows, header: dict[str, str], types: dict[str, tuple[bool, bool
     for name in ("date", "expiry"):
         rows.values[f"{name}_number"] = rows.values[name].cast(pa.int32())
     rows.refuse(rows.ints("expiry_number") < rows.ints("date_number"), header["expiry"], "an expiry from the day on")
-    traded, low, high = rows.ints("contracts") > 0, rows.ints("low_paise"), rows.ints("high_paise")
-    opened = rows.ints("open_paise")  # no rule for the close: four real rows have it outside low and high
-    rows.refuse(traded & (low > high), header["low_paise"], "a low not above the high")
-    rows.refuse(traded & ((opened < low) | (opened > high)), header["open_paise"], "an open between low and high")
-    rows.refuse(~traded & (high != 0), header["high_paise"], "no price where nothing was traded")
+    low, high, opened = rows.ints("low_paise"), rows.ints("high_paise"), rows.ints("open_paise")
+    # Real rows: a lone trade without open, high and low; a close outside of low and high. So neither is a rule.
+    rows.refuse((high > 0) & (low > high), header["low_paise"], "a low not above the high")
+    rows.refuse((high > 0) & ((opened < low) | (opened > high)), header["open_paise"], "an open between low and high")
+    rows.refuse((rows.ints("contracts") == 0) & (high > 0), header["high_paise"], "no price where nothing was traded")
     key = ("date", "underlying", "expiry", "kind", "strike_paise")
     rows.once(key, header["underlying"], "contract")
 

@@ -52,12 +52,19 @@ class Rows:
     def floats(self, name: str) -> NDArray[np.float64]:
         return np.asarray(self.values[name].cast(pa.float64()).to_numpy(zero_copy_only=False), np.float64)
 
-    def refuse(self, bad: Bools, header: str, expected: str, found: Callable[[int], object] | None = None) -> None:
+    def refuse(
+        self,
+        bad: Bools,
+        header: str,
+        expected: str | Callable[[int], str],
+        found: Callable[[int], object] | None = None,
+    ) -> None:
         """Refuse the rows of `bad` that are not refused yet; `found` tells what a row holds, else the raw cell does."""
         for row in np.flatnonzero(bad).tolist():
             if row not in self.reasons:
-                what = found(row) if found else self.cells[header][row].as_py()
-                self.reasons[row] = Refused(self.file, self.places[row], header, expected, shown(what))
+                want = expected if isinstance(expected, str) else expected(row)
+                have = found(row) if found else self.cells[header][row].as_py()
+                self.reasons[row] = Refused(self.file, self.places[row], header, want, shown(have))
 
     def once(self, names: Sequence[str], header: str, what: str) -> None:
         """Refuse every later row whose `names` are those of an earlier one."""

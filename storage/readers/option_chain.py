@@ -1,0 +1,178 @@
+"""Option chains as the exchanges' pages hold them: NSE's option-chain-indices document and BSE's.
+
+Both give open interest and volume in lots, which become units by the lot of that expiry on that date; quantities at
+bid and ask are units already. A vol of 0 is one the exchange could not solve: NaN here.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from core.errors import UnknownDate, UnknownName
+from core.file_schemas import OPTION_CHAIN
+from core.market import check_index, from_ns, lot
+from core.schemas import Kind
+from storage.readers.entries import (
+    Wrong,
+    collect,
+    day_of,
+    moment_of,
+    number_of,
+    paise_of,
+    part,
+    read_json,
+    structural,
+    text_of,
+    whole_of,
+)
+from storage.readers.refusal import Read, refusal
+
+_NSE_SIDES = {"CE": Kind.CALL, "PE": Kind.PUT}
+_BSE_SIDES = {"C_": Kind.CALL, "": Kind.PUT}  # a call's columns begin with C_, a put's have no prefix
+_BSE_TOTALS = {  # the page's own sum: the column summed
+    "tot_C_Open_Interest": "C_Open_Interest",
+    "tot_Open_Interest": "Open_Interest",
+    "tot_C_Vol_Traded": "C_Vol_Traded",
+    "tot_Vol_Traded": "Vol_Traded",
+}
+
+
+def read_nse_chain(path: str | Path, *, strict: bool = False) -> Read:
+    """NSE's document as OPTION_CHAIN, a row an option, every expiry on the page.
+
+    Raises InputError for a document that is none, with `strict` for its first bad entry (a strike of an expiry).
+    """
+    records = part(path, read_json(path), "records", dict)
+    at = structural(path, lambda: moment_of(records, "timestamp", "%d-%b-%Y %H:%M:%S"), "records")
+    entries = part(path, records, "data", list)
+    seen: set[tuple[Any, ...]] = set()
+
+    def rows_of(entry: Any) -> list[dict[str, Any]]:
+        strike, expiry = paise_of(entry, "strikePrice", least=0.01), day_of(entry, "expiryDate", "%d-%b-%Y")
+        sides = [side for side in _NSE_SIDES if side in entry]
+        if not sides:
+            raise Wrong("CE, PE", "a call, a put or both", "neither")
+        rows = [_nse_row(entry[side], _NSE_SIDES[side], strike, expiry, at) for side in sides]
+        _once(rows, seen, "strikePrice")
+        return rows
+
+    rows, refused = collect(path, entries, rows_of, strict=strict)
+    return Read(pa.Table.from_pylist(rows, OPTION_CHAIN), refused)
+
+
+def read_bse_chain(path: str | Path, *, strict: bool = False) -> Read:
+    """BSE's document, one expiry, as OPTION_CHAIN; empty text is nothing traded, quoted or open.
+
+    The page's own totals must be the sums of its columns. Raises as `read_nse_chain`.
+    """
+    document = read_json(path)
+    entries = part(path, document, "Table", list)
+    made = part(path, document, "ASON", dict)
+    at = structural(path, lambda: moment_of(made, "DT_TM", "%d %b %Y | %H:%M"), "ASON")
+    seen: set[tuple[Any, ...]] = set()
+
+    def rows_of(entry: Any) -> list[dict[str, Any]]:
+        rows = [_bse_row(entry, prefix, kind, at) for prefix, kind in _BSE_SIDES.items()]
+        _once(rows, seen, "Strike_Price1")
+        return rows
+
+    rows, refused = collect(path, entries, rows_of, strict=strict)
+    if not refused:
+        for name, column in _BSE_TOTALS.items():
+            total = structural(path, lambda name=name: number_of(document, name), "line 1")
+            summed = sum(number_of(entry, column, blank=0.0) for entry in entries)
+            if summed != total:
+                raise refusal(path, "line 1", name, f"the sum of {column}, {summed:,.10g}", f"{total:,.10g}")
+    return Read(pa.Table.from_pylist(rows, OPTION_CHAIN), refused)
+
+
+def _nse_row(leg: Any, kind: Kind, strike: int, expiry: dt.date, at: int) -> dict[str, Any]:
+    if paise_of(leg, "strikePrice") != strike or day_of(leg, "expiryDate", "%d-%b-%Y") != expiry:
+        raise Wrong("strikePrice", "the strike and expiry of its entry", leg.get("strikePrice"))
+    return {
+        "fetched_ns": at,
+        "index": _index(leg, "underlying"),
+        "kind": int(kind),
+        "expiry": expiry,
+        "strike_paise": strike,
+        "spot_paise": paise_of(leg, "underlyingValue", least=0.01),
+        "last_paise": paise_of(leg, "lastPrice"),
+        "change_paise": round(number_of(leg, "change") * 100),  # a float's tail: 95.30000000000001
+        "bid_paise": paise_of(leg, "bidprice"),
+        "bid_qty": whole_of(leg, "bidQty"),
+        "ask_paise": paise_of(leg, "askPrice"),
+        "ask_qty": whole_of(leg, "askQty"),
+        **_quantities(
+            _lot(leg, "underlying", expiry, at),
+            lambda name, least: number_of(leg, name, least=least),
+            ("openInterest", "changeinOpenInterest", "totalTradedVolume"),
+        ),
+        "iv": _vol(number_of(leg, "impliedVolatility", least=0)),
+    }
+
+
+def _bse_row(entry: Any, prefix: str, kind: Kind, at: int) -> dict[str, Any]:
+    expiry = day_of(entry, "End_TimeStamp", "%d %b %Y")
+    return {
+        "fetched_ns": at,
+        "index": _index(entry, "comapny_name"),
+        "kind": int(kind),
+        "expiry": expiry,
+        "strike_paise": paise_of(entry, "Strike_Price1", least=0.01),
+        "spot_paise": paise_of(entry, "UlaValue", least=0.01),
+        "last_paise": paise_of(entry, f"{prefix}Last_Trd_Price", blank=0.0),
+        "change_paise": paise_of(entry, f"{prefix}NetChange", least=-math.inf, blank=0.0),
+        "bid_paise": paise_of(entry, "C_BidPrice" if prefix else "BidPrice", blank=0.0),
+        "bid_qty": whole_of(entry, f"{prefix}BIdQty", blank=0.0),
+        "ask_paise": paise_of(entry, f"{prefix}OfferPrice", blank=0.0),
+        "ask_qty": whole_of(entry, f"{prefix}OfferQty", blank=0.0),
+        **_quantities(
+            _lot(entry, "comapny_name", expiry, at),
+            lambda name, least: number_of(entry, f"{prefix}{name}", least=least, blank=0.0),
+            ("Open_Interest", "Absolute_Change_OI", "Vol_Traded"),
+        ),
+        "iv": _vol(number_of(entry, f"{prefix}IV", least=0, blank=0.0)),
+    }
+
+
+def _index(entry: Any, name: str) -> str:
+    try:
+        return check_index(text_of(entry, name))
+    except UnknownName as error:
+        raise Wrong(name, "an index that Vikalp knows", str(error)) from None
+
+
+def _lot(entry: Any, name: str, expiry: dt.date, at: int) -> int | None:
+    try:
+        return lot(_index(entry, name), expiry, from_ns(at).date())
+    except UnknownDate:
+        return None
+
+
+def _quantities(
+    units: int | None, number: Callable[[str, float], float], names: tuple[str, str, str]
+) -> dict[str, float | int | None]:
+    """Open interest in lots, and open interest, its change and volume in units; `units` in a lot, None unknown."""
+    lots = {name: number(name, least) for name, least in zip(names, (0.0, -math.inf, 0.0), strict=True)}
+    found: list[int | None] = []
+    for name, value in lots.items():
+        exact = value * units if units else 0.0
+        if abs(exact - round(exact)) > 1e-4:
+            raise Wrong(name, f"lots of {units} that are whole units", value)
+        found.append(round(exact) if units else None)
+    return {"oi_lots": lots[names[0]], "oi": found[0], "oi_change": found[1], "volume": found[2]}
+
+
+def _vol(percent: float) -> float:
+    return percent / 100 if percent > 0 else math.nan
+
+
+def _once(rows: list[dict[str, Any]], seen: set[tuple[Any, ...]], column: str) -> None:
+    keys = {(row["index"], row["expiry"], row["kind"], row["strike_paise"]) for row in rows}
+    if keys & seen:
+        raise Wrong(column, "each contract once", f"{rows[0]['strike_paise'] / 100:g} of {rows[0]['expiry']} again")
+    seen |= keys
