@@ -1,34 +1,24 @@
-"""What an order would block: a thin SPAN-style estimate, never the exchange's own figure.
+"""What one order would block, from the chain it would trade in: an estimate, never the exchange's own figure.
 
-A bought option costs its premium. A sold one is worth what it could lose over SPAN's sixteen scenarios: the price
-moved by 0, ±1/3, ±2/3 and ±1 of the scan range with the vol up and down, and twice the range, of which 35 % counts.
-The scan range is 9.3 % of the underlying and the vol shift 0.04 (NSE Clearing, SPAN risk parameters: the floor of
-max(6σ√2, 9.3 %), which binds on most days). To the scan risk the option's value is added (less net option value,
-which is negative for a short), and 2 % of notional for exposure.
+A bought option costs its premium. A sold one is margined like a portfolio of one leg (`core.risk.margin_portfolio`):
+sixteen scenarios over the dated scan ranges, less net option value, plus exposure and its expiry-day addition.
 """
 
+import datetime as dt
+import math
 from typing import Any
-
-import numpy as np
 
 from core.errors import StaleDataError
 from core.market import Contract, charges_at, parse_symbol
+from core.market.margins import EXTREME_MOVE, EXTREME_SHARE, SCENARIOS
 from core.orders.positions import market_date
-from core.pricing import price
 from core.records import Chain, Intent, Margin
-from core.schemas import Kind
+from core.risk.margin_portfolio import portfolio_margin
+from core.risk.margin_terms import MarginRules
+from core.risk.span import SpanModel
+from core.risk.span_legs import Expiry, Leg, Market, Quote, Underlying, expiry_of
 
-PRICE_SCAN = 0.093
-VOL_SCAN = 0.04
-EXPOSURE = 0.02
-EXTREME_MOVE, EXTREME_SHARE = 2.0, 0.35
-_THIRDS = (0.0, 1 / 3, -1 / 3, 2 / 3, -2 / 3, 1.0, -1.0)
-SCENARIOS = (
-    *((move, shift, 1.0) for move in _THIRDS for shift in (1, -1)),
-    (EXTREME_MOVE, 0, EXTREME_SHARE),
-    (-EXTREME_MOVE, 0, EXTREME_SHARE),
-)
-"""(price move in scan ranges, vol move in vol shifts, share of the loss that counts)"""
+__all__ = ["EXTREME_MOVE", "EXTREME_SHARE", "SCENARIOS", "estimate", "margin_of", "rows_of", "scan_risk"]
 
 
 def rows_of(chain: Chain, symbol: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -41,18 +31,23 @@ def rows_of(chain: Chain, symbol: str) -> tuple[dict[str, Any], dict[str, Any]] 
 
 
 def scan_risk(contract: Contract, *, forward: float, vol: float, years: float, discount: float) -> float:
-    """Rupees one unit sold short loses in its worst scenario, at least 0; forward in rupees, vol and rates decimals."""
-    moves, shifts, shares = np.array([(0.0, 0, 0.0), *SCENARIOS]).T
-    theta = 1 if contract.kind == Kind.CALL else -1
-    vols = np.maximum(vol + VOL_SCAN * shifts, 0.0)
-    values = price(theta, forward * (1 + PRICE_SCAN * moves), contract.strike_paise / 100, years, vols, discount)
-    return max(0.0, float(np.max(shares * (values - values[0]))))
+    """Rupees one unit sold short loses in its worst scenario, at least 0, under the floors of the scan ranges.
+
+    The forward is what is shifted; forward in rupees, vol and rates decimals.
+    """
+    leg = Leg(contract=contract, quantity=-1)
+    on = expiry_of(leg) - dt.timedelta(days=round(years * 365))
+    index = Underlying(close=forward, spot=forward, expiries={expiry_of(leg): Expiry(forward, years, discount)})
+    market = Market(on=on, underlyings={contract.index: index}, quotes={contract.symbol: Quote(math.inf, vol)})
+    return max(0.0, float((-SpanModel(market=market, carry="forward").arrays([leg]).losses).max()))
 
 
-def margin_of(intent: Intent, chain: Chain | None, *, held: int, now_ns: int) -> Margin:
+def margin_of(
+    intent: Intent, chain: Chain | None, *, held: int, now_ns: int, rules: MarginRules | None = None
+) -> Margin:
     """The margin of `intent` at its limit, else at the price it would meet in the latest chain of its index.
 
-    StaleDataError before its contract has a price, and for a sale an implied vol.
+    StaleDataError before its contract has a price, and for a sale an implied vol; UnknownDate where a table ends.
     """
     contract = parse_symbol(intent.symbol)
     rows = rows_of(chain, intent.symbol) if chain else None
@@ -75,6 +70,9 @@ def margin_of(intent: Intent, chain: Chain | None, *, held: int, now_ns: int) ->
         years=expiry["years"],
         discount=expiry["discount"],
         now_ns=now_ns,
+        spot=expiry["spot_paise"] / 100,
+        close=expiry["spot_prev_close_paise"] / 100,
+        rules=rules,
     )
 
 
@@ -89,23 +87,34 @@ def estimate(
     years: float,
     discount: float,
     now_ns: int,
+    spot: float = 0.0,
+    close: float = 0.0,
+    rules: MarginRules | None = None,
 ) -> Margin:
-    """Margin and charges of `intent` at `price_paise`; selling what is `held` long (signed units) blocks nothing."""
-    cost = charges_at(intent.index, intent.side, intent.quantity, price_paise, market_date(now_ns)).total_paise
+    """Margin and charges of `intent` at `price_paise`; selling what is `held` long (signed units) blocks nothing.
+
+    `spot` and `close` (the previous day's official close) are rupees, 0 where unknown: then the forward stands for
+    them and is what the scenarios shift. `span_paise` holds the broker's buffer too, `exposure_paise` the expiry-day
+    addition.
+    """
+    on = market_date(now_ns)
+    cost = charges_at(intent.index, intent.side, intent.quantity, price_paise, on).total_paise
+    premium, short = 0, max(0, intent.quantity - max(0, held))
+    span = exposure = 0
     if intent.side == "BUY":
-        return Margin(
-            premium_paise=intent.quantity * price_paise,
-            span_paise=0,
-            exposure_paise=0,
-            charges_paise=cost,
-            estimate=True,
+        premium = intent.quantity * price_paise
+    elif short:
+        leg = Leg(contract=contract, quantity=-short, product=intent.product)
+        level = spot if spot > 0 else forward
+        index = Underlying(
+            close=close if close > 0 else level,
+            spot=level,
+            expiries={expiry_of(leg): Expiry(forward, years, discount)},
         )
-    short = max(0, intent.quantity - max(0, held))
-    scan = scan_risk(contract, forward=forward, vol=vol, years=years, discount=discount) if short else 0.0
-    return Margin(
-        premium_paise=0,
-        span_paise=short * (round(scan * 100) + price_paise),
-        exposure_paise=round(short * forward * EXPOSURE * 100) if short else 0,
-        charges_paise=cost,
-        estimate=True,
-    )
+        market = Market(
+            on=on, underlyings={contract.index: index}, quotes={contract.symbol: Quote(price_paise / 100, vol)}
+        )
+        model = SpanModel(market=market, carry="spot" if spot > 0 else "forward")
+        terms = portfolio_margin([leg], model, rules=rules).terms
+        span, exposure = terms.span_paise + terms.buffer_paise, terms.exposure_paise + terms.expiry_day_paise
+    return Margin(premium_paise=premium, span_paise=span, exposure_paise=exposure, charges_paise=cost, estimate=True)

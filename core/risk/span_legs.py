@@ -1,0 +1,123 @@
+"""What a portfolio is to a margin, a VaR and a stress test: legs, and the market they are valued in.
+
+Prices, forwards and vols are floats in rupees and decimals here: analytics. Money that leaves core/risk is in paise.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from core.errors import InputError, StaleDataError
+from core.market import Contract
+from core.schemas import Kind
+
+Product = Literal["NRML", "MIS"]
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """A position, or an order taken as filled: signed units of one contract, long above 0.
+
+    MIS is margined like NRML: brokers give no intraday leverage on short options. `paid` says that the premium of a
+    long has left the account already.
+    """
+
+    contract: Contract
+    quantity: int
+    product: Product = "NRML"
+    paid: bool = False
+
+
+class Expiry(NamedTuple):
+    """One expiry of one index: forward in rupees, ACT/365 years left, discount factor to it."""
+
+    forward: float
+    years: float
+    discount: float
+
+
+class Quote(NamedTuple):
+    """One contract: its price in rupees a unit and its vol (NaN for a future)."""
+
+    price: float
+    vol: float = math.nan
+
+
+class Underlying(msgspec.Struct, frozen=True, kw_only=True):
+    """One index: the previous day's *official* close (scan range), the level now (exposure), its expiries.
+
+    `sigma` is the exchange's daily EWMA volatility of the day before; NaN where nobody knows it (the floor then rules).
+    """
+
+    close: float
+    spot: float
+    expiries: Mapping[dt.date, Expiry]
+    sigma: float = math.nan
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything legs are valued with on the day `on`; `quotes` by Kite symbol."""
+
+    on: dt.date
+    underlyings: Mapping[str, Underlying]
+    quotes: Mapping[str, Quote]
+
+
+def expiry_of(leg: Leg) -> dt.date:
+    """The leg's expiry; InputError for what has none (an index is not a position)."""
+    if leg.contract.expiry is None:
+        raise InputError(f"{leg.contract.symbol} is no option or future and cannot be a leg")
+    return leg.contract.expiry
+
+
+def is_option(leg: Leg) -> bool:
+    return leg.contract.kind in {Kind.CALL, Kind.PUT}
+
+
+def sign_of(leg: Leg) -> int:
+    """+1 call, −1 put, 0 future."""
+    return {Kind.CALL: 1, Kind.PUT: -1}.get(leg.contract.kind, 0)
+
+
+def netted(legs: Iterable[Leg]) -> list[Leg]:
+    """One leg a contract, in order of first mention; contracts that cancel out are gone.
+
+    A long is `paid` only if everything long in it is; the product of the first leg stays.
+    """
+    quantity: dict[str, int] = {}
+    first: dict[str, Leg] = {}
+    for leg in legs:
+        symbol = leg.contract.symbol
+        known = first.setdefault(symbol, leg)
+        quantity[symbol] = quantity.get(symbol, 0) + leg.quantity
+        if known.paid and leg.quantity > 0 and not leg.paid:
+            first[symbol] = msgspec.structs.replace(known, paid=False)
+    return [msgspec.structs.replace(leg, quantity=quantity[s]) for s, leg in first.items() if quantity[s]]
+
+
+def quote_of(market: Market, leg: Leg) -> Quote:
+    """The leg's quote; StaleDataError without a price, or for an option without a vol."""
+    quote = market.quotes.get(leg.contract.symbol)
+    if quote is None or not quote.price >= 0:
+        raise StaleDataError(f"{leg.contract.symbol} has no price yet: wait for its first quote")
+    if is_option(leg) and not quote.vol > 0:
+        raise StaleDataError(f"{leg.contract.symbol} has no implied vol now: it cannot be revalued")
+    return quote
+
+
+def underlying_of(market: Market, leg: Leg) -> tuple[Underlying, Expiry]:
+    """Index and expiry of the leg in the market; StaleDataError for one that is not in it."""
+    index = market.underlyings.get(leg.contract.index)
+    expiry = index.expiries.get(expiry_of(leg)) if index else None
+    if index is None or expiry is None or not min(expiry.forward, index.spot, index.close, expiry.discount) > 0:
+        raise StaleDataError(
+            f"{leg.contract.symbol}: no level or forward of {leg.contract.index} {leg.contract.expiry} yet"
+        )
+    return index, expiry
+
+
+def indices_of(legs: Sequence[Leg]) -> tuple[str, ...]:
+    """The indices of the legs, in order of first mention."""
+    return tuple(dict.fromkeys(leg.contract.index for leg in legs))
