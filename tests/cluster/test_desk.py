@@ -29,7 +29,13 @@ from core.schemas import CONTRACTS
 from tests.cluster.conftest import free_desk, supervisor_of, until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
-SETTINGS = {"indices": ["NIFTY", "SENSEX"], "market.seed": 11, "ray.object_store_mb": 100, "ray.cpus": 2}
+SETTINGS = {
+    "indices": ["NIFTY", "SENSEX"],
+    "market.seed": 11,
+    "ray.object_store_mb": 100,
+    "ray.cpus": 2,
+    "strategies": [{"name": "ema_channel", "index": "NIFTY", "enabled": True}],
+}
 STUCK_S = SupervisionConfig().stuck_s
 BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/ measures; CI's may be busy
 
@@ -113,7 +119,8 @@ def test_the_desk_is_ready_private_and_says_what_it_is(state: DeskState, desk: D
     said = desk.status()
     names = {actor.name for actor in said.actors}
 
-    assert names == {"feed.NIFTY", "feed.SENSEX", "shard.NIFTY", "shard.SENSEX", "risk", "oms", "recorder", "gateway"}
+    per_index = {f"{kind}.{index}" for kind in ("feed", "shard") for index in ("NIFTY", "SENSEX")}
+    assert names == per_index | {"risk", "oms", "recorder", "gateway", "strategy.ema_channel"}
     assert said.mode == "SIMULATED"
     assert said.oms_state == "ACTIVE"
     assert "seed 11" in said.market_says
@@ -137,7 +144,7 @@ def test_ports_in_use_are_refused_in_words(state: DeskState, home: Path, tmp_pat
     assert not (tmp_path / f"desk-{state.desk}").exists(), "nothing half-started"
 
 
-@pytest.mark.parametrize("name", ["feed.NIFTY", "shard.NIFTY", "risk", "recorder", "gateway"])
+@pytest.mark.parametrize("name", ["feed.NIFTY", "shard.NIFTY", "risk", "recorder", "gateway", "strategy.ema_channel"])
 def test_a_killed_actor_is_back_with_data_and_its_desk_went_on(desk: Desk, name: str) -> None:
     before = until(lambda: (r := row(desk, name)) and r.state == "READY" and r, within_s=BACK_S, what=name)
     other = row(desk, "feed.SENSEX")
@@ -211,7 +218,7 @@ def test_a_notebook_elsewhere_attaches_through_rays_client(state: DeskState, des
 def test_two_desks_run_a_job_each_and_one_ends_without_a_trace(home: Path, state: DeskState) -> None:
     ray.shutdown()
     number = free_desk(beside=3)
-    one_index = {**SETTINGS, "indices": ["SENSEX"]}
+    one_index = {**SETTINGS, "indices": ["SENSEX"], "strategies": []}
     list(up(load(overrides=one_index), number))
     other = read_state(number)
     try:
@@ -247,7 +254,7 @@ def test_a_crash_in_a_loop_is_quarantined_and_the_desk_goes_on(state: DeskState)
     others = [actor for actor in desk.status().actors if actor.name != "shard.SENSEX"]
     until(lambda: all(a.state == "READY" for a in desk.status().actors if a.name != "shard.SENSEX"),
           within_s=BACK_S, what="the others are READY")  # fmt: skip
-    assert len(others) == 7
+    assert len(others) == 8
     assert until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order beside it")
 
 
@@ -282,7 +289,7 @@ def _job(state: DeskState) -> str:
 
 def test_after_its_host_is_killed_the_next_up_ends_what_it_left(home: Path) -> None:
     number = free_desk(beside=3)
-    one_index = {**SETTINGS, "indices": ["SENSEX"]}
+    one_index = {**SETTINGS, "indices": ["SENSEX"], "strategies": []}
     list(up(load(overrides=one_index), number))
     died = read_state(number)
     os.kill(died.host.pid, signal.SIGKILL)
