@@ -7,6 +7,7 @@ from typing import Any
 
 import uvicorn
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from core.errors import ConfigError, DeskError
 from gateway.access import LoopbackOnly
@@ -18,7 +19,8 @@ HOST = "127.0.0.1"
 
 def make_api(context: Context) -> FastAPI:
     """The API alone, without the page: what tests of the API need."""
-    app = FastAPI(title="Vikalp", summary="Options desk for Indian index options", docs_url="/docs", redoc_url=None)
+    # With Swagger UI's files of its own: FastAPI's pages have the browser fetch them from another host.
+    app = FastAPIOffline(redoc_url=None, title="Vikalp", summary="Options desk for Indian index options")
     app.include_router(reads(context))
     app.include_router(mutations(context))
     app.add_middleware(LoopbackOnly)

@@ -1,5 +1,6 @@
 """The REST API without a server: what it answers, and to whom."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,12 @@ def test_docs_carry_the_units_of_the_schema(world: World) -> None:
 
     assert schemas["Contract"]["properties"]["theta"]["description"].startswith("rupees/day")
     assert schemas["Order"]["properties"]["filled_quantity"]["description"] == "units, not lots"
+
+
+def test_the_viewer_of_the_docs_and_all_it_loads_come_from_this_machine(world: World) -> None:
+    viewer = world.client.get("/docs").text
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', viewer)
+
+    assert len(loaded) >= 2
+    assert re.findall(r"//[\w.-]+", viewer) == []
+    assert {path: world.client.get(path).status_code for path in loaded} == dict.fromkeys(loaded, 200)
