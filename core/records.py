@@ -229,3 +229,4 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     pre_open: dt.datetime | None
     open: dt.datetime
     close: dt.datetime
+    grade: str = "circular"  # how the day is known: circular, measured, provisional or user (core/market/overlay.py)

@@ -17,13 +17,17 @@ from core.market.charges import (
     exercise_charges,
     turnover_charges,
 )
-from core.market.expiries import expiries, is_monthly, monthly_expiry
+from core.market.expiries import expiries, expiry_grade, is_monthly, monthly_expiry
 from core.market.freeze import freeze
+from core.market.hours import day_windows
 from core.market.indices import (
+    CONTRACT_INDICES,
     INDICES,
+    check_contract_index,
     check_index,
     derivatives_exchange_of,
     exchange_of,
+    future_tick_paise,
     strike_step_paise,
     tick_paise,
 )
@@ -39,9 +43,17 @@ from core.market.settlement import (
     settlement_price,
     spot_frozen,
 )
-from core.market.symbols import Contract, future_symbol, option_symbol, parse_symbol
+from core.market.symbols import (
+    Contract,
+    future_symbol,
+    nse_identifier,
+    option_symbol,
+    parse_identifier,
+    parse_symbol,
+)
 
 __all__ = [
+    "CONTRACT_INDICES",
     "INDICES",
     "IST",
     "Charges",
@@ -57,21 +69,27 @@ __all__ = [
     "brokerage",
     "charges",
     "charges_at",
+    "check_contract_index",
     "check_index",
     "contract_note",
+    "day_windows",
     "derivatives_exchange_of",
     "exchange_of",
     "exercise_charges",
     "expiries",
+    "expiry_grade",
     "expiry_moment",
     "freeze",
     "from_ns",
     "future_symbol",
+    "future_tick_paise",
     "is_monthly",
     "lot",
     "monthly_expiry",
     "next_session",
+    "nse_identifier",
     "option_symbol",
+    "parse_identifier",
     "parse_symbol",
     "phase",
     "previous_session",

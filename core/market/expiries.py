@@ -1,120 +1,186 @@
 """When contracts expire: the weekday of each era, moved to the previous trading day when that day is a holiday.
 
-Sources: SEBI 2024-10-01 (one weekly an exchange from 2024-11-20), SEBI 2025-05-26 (Tuesday or Thursday only), NSE
-circular of 2025-06-17 and NSE/FAOP/68747 of 2025-06-25 (the switch of September 2025), realised monthlies of NSE's
-bhavcopies. The first SENSEX Tuesday, 2025-01-07, follows from the weekday rule; no contract file confirms it.
+Everything is answered as it was known on the day asked about: the weekday the listed contracts carried then, the
+holidays published by then. core/market/expiry_rules.py holds the rows.
 """
 
 import datetime as dt
-from functools import lru_cache
-from typing import NamedTuple
+from bisect import bisect_left
+from collections.abc import Iterator
 
 from core.errors import UnknownDate
-from core.market.calendar import FIRST_DAY, LAST_DAY, full_day
-from core.market.indices import check_index
+from core.market.calendar import calendar_grade, full_day, last_published
+from core.market.expiry_rules import LONG_DATED, MONTHLY, STARTS, WEEKLY, Rule
+from core.market.holidays import AD_HOC, LAST_DAY, PROVISIONAL_TO, published_from
+from core.market.indices import check_contract_index
+from core.market.overlay import Grade, remembered, user_facts
 
-_D = dt.date
-_MON, _TUE, _WED, _THU, _FRI = range(5)
-_END = dt.date.max
-# Holidays of every year, by which a listed expiry beyond the calendar is named (25-12-2029 is listed as the 24th).
-_EVERY_YEAR = {(1, 26), (5, 1), (8, 15), (10, 2), (12, 25)}
-
-
-class _Era(NamedTuple):
-    first: dt.date  # scheduled days, before the holiday rule
-    last: dt.date
-    weekday: int
+_DAY, _WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
+_QUARTER, _HALF = (3, 6, 9, 12), (6, 12)
 
 
-_WEEKLY: dict[str, tuple[_Era, ...]] = {
-    "NIFTY": (_Era(_D.min, _D(2025, 8, 28), _THU), _Era(_D(2025, 9, 2), _END, _TUE)),
-    "BANKNIFTY": (_Era(_D(2023, 9, 6), _D(2024, 11, 13), _WED),),
-    "FINNIFTY": (_Era(_D(2023, 1, 1), _D(2024, 11, 19), _TUE),),
-    "MIDCPNIFTY": (_Era(_D(2023, 8, 1), _D(2024, 11, 18), _MON),),
-    "SENSEX": (
-        _Era(_D(2023, 5, 19), _D(2024, 12, 27), _FRI),
-        _Era(_D(2025, 1, 7), _D(2025, 8, 26), _TUE),
-        _Era(_D(2025, 9, 4), _END, _THU),
-    ),
-}
-# From the month that holds `first` on: the last such weekday of the month.
-_MONTHLY: dict[str, tuple[tuple[dt.date, int], ...]] = {
-    "NIFTY": ((_D(2025, 9, 1), _TUE), (_D.min, _THU)),
-    "BANKNIFTY": ((_D(2025, 9, 1), _TUE), (_D(2025, 1, 1), _THU), (_D(2024, 3, 1), _WED), (_D.min, _THU)),
-    "FINNIFTY": ((_D(2025, 9, 1), _TUE), (_D(2025, 1, 1), _THU), (_D.min, _TUE)),
-    "MIDCPNIFTY": ((_D(2025, 9, 1), _TUE), (_D(2025, 1, 1), _THU), (_D(2023, 8, 1), _MON)),
-    "SENSEX": ((_D(2025, 9, 1), _THU), (_D(2025, 1, 1), _TUE), (_D(2023, 5, 1), _FRI)),
-}
+def expiries(
+    index: str, on: dt.date, *, published: bool = False, known: dt.date | None = None
+) -> tuple[dt.date, ...]:  # fmt: skip
+    """Expiries from `on` (included), ascending, of every contract listed on `on` or later, as they were known on `on`.
 
-
-def expiries(index: str, on: dt.date) -> tuple[dt.date, ...]:
-    """Weekly and monthly expiries from `on` (included) to the end of the calendar, ascending.
-
-    What was traded in the end, that is with later holidays and moved weekdays in it, not what was listed on `on`.
-    Raises UnknownName, and UnknownDate outside the calendar or where no expiry is left in it.
+    Weekly and monthly ones to the end of the following year, then the quarterlies and half-yearlies that are listed
+    (NIFTY and SENSEX five years out). Where the holidays of an expiry's year were not published it is by weekday rule
+    and the holidays of every year: `expiry_grade` says provisional, and `published` leaves it out. `known` asks what
+    a later (or earlier) day knew. Raises UnknownName, and UnknownDate before the index's first contracts, past 2031,
+    or where nothing is left.
     """
-    check_index(index)
-    if not FIRST_DAY <= on <= LAST_DAY:
-        raise UnknownDate(f"expiries of {index} on {on} are not known; the calendar covers {FIRST_DAY} to {LAST_DAY}")
-    found = tuple(day for day in _all(index) if day >= on)
+    check_contract_index(index)
+    first, source = STARTS[index]
+    if not first <= on <= PROVISIONAL_TO:
+        raise UnknownDate(
+            f"expiries of {index} on {on} are not known; the table covers {first} ({source}) to {PROVISIONAL_TO}"
+        )
+    year = on.year + 1
+    days = _schedule(index, max(known or on, first), year)
+    found = days[bisect_left(days, on) :]
+    if published:
+        found = tuple(day for day in found if day <= last_published())
     if not found:
-        raise UnknownDate(f"no expiry of {index} from {on} on is known; the calendar ends {LAST_DAY}")
+        raise UnknownDate(f"no published expiry of {index} from {on} on; the calendar ends {last_published()}")
     return found
 
 
-@lru_cache(maxsize=4096)
-def monthly_expiry(index: str, year: int, month: int) -> dt.date:
-    """The month's last expiry, after the holiday rule.
+@remembered(4096)
+def monthly_expiry(index: str, year: int, month: int, known: dt.date | None = None) -> dt.date:
+    """The month's last expiry after the holiday rule: as known on `known`, else as the contract expired in the end.
 
-    Beyond the calendar it is the date by which such a contract is listed (weekday rule, holidays of every year),
-    which a holiday published later may move. Raises UnknownDate before the first rule of the index.
+    Beyond the calendar it is the date by which such a contract is listed, which a holiday published later may move.
+    Raises UnknownDate before the first contracts of the index.
     """
     first = dt.date(year, month, 1)
-    return _moved(_scheduled(index, first))
-
-
-def is_monthly(index: str, expiry: dt.date) -> bool:
-    """Whether a contract of `expiry` is its month's last: on the day it expired, or on the day it was first listed for.
-
-    A holiday published later moves a listed expiry (31 March 2026 became the 30th); its symbol stays the same.
-    """
-    if monthly_expiry(index, expiry.year, expiry.month) == expiry:
-        return True
-    return _scheduled(index, expiry.replace(day=1)) == expiry
-
-
-@lru_cache(maxsize=8)
-def _all(index: str) -> tuple[dt.date, ...]:
-    months = [(y, m) for y in range(FIRST_DAY.year, LAST_DAY.year + 1) for m in range(1, 13)]
-    monthly = {monthly_expiry(index, y, m) for y, m in months}
-    weeks = {day.isocalendar()[:2] for day in monthly}  # in the monthly's week no other contract expires
-    found = set(monthly)
-    for era in _WEEKLY[index]:
-        day = max(era.first, FIRST_DAY)
-        day += dt.timedelta(days=(era.weekday - day.weekday()) % 7)
-        while day <= min(era.last, LAST_DAY):
-            if day.isocalendar()[:2] not in weeks:
-                found.add(_moved(day))
-            day += dt.timedelta(days=7)
-    return tuple(sorted(found))
-
-
-def _scheduled(index: str, first: dt.date) -> dt.date:
-    """Last expiry weekday of the month that begins on `first`, holidays aside."""
-    weekday = next((day for since, day in _MONTHLY[check_index(index)] if first >= since), None)
-    if weekday is None:
-        raise UnknownDate(f"{index} had no monthly expiry in {first:%Y-%m} that the table knows")
-    last = (first + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
-    return last - dt.timedelta(days=(last.weekday() - weekday) % 7)
-
-
-def _moved(day: dt.date) -> dt.date:
-    while not _trades(day):
-        day -= dt.timedelta(days=1)
+    if known is not None:
+        return _moved(_scheduled(index, first, known), known)
+    day, before = _moved(_scheduled(index, first, first), first), first
+    while day != before:  # what the day itself knew: a late holiday moves a contract only if it still trades
+        day, before = _moved(_scheduled(index, first, day), day), day
     return day
 
 
-def _trades(day: dt.date) -> bool:
-    if FIRST_DAY <= day <= LAST_DAY:
-        return full_day(day)
-    return day.weekday() < 5 and (day.month, day.day) not in _EVERY_YEAR
+def is_monthly(index: str, expiry: dt.date) -> bool:
+    """Whether a contract of `expiry` is its month's last: on the day it expired, or on a day it was listed for.
+
+    A holiday or a new weekday moves a listed expiry (31 March 2026 became the 30th); its symbol stays the same.
+    """
+    return expiry in _ever_monthly(check_contract_index(index), expiry.year, expiry.month)
+
+
+def expiry_grade(index: str, expiry: dt.date, on: dt.date | None = None) -> Grade:
+    """How the expiry is known (on `on`; None: by these tables): the worse of its weekday's row and its calendar."""
+    known = on or LAST_DAY
+    provisional = expiry > last_published() or (on is not None and on < published_from(expiry.year))
+    if provisional:
+        return "provisional"
+    rule = _rule(index, expiry, known)
+    grade = calendar_grade(expiry)
+    # A weekday without a holiday is what the bhavcopies show, and so is measured; the rule may say less.
+    return rule.grade if grade in {"circular", "measured"} else grade
+
+
+def expiry_source(index: str, expiry: dt.date, on: dt.date | None = None) -> str:
+    """Who says that contracts of `expiry` expire on that weekday."""
+    return _rule(index, expiry, on or LAST_DAY).source
+
+
+def _rule(index: str, expiry: dt.date, known: dt.date) -> Rule:
+    check_contract_index(index)
+    table, at = (MONTHLY, expiry.replace(day=1)) if is_monthly(index, expiry) else (WEEKLY, expiry)
+    rows = [row for row in table[index] if row.known_from <= known and row.first <= at]
+    if not rows:
+        raise UnknownDate(f"{index} had no contracts of {expiry} that the table knows")
+    return rows[-1]
+
+
+@remembered(512)
+def _schedule(index: str, known: dt.date, year: int) -> tuple[dt.date, ...]:
+    """Every expiry from the beginning of the year before `year` on, as known on `known`."""
+    start = dt.date(year - 1, 1, 1)
+    found = set()
+    weeks = set()
+    for month in _months(start, dt.date(year, 12, 1)):
+        if month < MONTHLY[index][0].first:
+            continue
+        scheduled = _scheduled(index, month, known)
+        weeks.add(scheduled.isocalendar()[:2])  # in the monthly's week no other contract expires
+        found.add(_moved(scheduled, known))
+    for day in _weeklies(index, known, start, dt.date(year, 12, 31)):
+        if day.isocalendar()[:2] not in weeks:
+            found.add(_moved(day, known))
+    for month in _long_dated(index, known):
+        found.add(monthly_expiry(index, month.year, month.month, known))
+    return tuple(sorted(found))
+
+
+def _weeklies(index: str, known: dt.date, start: dt.date, end: dt.date) -> Iterator[dt.date]:
+    """Scheduled weekly days between `start` and `end`, holidays aside."""
+    rules = [row for row in WEEKLY[index] if row.known_from <= known]
+    for place, rule in enumerate(rules):
+        if rule.weekday is None:
+            continue
+        last = min(end, rules[place + 1].first - _DAY if place + 1 < len(rules) else end)
+        day = max(rule.first, start)
+        day += dt.timedelta(days=(rule.weekday - day.weekday()) % 7)
+        while day <= last:
+            yield day
+            day += _WEEK
+
+
+def _long_dated(index: str, known: dt.date) -> list[dt.date]:
+    """Months of the quarterlies and half-yearlies listed on `known`, behind the three serial months."""
+    quarters, halves = LONG_DATED.get(index, (0, 0))
+    month = known.replace(day=1)
+    if monthly_expiry(index, month.year, month.month, known) < known:
+        month = _next_month(month)
+    after = _next_month(_next_month(month))
+    found: list[dt.date] = []
+    for wanted, months in ((quarters, _QUARTER), (halves, _HALF)):
+        left = wanted
+        while left:
+            after = _next_month(after)
+            if after.month in months:
+                found.append(after)
+                left -= 1
+    return found
+
+
+def _months(first: dt.date, last: dt.date) -> Iterator[dt.date]:
+    while first <= last:
+        yield first
+        first = _next_month(first)
+
+
+def _next_month(first: dt.date) -> dt.date:
+    return (first + dt.timedelta(days=31)).replace(day=1)
+
+
+def _scheduled(index: str, first: dt.date, known: dt.date) -> dt.date:
+    """Last expiry weekday, by the rule known on `known`, of the month that begins on `first`; holidays aside."""
+    rules = MONTHLY[check_contract_index(index)]
+    held = [row for row in rules if row.first <= first and row.known_from <= max(known, rules[0].known_from)]
+    weekday = held[-1].weekday if held else None
+    if weekday is None:
+        raise UnknownDate(f"{index} had no monthly expiry in {first:%Y-%m} that the table knows")
+    last = _next_month(first) - _DAY
+    return last - dt.timedelta(days=(last.weekday() - weekday) % 7)
+
+
+@remembered(2048)
+def _ever_monthly(index: str, year: int, month: int) -> frozenset[dt.date]:
+    """Every date for which that month's last contract was ever listed, and the one on which it expired."""
+    first = dt.date(year, month, 1)
+    moments = {first, published_from(year), published_from(year) - _DAY, dt.date.max}
+    moments |= {row.known_from for row in MONTHLY[index]} | {change.known_from for change in AD_HOC}
+    moments |= {facts.published for facts in user_facts()}
+    found = {_moved(_scheduled(index, first, known), known) for known in moments if known <= _next_month(first)}
+    return frozenset(found | {monthly_expiry(index, year, month)})
+
+
+def _moved(day: dt.date, known: dt.date) -> dt.date:
+    while not full_day(day, known):
+        day -= _DAY
+    return day

@@ -8,7 +8,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 from core.errors import ConfigError
-from core.market import next_session, session, to_ns
+from core.market.calendar import next_session, session, special_of
+from core.market.moment import to_ns
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class SimulatedSession:
     anchor_wall_ns: int
     seed: int
     speed: float = 1.0
+    grade: str = "circular"  # how the calendar knows the day
 
     def __post_init__(self) -> None:
         if self.speed <= 0.0:
@@ -47,12 +49,20 @@ class SimulatedSession:
     def says(self) -> str:
         """What the banner shows."""
         fast = "" if self.speed == 1.0 else f", speed {self.speed:g}"
-        return f"simulated session of {self.date.isoformat()}, seed {self.seed}{fast}"
+        unsure = ", provisional calendar" if self.grade == "provisional" else ""
+        return f"simulated session of {self.date.isoformat()}, seed {self.seed}{fast}{unsure}"
 
 
 def session_date(exchange: str, today: dt.date) -> dt.date:
-    """The day to simulate: `today` if it is a trading day, else the next; raises UnknownDate beyond the calendar."""
-    return today if session(exchange, today) is not None else next_session(exchange, today)
+    """The day to simulate: `today` if it has a session of known hours, else the next that has; UnknownDate past 2031.
+
+    A provisional day is good enough for an invented market: `SimulatedSession.says` tells.
+    """
+    special = special_of(today)
+    unknown_hours = special is not None and not special.windows
+    if not unknown_hours and session(exchange, today) is not None:
+        return today
+    return next_session(exchange, today)
 
 
 def simulate(
@@ -62,4 +72,4 @@ def simulate(
     day = session_date(exchange, on)
     hours = session(exchange, day)
     assert hours is not None, "session_date gives a day with a session"
-    return SimulatedSession(day, to_ns(hours.open), to_ns(hours.close), anchor_wall_ns, seed, speed)
+    return SimulatedSession(day, to_ns(hours.open), to_ns(hours.close), anchor_wall_ns, seed, speed, hours.grade)

@@ -1,9 +1,6 @@
-"""Dated facts of the exchanges against the circulars' own examples and real instrument dumps."""
+"""Dated facts of the exchanges against the circulars' own examples; test_market_data.py has them against the data."""
 
-import csv
 import datetime as dt
-import gzip
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -11,18 +8,25 @@ from hypothesis import strategies as st
 
 from core.errors import UnknownName
 from core.market import (
+    CONTRACT_INDICES,
     INDICES,
     IST,
     UnknownDate,
+    check_contract_index,
+    check_index,
+    exchange_of,
     expiries,
+    expiry_grade,
     expiry_moment,
     freeze,
     from_ns,
-    future_symbol,
+    is_monthly,
     lot,
     monthly_expiry,
     next_session,
+    nse_identifier,
     option_symbol,
+    parse_identifier,
     parse_symbol,
     phase,
     previous_session,
@@ -34,55 +38,59 @@ from core.market import (
 from core.schemas import Kind
 
 D = dt.date
-DUMPS = Path(__file__).parents[2] / "../shared/data/market/instruments"
-# A holiday published after the dump moved these; the symbol stayed, the day did not.
-MOVED = {D(2026, 3, 31): D(2026, 3, 30), D(2026, 3, 26): D(2026, 3, 25)}
-
-
-@pytest.mark.parametrize("name", ["kite_bfo_2025-09", "kite_nfo_2025-11", "kite_nfo_2026-05"])
-def test_every_row_of_a_real_dump_parses_to_its_own_contract_and_lot(name: str) -> None:
-    path = DUMPS / f"{name}.csv.gz"
-    if not path.exists():
-        pytest.skip(f"{path} is not here")
-    month = dt.datetime.strptime(name[-7:], "%Y-%m").replace(tzinfo=IST).date()
-    on = month.replace(day=15)
-    seen = 0
-    with gzip.open(path, "rt") as lines:
-        for row in csv.DictReader(lines):
-            if row["name"] not in INDICES or row["instrument_type"] not in {"CE", "PE", "FUT"}:
-                continue
-            contract = parse_symbol(row["tradingsymbol"])
-            expiry = D.fromisoformat(row["expiry"])
-            assert contract.index == row["name"]
-            assert contract.expiry == MOVED.get(expiry, expiry)
-            assert contract.strike_paise == round(float(row["strike"]) * 100)
-            assert lot(contract.index, expiry, on) == int(row["lot_size"]), row
-            if contract.kind == Kind.FUTURE:
-                assert future_symbol(contract.index, expiry) == row["tradingsymbol"]
-            else:
-                assert option_symbol(contract.index, expiry, contract.kind, contract.strike_paise) == contract.symbol
-            seen += 1
-    assert seen > 3000
 
 
 @given(
-    st.sampled_from(INDICES), st.data(), st.sampled_from([Kind.CALL, Kind.PUT]), st.integers(1, 4000)
+    st.sampled_from(CONTRACT_INDICES), st.data(), st.sampled_from([Kind.CALL, Kind.PUT]), st.integers(1, 4000)
 )  # fmt: skip
 @settings(max_examples=150, deadline=None)
 def test_a_symbol_goes_round(index: str, data: st.DataObject, kind: Kind, steps: int) -> None:
-    expiry = data.draw(st.sampled_from(expiries(index, D(2024, 1, 1))))
+    on = D(2024, 5, 1) + dt.timedelta(days=data.draw(st.integers(0, 900)))
+    expiry = data.draw(st.sampled_from(expiries(index, on)))
     strike = steps * strike_step_paise(index)
-    contract = parse_symbol(option_symbol(index, expiry, kind, strike))
+    contract = parse_symbol(option_symbol(index, expiry, kind, strike), on)
     assert (contract.index, contract.expiry, contract.kind, contract.strike_paise) == (index, expiry, kind, strike)
+    assert parse_identifier(nse_identifier(contract)) == contract
 
 
-@pytest.mark.parametrize("bad", ["", "NIFTY", "NIFTYNXT5025SEP60000CE", "NIFTY2593124500CE", "nifty25SEP24500CE"])
+@pytest.mark.parametrize("bad", ["", "NIFTY2593124500CE", "nifty25SEP24500CE", "NIFTY25SEPCE", "NIFTY2590224500"])
 def test_what_is_no_symbol_is_refused_in_words(bad: str) -> None:
-    if bad == "NIFTY":
-        assert parse_symbol(bad).kind == Kind.INDEX
-        return
     with pytest.raises(UnknownName, match=r"Kite symbol|names no expiry"):
         parse_symbol(bad)
+
+
+@pytest.mark.parametrize("stock", ["RELIANCE26AUG1400CE", "M&M25NOVFUT", "360ONE25NOV1000PE", "SENSEX5025SEPFUT"])
+def test_a_stock_s_contract_is_refused_and_the_reason_said(stock: str) -> None:
+    with pytest.raises(UnknownName, match=r"settled by delivery and can be banned"):
+        parse_symbol(stock)
+    with pytest.raises(UnknownName, match=r"settled by delivery"):
+        lot("RELIANCE", D(2026, 8, 25), D(2026, 8, 3))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "OPTSTKRELIANCE25-08-2026CE1400.00", "OPTIDXNIFTY31-02-2026CE21400.00", "OPTIDXNIFTY14-07-2026XX21400.00",
+        "FUTIDXNIFTY28-07-2026XX100.00", "FUTIDXNIFTY14-07-2026XX0.00", "OPTIDXNIFTY14-07-2026CE0.00", "NIFTY",
+    ],
+)  # fmt: skip
+def test_what_is_no_identifier_is_refused(bad: str) -> None:
+    with pytest.raises(UnknownName, match=r"OPTIDX|future has"):
+        parse_identifier(bad)
+
+
+def test_an_index_has_no_identifier_and_is_its_own_symbol() -> None:
+    index = parse_symbol("BANKEX")
+    assert index.kind == Kind.INDEX
+    with pytest.raises(UnknownName, match="futures and options"):
+        nse_identifier(index)
+
+
+def test_the_desk_has_five_indices_and_the_facts_seven() -> None:
+    assert set(CONTRACT_INDICES) - set(INDICES) == {"NIFTYNXT50", "BANKEX"}
+    assert exchange_of(check_contract_index("BANKEX")) == "BSE"
+    with pytest.raises(UnknownName, match=r"known are NIFTY, BANKNIFTY, FINNIFTY, MIDCPNIFTY, SENSEX$"):
+        check_index("BANKEX")
 
 
 def test_the_vix_is_an_index_of_the_nifty_feed() -> None:
@@ -109,12 +117,48 @@ def test_expiries_follow_the_weekday_of_their_time_and_holidays(index: str, on: 
     assert list(expiries(index, on)[: len(first)]) == first
 
 
-def test_beyond_the_calendar_expiries_are_refused_and_listed_ones_are_named() -> None:
+def test_beyond_the_calendar_an_expiry_is_provisional_and_can_be_left_out() -> None:
+    listed = expiries("NIFTY", D(2026, 11, 20))
+    published = expiries("NIFTY", D(2026, 11, 20), published=True)
+
+    assert published[-1] == D(2026, 12, 29)
+    assert listed[: len(published)] == published
+    assert {expiry_grade("NIFTY", day) for day in published} == {"circular"}
+    assert {expiry_grade("NIFTY", day) for day in listed[len(published) :]} == {"provisional"}
+    assert {D(2027, 1, 5), D(2027, 1, 25), D(2029, 12, 24), D(2030, 12, 31)} <= set(listed)  # 26 January is a holiday
     with pytest.raises(UnknownDate, match="2026-12-31"):
-        expiries("NIFTY", D(2027, 1, 1))
-    assert expiries("NIFTY", D(2026, 11, 20))[-1] == D(2026, 12, 29)
+        expiries("NIFTY", D(2026, 12, 30), published=True)
+    assert expiries("SENSEX", D(2026, 11, 20))[0] == D(2026, 11, 26)
     assert monthly_expiry("NIFTY", 2029, 12) == D(2029, 12, 24)
     assert lot("NIFTY", D(2030, 6, 25), D(2025, 8, 29)) == 75
+    for index, on in (("NIFTY", D(2018, 12, 31)), ("BANKEX", D(2023, 5, 12)), ("NIFTY", D(2032, 1, 1))):
+        with pytest.raises(UnknownDate, match=f"expiries of {index}"):
+            expiries(index, on)
+
+
+def test_an_expiry_is_answered_as_it_was_known_on_the_day_asked_about() -> None:
+    # Bakri Id of 2023 moved from the 28th to the 29th of June on the evening of the 27th.
+    assert expiries("NIFTY", D(2023, 6, 27))[0] == D(2023, 6, 29)
+    assert expiries("NIFTY", D(2023, 6, 28))[0] == D(2023, 6, 28)
+    assert monthly_expiry("NIFTY", 2023, 6) == D(2023, 6, 28)
+    assert monthly_expiry("MIDCPNIFTY", 2023, 6) == D(2023, 6, 27)  # it expired before anybody knew
+    # NIFTY of September 2025 was a Thursday's until 2025-07-31.
+    assert D(2025, 9, 25) in expiries("NIFTY", D(2025, 7, 31))
+    assert D(2025, 9, 30) in expiries("NIFTY", D(2025, 8, 1))
+    assert D(2025, 9, 30) in expiries("NIFTY", D(2025, 7, 31), known=D(2025, 8, 1))
+    assert {is_monthly("NIFTY", day) for day in (D(2025, 9, 25), D(2025, 9, 30), D(2026, 3, 31))} == {True}
+    assert parse_symbol("NIFTY25SEP22550CE", D(2025, 2, 3)).expiry == D(2025, 9, 25)
+    assert parse_symbol("NIFTY25SEP22550CE").expiry == D(2025, 9, 30)
+    # SENSEX: the weekly of 2025-01-03 kept its Friday when the others moved to Tuesday.
+    assert list(expiries("SENSEX", D(2025, 1, 1))[:3]) == [D(2025, 1, 3), D(2025, 1, 7), D(2025, 1, 14)]
+    assert list(expiries("BANKEX", D(2023, 10, 13))[:1]) == [D(2023, 10, 13)]
+    assert list(expiries("BANKEX", D(2023, 10, 16))[:2]) == [D(2023, 10, 16), D(2023, 10, 23)]
+
+
+def test_expiries_say_how_they_are_known() -> None:
+    assert expiry_grade("FINNIFTY", D(2021, 2, 4)) == "measured"
+    assert expiry_grade("NIFTY", D(2026, 3, 31), D(2025, 11, 20)) == "provisional"
+    assert expiry_grade("NIFTY", D(2026, 3, 30), D(2026, 1, 5)) == "circular"
 
 
 @pytest.mark.parametrize(
@@ -140,11 +184,33 @@ def test_the_lot_is_the_expirys_and_long_dated_ones_are_converted_on_their_day(
     assert lot(index, expiry, on) == units
 
 
-def test_a_lot_no_source_gives_is_refused() -> None:
-    with pytest.raises(UnknownDate, match="no source"):
-        lot("SENSEX", D(2025, 1, 14), D(2025, 1, 10))
-    with pytest.raises(UnknownDate, match="begins"):
-        lot("NIFTY", D(2022, 1, 27), D(2022, 1, 3))
+@pytest.mark.parametrize(
+    ("index", "expiry", "on", "units"),
+    [
+        ("NIFTY", D(2021, 7, 22), D(2021, 7, 1), 75),  # a weekly of July: those of August had 50
+        ("NIFTY", D(2021, 9, 30), D(2021, 6, 24), 75),
+        ("NIFTY", D(2021, 9, 30), D(2021, 6, 25), 50),
+        ("BANKNIFTY", D(2020, 7, 23), D(2020, 7, 1), 20),
+        ("BANKNIFTY", D(2023, 7, 20), D(2023, 7, 3), 25),
+        ("BANKNIFTY", D(2023, 9, 28), D(2023, 6, 29), 25),
+        ("BANKNIFTY", D(2023, 9, 28), D(2023, 6, 30), 15),
+        ("SENSEX", D(2025, 1, 3), D(2025, 1, 2), 10),
+        ("SENSEX", D(2025, 1, 7), D(2025, 1, 2), 20),
+        ("SENSEX", D(2025, 1, 28), D(2025, 1, 2), 10),
+        ("SENSEX", D(2025, 3, 28), D(2024, 12, 27), 10),
+        ("SENSEX", D(2025, 3, 28), D(2024, 12, 30), 20),
+        ("BANKEX", D(2025, 1, 28), D(2025, 1, 2), 15),
+        ("BANKEX", D(2025, 2, 25), D(2025, 1, 2), 30),
+    ],
+)
+def test_a_revision_leaves_what_is_listed_alone(index: str, expiry: D, on: D, units: int) -> None:
+    assert lot(index, expiry, on) == units
+
+
+def test_a_lot_before_the_table_is_refused() -> None:
+    for index, day in (("NIFTY", D(2018, 12, 27)), ("SENSEX", D(2022, 1, 27)), ("NIFTYNXT50", D(2024, 3, 29))):
+        with pytest.raises(UnknownDate, match="begins"):
+            lot(index, day, day)
 
 
 @pytest.mark.parametrize("exchange", ["NSE", "BSE"])
@@ -165,11 +231,10 @@ def test_sessions_with_their_hours(exchange: str) -> None:
     assert why_closed(exchange, D(2025, 8, 29)) == ""
     assert previous_session(exchange, D(2025, 8, 28)) == D(2025, 8, 26)
     assert next_session(exchange, D(2026, 11, 7)) == D(2026, 11, 9)
-    for unknown in (D(2027, 1, 4), D(2023, 12, 29), D(2026, 11, 8)):
+    assert hours(D(2023, 11, 12)) == ("muhurat", "18:15", "19:15")
+    for unknown in (D(2032, 1, 5), D(2011, 12, 29), D(2026, 11, 8)):
         with pytest.raises(UnknownDate):
             session(exchange, unknown)
-    with pytest.raises(UnknownDate):
-        next_session(exchange, D(2026, 12, 31))
 
 
 @pytest.mark.parametrize(
@@ -205,5 +270,7 @@ def test_contracts_end_at_the_close_in_force() -> None:
 def test_freeze_by_date() -> None:
     assert [freeze("BANKNIFTY", D(2025, month, 5)) for month in (8, 9, 11)] == [600, 900, 600]
     assert freeze("SENSEX", D(2026, 8, 3)) == 1000
+    assert freeze("BANKEX", D(2026, 8, 3)) == 900
+    assert freeze("NIFTYNXT50", D(2024, 8, 1)) == 600
     with pytest.raises(UnknownDate, match="begins"):
         freeze("NIFTY", D(2023, 1, 2))

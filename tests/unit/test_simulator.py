@@ -186,7 +186,7 @@ def test_what_cannot_be_simulated_is_refused_with_the_reason() -> None:
     with pytest.raises(InputError, match=r"2026-11-24.*trading day"):
         source(session_date=dt.date(2026, 11, 24))
     with pytest.raises(UnknownDate):
-        source(session_date=dt.date(2031, 1, 1))
+        source(session_date=dt.date(2041, 1, 1))
     with pytest.raises(ConfigError, match="at least"):
         source(ticks_per_second=0)
     with pytest.raises(ConfigError, match="open"):
