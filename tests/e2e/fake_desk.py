@@ -1,7 +1,8 @@
 """The real gateway on an invented desk: python -m tests.e2e.fake_desk PORT TOKEN [--every MS]. Ends with its stdin.
 
 Orders at or above 100 lots are refused; a BUY below 1 rupee stays open; everything else fills at once. The word `down`
-on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that.
+on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that;
+`worn` shows every actor with restarts and gaps behind it, `fresh` ends that.
 """
 
 import argparse
@@ -56,6 +57,7 @@ class FakeDesk:
     held: dict[str, Position] = dataclasses.field(default_factory=dict)
     down: bool = False
     crashed: bool = False
+    worn: bool = False
 
     def chain(self, index: str) -> Chain | None:
         return synthetic.chain(index, 1)
@@ -82,11 +84,11 @@ class FakeDesk:
             name=name,
             state="RESTARTING" if hit else "READY",
             pid=4242,
-            incarnation=2 if hit else 1,
+            incarnation=14 if self.worn else 2 if hit else 1,
             rss_mb=105,
             last_progress_ns=now - (4_200_000_000 if hit else 120_000_000),
             handled=100,
-            gaps=3 if hit else 0,
+            gaps=13 if self.worn else 3 if hit else 0,
             dropped=0,
             refused=0,
         )
@@ -172,6 +174,7 @@ def listen(desk: FakeDesk, ended: threading.Event) -> None:
         word = line.strip()
         desk.down = {"down": True, "up": False}.get(word, desk.down)
         desk.crashed = {"crash": True, "well": False}.get(word, desk.crashed)
+        desk.worn = {"worn": True, "fresh": False}.get(word, desk.worn)
     ended.set()
 
 

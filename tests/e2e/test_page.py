@@ -131,6 +131,20 @@ def test_a_restarting_shard_is_seen_and_its_recovery_too(page: Page, gateway: Ga
     expect(page.locator("#chain-box")).not_to_have_class("stale")
 
 
+def test_nothing_beside_the_chain_is_cut_off(page: Page, gateway: Gateway) -> None:
+    page.set_viewport_size({"width": 1600, "height": 900})
+    load(page, gateway.url)
+    gateway.say("worn")
+    expect(page.locator("#actors-strategy\\.ema_channel-gaps")).to_have_text("13 gaps")
+
+    cut = page.locator("#side").evaluate("""side => [...side.querySelectorAll("td")].filter((cell) =>
+        cell.scrollWidth > cell.clientWidth
+        || cell.getBoundingClientRect().right > side.getBoundingClientRect().right).map((cell) => cell.id)""")
+    gateway.say("fresh")
+
+    assert cut == []
+
+
 def test_a_desk_that_does_not_answer_is_said_to_be_unreachable(page: Page, gateway: Gateway) -> None:
     load(page, gateway.url)
     gateway.say("down")
