@@ -1,0 +1,162 @@
+"""The implied vols of every expiry of one index as one surface without static arbitrage, or with it flagged.
+
+Each expiry is an SVI slice of total variance against log-moneyness on its own forward, weighted by what its quotes
+know. A slice that allows a butterfly is fitted again until it does not. Where an earlier slice lies above a later one,
+the later is lifted to it: normalised call prices rise with total variance and the larger of two convex functions is
+convex, so the larger of two slices without butterflies has none. Beyond its outermost quotes an expiry gives way to the
+next, since an extrapolated wing must not lift what is quoted; there the calendar is kept, and butterflies are not ruled
+out. Between expiries total variance runs linearly at constant log-moneyness (J. Gatheral & A. Jacquier, "Arbitrage-free
+SVI volatility surfaces", 2014, lemma 2.1 and §5.2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from core.errors import InputError
+from core.pricing import svi
+
+Floats = NDArray[np.float64]
+
+FINEST_VOL = 0.0005  # no quote knows its vol better: 0.05 points, so that the few dearest vegas do not fit alone
+HALF_TICK = 0.025  # rupees
+GRID = 81  # points of log-moneyness at which butterflies are repaired
+FINE = 401  # points at which they are looked for
+BEYOND = 0.25  # of an expiry's quoted range, added on both sides of it for that
+
+
+class Smile(NamedTuple):
+    """One expiry's quotes, one entry each, none of them NaN."""
+
+    years: float  # variance years to the settlement price
+    forward: float
+    k: Floats  # ln(strike / forward)
+    vol: Floats
+    doubt: Floats  # standard error of each vol
+
+
+class Slice(NamedTuple):
+    """How one expiry came out."""
+
+    quotes: int
+    low: float  # log-moneyness of its outermost quotes
+    high: float
+    rmse: float  # of vol over its quotes, unweighted, as the surface gives them
+    repaired: bool  # its best fit allowed a butterfly
+    butterfly: bool  # and the repaired one still does, on the range that was checked
+    lifted: float  # largest vol by which earlier expiries lift it where it is quoted; 0 has no calendar arbitrage
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Slices by rising years. Before the first and after the last the vol of that expiry holds."""
+
+    years: Floats
+    forwards: Floats
+    params: Floats  # (expiries, 5): a, b, ρ, m, σ
+    slices: tuple[Slice, ...]
+
+    def total_variance(self, k: ArrayLike, years: ArrayLike) -> Floats:
+        """Return vol²·years at log-moneyness `k` on the forward of that time; the two broadcast. NaN if years ≤ 0.
+
+        Never falls with years at any k.
+        """
+        k, years = np.broadcast_arrays(np.asarray(k, np.float64), np.asarray(years, np.float64))
+        flat = k.ravel()
+        levels = self._levels(flat)
+        when = years.ravel()
+        far = np.clip(np.searchsorted(self.years, when), 0, self.years.size - 1)
+        near = np.where(when > self.years[-1], far, np.maximum(far - 1, 0))
+        at = np.arange(flat.size)
+        low, high, begin, end = levels[near, at], levels[far, at], self.years[near], self.years[far]
+        between = end > begin
+        share = (when - begin) / np.where(between, end - begin, 1.0)
+        found = np.where(between, low + share * (high - low), high * when / end)
+        return np.where(when > 0, found, np.nan).reshape(k.shape)
+
+    def vol(self, k: ArrayLike, years: ArrayLike) -> Floats:
+        """Return the vol at log-moneyness `k` and time `years`, as `total_variance`."""
+        years = np.asarray(years, np.float64)
+        return np.asarray(np.sqrt(self.total_variance(k, years) / np.where(years > 0, years, np.nan)))
+
+    def forward(self, years: ArrayLike) -> Floats:
+        """Return the forward at time `years`, its logarithm linear between expiries and held beyond them."""
+        return np.asarray(np.exp(np.interp(np.asarray(years, np.float64), self.years, np.log(self.forwards))))
+
+    def _levels(self, k: Floats) -> Floats:
+        """Total variance of every expiry at `k`, (expiries, k), rising down each column."""
+        lows, highs = (np.array([getattr(one, end) for one in self.slices]) for end in ("low", "high"))
+        levels = svi.total_variance(self.params[:, None, :], np.concatenate([k, lows, highs]))
+        many, size = len(self.slices), k.size
+        for i in reversed(range(many - 1)):
+            above = np.maximum(
+                levels[i] - levels[i + 1], 0.0
+            )  # at its outermost quotes it is believed, and held beyond
+            most = levels[i + 1, :size] + np.where(k < lows[i], above[size + i], above[size + many + i])
+            outside = (k < lows[i]) | (k > highs[i])
+            levels[i, :size] = np.where(outside, np.minimum(levels[i, :size], most), levels[i, :size])
+        return np.maximum.accumulate(np.maximum(levels[:, :size], 0.0), axis=0)
+
+
+def smile(
+    kind: Floats, strike: Floats, vol: Floats, vega: Floats, spread: Floats, *, forward: float, years: float
+) -> Smile:
+    """Return the quotes of one expiry that a fit should see: out of the money, with a vol and a spread.
+
+    kind: +1 call, −1 put; vega: per 0.01 of vol, as `greeks` gives it; spread: ask − bid, rupees, NaN where there is no
+    two-sided quote. A vol is in doubt by half the spread over its vega. Entries with a NaN are left out.
+    """
+    doubt = np.maximum(0.5 * spread, HALF_TICK) / (100 * vega)
+    use = (kind * (strike - forward) >= 0) & np.isfinite(vol) & np.isfinite(doubt) & (vol > 0)
+    return Smile(years, forward, np.log(strike[use] / forward), vol[use], doubt[use])
+
+
+def fit_surface(smiles: Sequence[Smile]) -> Surface:
+    """Fit every smile that has time left and five quotes, in whatever order they come; the others are left out.
+
+    Raises InputError if no smile is left.
+    """
+    used = sorted((one for one in smiles if one.years > 0 and one.k.size >= svi.FEWEST), key=lambda one: one.years)
+    if not used:
+        raise InputError(f"none of {len(smiles)} expiries has time left and {svi.FEWEST} quotes; there is no surface")
+    fits = [_fit(one) for one in used]
+    raw = np.array([params for params, _ in fits])
+    years, forwards = np.array([one.years for one in used]), np.array([one.forward for one in used])
+    slices = [_judged(one, params, repaired=repaired) for one, (params, repaired) in zip(used, fits, strict=True)]
+    surface = Surface(years, forwards, raw, tuple(slices))
+    return Surface(years, forwards, raw, tuple(_beside_others(surface, i, one) for i, one in enumerate(used)))
+
+
+def _fit(one: Smile) -> tuple[Floats, bool]:
+    """The parameters, and whether they were moved to be free of butterflies."""
+    w = one.vol**2 * one.years
+    weight = 1.0 / (2.0 * one.vol * one.years) ** 2 / (one.doubt**2 + FINEST_VOL**2)
+    params = svi.fit(one.k, w, weight)
+    if not _folds(params, one):
+        return params, False
+    return svi.refit(one.k, w, weight, params, _checked(one, GRID)), True
+
+
+def _checked(one: Smile, points: int) -> Floats:
+    low, high = one.k.min(), one.k.max()
+    return np.linspace(low - BEYOND * (high - low), high + BEYOND * (high - low), points)
+
+
+def _folds(params: Floats, one: Smile) -> bool:
+    return bool((svi.butterfly(params, _checked(one, FINE)) < 0).any())
+
+
+def _judged(one: Smile, params: Floats, *, repaired: bool) -> Slice:
+    low, high = float(one.k.min()), float(one.k.max())
+    return Slice(one.k.size, low, high, 0.0, repaired, _folds(params, one), 0.0)
+
+
+def _beside_others(surface: Surface, i: int, one: Smile) -> Slice:
+    """The slice's judgement, with what depends on the other expiries."""
+    fitted = surface.vol(one.k, one.years)
+    alone = np.sqrt(np.maximum(svi.total_variance(surface.params[i], one.k), 0.0) / one.years)
+    rmse = float(np.sqrt(np.mean((fitted - one.vol) ** 2)))
+    return surface.slices[i]._replace(rmse=rmse, lifted=max(float((fitted - alone).max()), 0.0))

@@ -1,0 +1,136 @@
+"""Six expiries from one snapshot as one surface."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.errors import InputError
+from core.pricing import Smile, Surface, fit_surface, greeks, price, smile, svi
+from exchange.surface import Surface as Ssvi
+
+TRUTH = Ssvi(rho=-0.35, long_vol=0.16)
+YEARS = np.array([4, 11, 18, 39, 67, 102]) / 365
+FORWARD = 25_000.0
+
+
+def quotes(years: float, width: float, *, tick: float = 0.05) -> Smile:
+    """SSVI's own option prices, rounded to the tick, as a market would quote them."""
+    strike = np.arange(round(FORWARD * (1 - width) / 50) * 50, FORWARD * (1 + width), 50.0)
+    strike, kind = np.tile(strike, 2), np.repeat([1.0, -1.0], strike.size)
+    theta = TRUTH.theta(np.full(strike.size, 0.11), np.full(strike.size, years))
+    vol = np.sqrt(TRUTH.total_variance(np.log(strike / FORWARD), theta) / years)
+    value = np.asarray(price(kind, FORWARD, strike, years, vol, 1.0))
+    vega = greeks(kind, FORWARD, strike, years, vol, 1.0).vega
+    moved = (np.round(value / tick) * tick - value) / (100 * np.maximum(vega, 1e-9))
+    vol = np.where(value > 4 * tick, vol + moved, np.nan)
+    return smile(kind, strike, vol, vega, np.full(strike.size, 2 * tick), forward=FORWARD, years=years)
+
+
+def fitted() -> tuple[list[Smile], Surface]:
+    smiles = [quotes(years, 0.03 + 0.04 * i) for i, years in enumerate(YEARS)]
+    return smiles, fit_surface(smiles[::-1])
+
+
+def test_a_surface_without_arbitrage_comes_back_and_is_left_alone() -> None:
+    smiles, surface = fitted()
+
+    assert surface.years == pytest.approx(YEARS)
+    for one, slice_ in zip(smiles, surface.slices, strict=True):
+        assert (slice_.quotes, slice_.repaired, slice_.butterfly) == (one.k.size, False, False)
+        assert slice_.rmse < 0.002
+        assert slice_.lifted < 1e-9
+        assert np.median(np.abs(surface.vol(one.k, one.years) - one.vol)) < 0.001
+
+
+def test_between_expiries_variance_is_linear_and_outside_the_vol_holds() -> None:
+    _, surface = fitted()
+    k = np.array([-0.02, 0.0, 0.03])
+    half = 0.5 * (YEARS[1] + YEARS[2])
+    near, far = (surface.total_variance(k, YEARS[i]) for i in (1, 2))
+
+    assert surface.total_variance(k, half) == pytest.approx(0.5 * (near + far))
+    assert surface.vol(k, YEARS[0] / 2) == pytest.approx(surface.vol(k, YEARS[0]))
+    assert surface.vol(k, 3.0) == pytest.approx(surface.vol(k, YEARS[-1]))
+    assert np.isnan(surface.vol(k, 0.0)).all()
+    assert surface.vol(np.zeros((2, 1)), YEARS[:3]).shape == (2, 3)
+    assert surface.forward(half) == pytest.approx(FORWARD)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(-0.6, 0.6), st.floats(1e-4, 1.0), st.floats(0.0, 0.5))
+def test_total_variance_never_falls_with_time(k: float, years: float, more: float) -> None:
+    _, surface = SURFACE
+    assert surface.total_variance(k, years + more) >= surface.total_variance(k, years) * (1 - 1e-12)
+
+
+SURFACE = fitted()
+
+
+def crossing() -> Surface:
+    """The second expiry quoted far below the first: calendar arbitrage where both are quoted."""
+    k = np.linspace(-0.06, 0.06, 25)
+    first = Smile(0.02, FORWARD, k, 0.2 + 10 * k**2, np.full(25, 0.001))
+    second = Smile(0.04, FORWARD, k, np.full(25, 0.10), np.full(25, 0.001))
+    return fit_surface([first, second])
+
+
+def test_calendar_arbitrage_is_lifted_and_said() -> None:
+    surface = crossing()
+    k = np.linspace(-0.1, 0.1, 101)
+
+    assert (surface.total_variance(k, 0.04) >= surface.total_variance(k, 0.02) - 1e-15).all()
+    assert surface.slices[0].lifted == 0
+    assert surface.slices[1].lifted == pytest.approx(0.236 * math.sqrt(0.5) - 0.1, abs=0.001)  # at the wings
+
+
+def test_what_is_lifted_has_still_no_butterfly() -> None:
+    surface = crossing()
+    strike = np.exp(np.linspace(-0.06, 0.06, 401) * 0.999)
+    call = np.asarray(price(1, 1.0, strike, 0.04, surface.vol(np.log(strike), 0.04), 1.0))
+
+    assert (np.diff(np.diff(call) / np.diff(strike)) >= -1e-9).all()  # convex in the strike
+
+
+def test_an_expiry_gives_way_where_it_is_not_quoted() -> None:
+    """The near expiry's steep wings, quoted to ±2 %, would cross the far one at −20 %, where only that is quoted."""
+    near_k, far_k = np.linspace(-0.02, 0.02, 21), np.linspace(-0.25, 0.15, 41)
+    near = Smile(0.01, FORWARD, near_k, 0.10 + 3 * np.abs(near_k), np.full(21, 0.001))
+    far = Smile(0.02, FORWARD, far_k, 0.15 - 0.2 * far_k, np.full(41, 0.001))
+    surface = fit_surface([near, far])
+
+    assert float(svi.total_variance(surface.params[0], np.array(-0.2))) > surface.total_variance(-0.2, 0.02)
+    assert surface.slices[1].lifted < 1e-9
+    assert surface.vol(-0.2, 0.02) == pytest.approx(0.19, abs=0.002)
+    assert surface.total_variance(-0.2, 0.01) <= surface.total_variance(-0.2, 0.02)
+
+
+def test_a_butterfly_in_the_quotes_is_repaired_or_flagged() -> None:
+    k = np.linspace(-1.5, 1.5, 61)
+    vogt = np.array([-0.0410, 0.1331, 0.3060, 0.3586, 0.4153])
+    (found,) = fit_surface([Smile(1.0, 100.0, k, np.sqrt(svi.total_variance(vogt, k)), np.full(61, 0.002))]).slices
+
+    assert (found.repaired, found.butterfly) == (True, False)
+    assert 0.0001 < found.rmse < 0.02
+
+
+def test_thin_and_settled_expiries_are_left_out_and_nothing_at_all_is_refused() -> None:
+    thin = Smile(0.05, FORWARD, np.zeros(4), np.full(4, 0.1), np.full(4, 0.01))
+    settled = quotes(YEARS[0], 0.03)._replace(years=0.0)
+    assert fit_surface([thin, quotes(YEARS[1], 0.05), settled]).years == pytest.approx(YEARS[1:2])
+    with pytest.raises(InputError, match="none of 2 expiries"):
+        fit_surface([thin, settled])
+
+
+def test_a_fit_sees_quotes_out_of_the_money_with_a_spread_and_their_doubt() -> None:
+    nan = math.nan
+    one = smile(
+        np.array([1.0, 1.0, 1.0, -1.0, -1.0]), np.array([90.0, 110.0, 120.0, 90.0, 80.0]),
+        np.array([0.2, 0.21, nan, 0.23, 0.24]), np.array([0.1, 0.2, 0.1, 0.4, 0.1]),
+        np.array([1.0, 1.0, 1.0, 0.01, nan]), forward=100.0, years=0.1,
+    )  # fmt: skip
+    assert one.k == pytest.approx(np.log([1.1, 0.9]))
+    assert one.vol.tolist() == [0.21, 0.23]
+    assert one.doubt == pytest.approx([0.5 / 20, 0.025 / 40])  # half the spread, at least half a tick, over vega
