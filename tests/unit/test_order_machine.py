@@ -109,7 +109,7 @@ def test_fresh_seeds_give_different_tags() -> None:
 
 @pytest.mark.parametrize("tag", ["", "a", "A B", "A" * 21, "Ä", "A\n"])
 def test_what_is_no_tag_is_refused_with_the_remedy(tag: str) -> None:
-    with pytest.raises(InputError, match="make_tag"):
+    with pytest.raises(InputError, match="without one a new tag is made"):
         check_tag(tag)
 
 
