@@ -1,1 +1,1 @@
-"""Pre-trade risk: a book of what is held and known, limits that look at it, and a margin estimate."""
+"""Risk: pre-trade limits over a book of what is held and known; margins, VaR, stress and exposure as pure mathematics."""

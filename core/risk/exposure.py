@@ -1,0 +1,62 @@
+"""What a book stands to gain or lose for one unit of each risk, in rupees."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.pricing import greeks
+from core.risk.var_book import Positions
+
+Floats = NDArray[np.float64]
+
+
+class Exposure(NamedTuple):
+    """Rupees. A move of x % earns about `delta`·x + `gamma`·x²/2."""
+
+    delta: float  # for +1 % of the forward
+    gamma: float  # what +1 % adds to delta
+    vega: float  # for +1 vol point (0.01)
+    theta: float  # for one calendar day
+
+
+class Exposures(NamedTuple):
+    """Of the whole book, of each index, and of each expiry of each index; indices add up as if they moved together."""
+
+    total: Exposure
+    by_index: Mapping[str, Exposure]
+    by_expiry: Mapping[tuple[str, dt.date], Exposure]
+
+
+def leg_exposures(book: Positions) -> Floats:
+    """Rupees of each leg: (legs, 4) in the order of `Exposure`. delta = q·Δ·F/100, gamma = q·Γ·F²/10⁴."""
+    option = book.kind != 0
+    found = greeks(
+        np.where(option, book.kind, 1.0), book.forward, np.where(option, book.strike, 1.0), book.years,
+        np.where(option, book.vol, 0.0), book.discount,
+    )  # fmt: skip
+    columns = (
+        np.where(option, found.delta, 1.0) * book.forward / 100,
+        np.where(option, found.gamma, 0.0) * book.forward**2 / 10_000,
+        np.where(option, found.vega, 0.0),
+        np.where(option, found.theta, 0.0),
+    )
+    return np.asarray(book.quantity[:, None] * np.stack(columns, axis=1))
+
+
+def exposures(book: Positions) -> Exposures:
+    """Rupee Greeks of `book`, added up by index and by expiry."""
+    rows = leg_exposures(book)
+    names = [leg.contract.index for leg in book.legs]
+    keys = list(zip(names, book.expiries, strict=True))
+    return Exposures(
+        total=_sum(rows, np.ones(len(rows), bool)),
+        by_index={name: _sum(rows, np.array([one == name for one in names])) for name in book.indices},
+        by_expiry={key: _sum(rows, np.array([one == key for one in keys])) for key in dict.fromkeys(keys)},
+    )
+
+
+def _sum(rows: Floats, chosen: NDArray[np.bool_]) -> Exposure:
+    return Exposure(*(float(x) for x in rows[chosen].sum(axis=0)))
