@@ -61,7 +61,7 @@ def whole(*, least: float = 0, optional: bool = False) -> Cell:
 
     def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
         values, bad, none = _floats(cells, optional=optional)
-        bad |= (values != np.rint(values)) | (values < least) | (np.abs(values) >= LARGEST)
+        bad |= (values != np.rint(values)) | (values < least)
         return _column(np.where(bad, 0, values).astype(np.int64), none), bad
 
     return Cell(f"a whole number{_at_least(least)}", parse)
@@ -81,7 +81,7 @@ def paise(*, least: float = 0, optional: bool = False, slack: float = 1e-3) -> C
 
 
 def number(*, least: float = -math.inf, optional: bool = False, scale: float = 1.0) -> Cell:
-    """A finite number of at least `least`, times `scale`."""
+    """A number below 2^53 and of at least `least`, times `scale`."""
 
     def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
         values, bad, none = _floats(cells, optional=optional)
@@ -134,7 +134,7 @@ def _texts(cells: pa.Array) -> tuple[pa.Array, Bools]:
 
 
 def _floats(cells: pa.Array, *, optional: bool) -> tuple[Floats, Bools, Bools]:
-    """Values, the mask of what is no finite number, and the mask of what is blank and may be."""
+    """Values, the mask of what is no number below 2^53, and the mask of what is blank and may be."""
     if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
         values = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
         empty = _mask(cells.is_null()) | np.isnan(values)
@@ -144,8 +144,8 @@ def _floats(cells: pa.Array, *, optional: bool) -> tuple[Floats, Bools, Bools]:
         values = pc.if_else(good, trimmed, "nan").cast(pa.float64()).to_numpy(zero_copy_only=False)
         empty = _blank(trimmed) | _mask(pc.equal(trimmed, "-"))
     none = empty & optional
-    bad = ~np.isfinite(values) & ~none
-    return np.where(np.isfinite(values), values, 0.0), bad, none
+    usable = np.abs(values) < LARGEST  # false for NaN too
+    return np.where(usable, values, 0.0), ~usable & ~none, none
 
 
 def _column(values: NDArray[Any], none: Bools) -> pa.Array:

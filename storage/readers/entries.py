@@ -81,7 +81,7 @@ def number_of(entry: object, name: str, *, least: float = -math.inf, blank: floa
             value = float(found.replace(",", "")) if "_" not in found else None
         except ValueError:
             value = None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= _LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not max(least, -_LARGEST) <= value <= _LARGEST:
         raise Wrong(name, "a number" if math.isinf(least) else f"a number of {least:g} or more", found)
     return float(value)
 

@@ -68,6 +68,9 @@ def statistics_of(path: str | Path, cells: Sequence[Sequence[str]], *, strict: b
     if not ends:
         raise refusal(path, f"row {len(cells)}", "A", "the notes that end the table", "no line 'Notes:'")
     body = body[: ends[0]]
+    for row, line in body:
+        if len(line) != len(COLUMNS):
+            raise refusal(path, f"row {row}", "G", f"{len(COLUMNS)} cells in the row", f"{len(line)} cells")
     raw = list(zip(*(line for _, line in body), strict=True)) if body else [()] * len(COLUMNS)
     columns = {c.header: pa.array(values, pa.string()) for c, values in zip(COLUMNS, raw, strict=True)}
     rows = Rows(str(path), [f"row {row}" for row, _ in body], columns)

@@ -47,7 +47,7 @@ def read_nse_chain(path: str | Path, *, strict: bool = False) -> Read:
     Raises InputError for a document that is none, with `strict` for its first bad entry (a strike of an expiry).
     """
     records = part(path, read_json(path), "records", dict)
-    at = structural(path, lambda: moment_of(records, "timestamp", "%d-%b-%Y %H:%M:%S"), "records")
+    at = structural(path, lambda: moment_of(records, "timestamp", "%d-%b-%Y %H:%M:%S"), "entry records")
     entries = part(path, records, "data", list)
     seen: set[tuple[Any, ...]] = set()
 
@@ -72,7 +72,7 @@ def read_bse_chain(path: str | Path, *, strict: bool = False) -> Read:
     document = read_json(path)
     entries = part(path, document, "Table", list)
     made = part(path, document, "ASON", dict)
-    at = structural(path, lambda: moment_of(made, "DT_TM", "%d %b %Y | %H:%M"), "ASON")
+    at = structural(path, lambda: moment_of(made, "DT_TM", "%d %b %Y | %H:%M"), "entry ASON")
     seen: set[tuple[Any, ...]] = set()
 
     def rows_of(entry: Any) -> list[dict[str, Any]]:

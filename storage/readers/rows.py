@@ -63,8 +63,14 @@ class Rows:
         for row in np.flatnonzero(bad).tolist():
             if row not in self.reasons:
                 want = expected if isinstance(expected, str) else expected(row)
-                have = found(row) if found else self.cells[header][row].as_py()
+                have = found(row) if found else self._raw(header, row)
                 self.reasons[row] = Refused(self.file, self.places[row], header, want, shown(have))
+
+    def _raw(self, header: str, row: int) -> object:
+        try:
+            return self.cells[header][row].as_py()
+        except (OverflowError, ValueError):
+            return "a time that no calendar has"
 
     def once(self, names: Sequence[str], header: str, what: str) -> None:
         """Refuse every later row whose `names` are those of an earlier one."""

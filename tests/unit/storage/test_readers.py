@@ -1,0 +1,343 @@
+"""What each reader makes of a small file: values, units, traps; and how it refuses a bad row beside good ones."""
+
+import datetime as dt
+import gzip
+import json
+import math
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from core.errors import InputError, UnknownName
+from core.file_schemas import FILE_SCHEMAS
+from core.market import IST, to_ns
+from core.schemas import BARS as BAR_SCHEMA
+from core.schemas import Kind
+from storage.readers import (
+    read_bars,
+    read_bse_chain,
+    read_cash_flows,
+    read_fii_statistics,
+    read_instruments,
+    read_market_activity,
+    read_nse_chain,
+    read_participants,
+    read_udiff,
+)
+from storage.readers.fii_statistics import statistics_of
+from storage.readers.source import LARGEST_BYTES, read_bytes
+from tests.unit.storage import samples
+from tests.unit.storage.samples import BARS, CSV, JSON, SHEET, Sample
+
+D = dt.date
+TITLE = "Participant wise Open Interest (no. of contracts) in Equity Derivatives as on"
+
+
+def rows(name: str, folder: Path) -> list[dict[str, Any]]:
+    sample = CSV[name]
+    return sample.read(sample.write(folder), strict=True).table.to_pylist()
+
+
+def some(row: dict[str, Any], **expected: Any) -> None:
+    assert {name: row[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_a_good_file_is_read_whole(name: str, tmp_path: Path) -> None:
+    sample = CSV[name]
+    read = sample.read(sample.write(tmp_path), strict=True)
+
+    assert read.table.num_rows == len(sample.body())
+    assert read.table.schema in FILE_SCHEMAS.values()
+    assert (read.refused, read.notes) == ((), ())
+    assert sample.read(sample.write(tmp_path)).table.equals(read.table)
+
+
+@pytest.mark.parametrize("name", CSV)
+def test_windows_line_breaks_and_gzip_change_nothing(name: str, tmp_path: Path) -> None:
+    sample = CSV[name]
+    whole = sample.read(sample.write(tmp_path)).table
+
+    assert sample.read(sample.write(tmp_path, sample.text.replace("\n", "\r\n"))).table.equals(whole)
+    assert sample.read(sample.write(tmp_path, gzip.compress(sample.text.encode()))).table.equals(whole)
+
+
+def test_an_instrument_dump_has_futures_options_and_shares(tmp_path: Path) -> None:
+    future, call, put, share = rows("instruments", tmp_path)
+
+    some(future, kind=Kind.FUTURE, name="NIFTY", lot=75, strike_paise=0, tick_paise=10.0, expiry=D(2025, 11, 25))
+    some(call, kind=Kind.CALL, symbol="NIFTY25NOV26050CE", strike_paise=26_050_00, last_paise=101_50)
+    some(put, kind=Kind.PUT, name="")
+    some(share, kind=Kind.INDEX, expiry=None, instrument_type="EQ")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [
+        ("2025-11-25,26050.0,0.05,75,CE", ",26050.0,0.05,75,CE", "expiry"),
+        ("26050.0,0.05,75,CE", "0,0.05,75,CE", "strike"),
+        ("0.05,75,CE", "0,75,CE", "tick_size"),
+        ("0.05,75,CE", "0.05,0,CE", "lot_size"),
+        ("CE,NFO-OPT", "CE,NFO-FUT", "segment"),
+        ("52933,NIFTY25NOV26050PE", "52933,NIFTY25NOV26050CE", "tradingsymbol"),
+        ("101.5", "101.505", "last_price"),
+    ],
+)
+def test_an_instrument_that_cannot_be_is_refused_alone(old: str, new: str, column: str, tmp_path: Path) -> None:
+    sample = CSV["instruments"]
+    assert sample.text.count(old) == 1
+    read = read_instruments(sample.write(tmp_path, sample.text.replace(old, new)))
+
+    assert [refused.column for refused in read.refused] == [column]
+    assert read.table.num_rows == 3
+
+
+def test_udiff_volume_is_contracts_and_open_interest_units(tmp_path: Path) -> None:
+    call, _, future, quiet = rows("udiff", tmp_path)
+
+    some(call, contracts=40, lot=75, volume=3_000, oi=7_500, oi_change=-150, strike_paise=22_500_00, is_index=True)
+    some(future, kind=Kind.FUTURE, strike_paise=0, volume=3181 * 30, notional_rupees=4_722_324_237.0)
+    some(quiet, is_index=False, kind=Kind.PUT, strike_paise=147_50, volume=0, close_paise=32_70)
+
+
+def test_an_expiring_option_s_settlement_price_is_the_index_and_named_so(tmp_path: Path) -> None:
+    living, expiring, *_ = rows("udiff", tmp_path)
+
+    some(living, settlement_paise=310_00, final_settlement_paise=None)
+    some(expiring, settlement_paise=None, final_settlement_paise=22_545_05, underlying_paise=22_545_05, oi=7_525)
+
+
+def test_the_old_bhavcopy_has_no_lot_and_says_so(tmp_path: Path) -> None:
+    future, call, expiring, _ = rows("old_bhavcopy", tmp_path)
+
+    some(future, kind=Kind.FUTURE, date=D(2019, 3, 1), expiry=D(2019, 3, 28), notional_rupees=56_050_000.0)
+    some(call, contracts=200, volume=None, lot=None, last_paise=None, oi=150_000, settlement_paise=110_35)
+    some(expiring, settlement_paise=None, final_settlement_paise=10_863_50)
+
+
+def test_both_layouts_of_the_market_activity_have_units_and_premium(tmp_path: Path) -> None:
+    put, *_ = rows("market_activity", tmp_path)
+    some(put, date=D(2025, 11, 14), volume=750, contracts=10, oi=74_775, oi_lots=997.0, premium_rupees=7_500.0)
+    some(put, underlying="NIFTY", settlement_paise=None, strike_paise=25_000_00, trades=9)
+
+    call, untraded, share = rows("market_activity_long", tmp_path)
+    some(call, date=D(2025, 11, 24), underlying="NIFTY", oi_lots=408.0, oi=30_600, settlement_paise=85_00, trades=None)
+    some(untraded, underlying="M&M", kind=Kind.PUT, oi=None, oi_lots=12.0, close_paise=0)
+    some(share, strike_paise=2_598_20, underlying_paise=2_399_20)
+
+
+def test_a_report_is_found_in_its_zip_by_its_name(tmp_path: Path) -> None:
+    report = tmp_path / "fo14112025.zip"
+    with zipfile.ZipFile(report, "w") as archive:
+        archive.writestr("fo14112025.csv", "other")
+        archive.writestr("op14112025.csv", CSV["market_activity"].text)
+
+    assert read_market_activity(report).table.num_rows == 3
+    with zipfile.ZipFile(report, "w") as archive:
+        archive.writestr("fohelp.txt", "help")
+    with pytest.raises(InputError, match=r"fo14112025.zip: expected one member op.*found fohelp.txt"):
+        read_market_activity(report)
+    nameless = Sample(read_market_activity, "op99992025.csv", samples.PADDED)
+    with pytest.raises(InputError, match="the day in the name"):
+        read_market_activity(nameless.write(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("title", "day", "measure"),
+    [
+        (samples.TITLE, D(2025, 11, 17), "oi"),
+        (f'"{TITLE} March 01, 2019",,,', D(2019, 3, 1), "oi"),
+        (f"'{TITLE} May 2, 2019',", D(2019, 5, 2), "oi"),
+        (samples.TITLE.replace("Open Interest", "Trading Volume"), D(2025, 11, 17), "volume"),
+    ],
+)  # fmt: skip
+def test_every_way_the_title_was_quoted_is_understood(title: str, day: dt.date, measure: str, tmp_path: Path) -> None:
+    sample = CSV["participants"]
+    path = sample.write(tmp_path, sample.text.replace(samples.TITLE, title))
+    read = read_participants(path, strict=True)
+
+    assert set(zip(read.table["date"].to_pylist(), read.table["measure"].to_pylist(), strict=True)) == {(day, measure)}
+    some(read.table.to_pylist()[0], participant="Client", option_index_put_long_contracts=600.0)
+    some(read.table.to_pylist()[0], option_index_call_short_contracts=700.0, future_stock_short_contracts=40.0)
+
+
+def test_participants_that_do_not_add_up_are_told(tmp_path: Path) -> None:
+    sample = CSV["participants"]
+    path = sample.write(tmp_path, sample.text.replace("DII,50,", "DII,59,"))
+
+    assert "2025-11-17, row TOTAL, column future_index_long" in read_participants(path).notes[0]
+    with pytest.raises(InputError, match="expected the sum of the four, 309, found 300 contracts"):
+        read_participants(path, strict=True)
+    with pytest.raises(InputError, match="4 rows"):
+        read_participants(sample.write(tmp_path, "\n".join(sample.text.splitlines()[:-1])))
+
+
+def test_a_day_without_open_high_and_low_of_the_vix_has_none(tmp_path: Path) -> None:
+    first, _, bare = rows("india_vix", tmp_path)
+
+    some(first, date=D(2012, 1, 2), open_pct=27.0, high_pct=28.5, close_pct=27.5)
+    some(bare, open_pct=None, high_pct=None, low_pct=None, close_pct=23.25)
+
+
+def test_a_dash_is_no_figure(tmp_path: Path) -> None:
+    nifty, vix, rate = rows("index_closes", tmp_path)
+
+    some(nifty, name="Nifty 50", close_points=25_694.95, volume=297_714_069, pe=22.4)
+    some(vix, open_points=12.3, volume=None, pe=None)
+    some(rate, open_points=None, close_points=2_494.23)
+
+
+def test_categories_of_the_cash_market_are_matched_by_their_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "fiidii.json"
+    path.write_text(json.dumps(samples.CASH))
+    dii, fii = read_cash_flows(path, strict=True).table.to_pylist()
+
+    some(dii, participant="DII", date=D(2026, 9, 7), buy_crore=3_154.13, net_crore=566.76)
+    some(fii, participant="FII", net_crore=-10.10)
+    wrong = [samples.CASH[0], samples.CASH[1] | {"netValue": "10.10"}, samples.CASH[0]]
+    path.write_text(json.dumps(wrong))
+    read = read_cash_flows(path)
+    assert [(r.place, r.column) for r in read.refused] == [("entry 2", "netValue"), ("entry 3", "category")]
+
+
+def test_nse_s_chain_is_in_lots_that_become_units(tmp_path: Path) -> None:
+    path = tmp_path / "nse.json"
+    path.write_text(json.dumps(samples.nse_chain()))
+    call, put, other = read_nse_chain(path, strict=True).table.to_pylist()
+
+    some(call, index="BANKNIFTY", kind=Kind.CALL, oi_lots=1.6, oi=40, oi_change=-10, volume=250, strike_paise=43_000_00)
+    some(call, bid_paise=119_50, bid_qty=75, spot_paise=43_312_70, change_paise=-330, iv=0.155, expiry=D(2023, 5, 25))
+    assert call["fetched_ns"] == to_ns(dt.datetime(2023, 5, 3, 15, 30, tzinfo=IST))
+    assert math.isnan(put["iv"])
+    assert other["strike_paise"] == 43_100_00
+
+
+def test_lots_that_are_no_whole_units_are_refused_and_an_unknown_lot_is_null(tmp_path: Path) -> None:
+    path = tmp_path / "nse.json"
+    chain = samples.nse_chain()
+    chain["records"]["data"][1]["PE"]["openInterest"] = 1.333
+    path.write_text(json.dumps(chain))
+    read = read_nse_chain(path)
+    assert [(r.place, r.column) for r in read.refused] == [("entry 2", "openInterest")]
+
+    text = json.dumps(samples.nse_chain()).replace("03-May-2023", "03-May-2001").replace("25-May-2023", "25-May-2001")
+    path.write_text(text)
+    some(read_nse_chain(path, strict=True).table.to_pylist()[0], oi=None, volume=None, oi_lots=1.6)
+
+
+def test_bse_s_chain_has_empty_text_where_nothing_is(tmp_path: Path) -> None:
+    path = tmp_path / "bse.json"
+    path.write_text(json.dumps(samples.bse_chain()))
+    call, put, quiet, _ = read_bse_chain(path, strict=True).table.to_pylist()
+
+    some(
+        call, index="SENSEX", kind=Kind.CALL, oi_lots=4162.0, oi=83_240, volume=2_560, bid_paise=0, last_paise=1_886_20
+    )
+    some(put, kind=Kind.PUT, bid_paise=66_55, ask_qty=40, change_paise=-181_75, expiry=D(2026, 7, 16))
+    assert math.isnan(call["iv"])
+    assert put["iv"] == pytest.approx(0.14653177310998)
+    some(quiet, oi=0, volume=0, last_paise=0)
+    path.write_text(json.dumps(samples.bse_chain() | {"tot_Open_Interest": "9,495.00"}))
+    with pytest.raises(InputError, match=r"tot_Open_Interest: expected the sum of Open_Interest, 9,494"):
+        read_bse_chain(path)
+
+
+def test_bars_get_their_times_from_text_timestamps_or_seconds(tmp_path: Path) -> None:
+    table = samples.bars_table()
+    open_ns = to_ns(dt.datetime(2026, 3, 4, 9, 15, tzinfo=IST))
+    naive = [dt.datetime.fromisoformat(text) for text in table["ts"].to_pylist()]
+    unix = [to_ns(moment.replace(tzinfo=IST)) // 10**9 for moment in naive]
+    for times in (
+        {"ts": [f"{text}+05:30" for text in table["ts"].to_pylist()]},
+        {"datetime": pa.array(naive, pa.timestamp("us"))},
+        {"Datetime": pa.array([moment.replace(tzinfo=IST) for moment in naive], pa.timestamp("us", "Asia/Kolkata"))},
+        {"Time": unix},
+    ):
+        other = pa.table(times | {n.title(): table[n] for n in ("open", "high", "low", "close")})
+        (tmp_path / "b.parquet").write_bytes(samples.parquet(other))
+        read = BARS(tmp_path / "b.parquet", strict=True).table
+        assert read.schema.equals(BAR_SCHEMA)
+        assert [row - open_ns for row in read["start_ns"].to_pylist()] == [0, 60 * 10**9, 120 * 10**9]
+        some(read.to_pylist()[0], symbol="NIFTY", kind=Kind.INDEX, high_paise=102_00, seconds=60, oi=0)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        (["09:14", "09:15", "09:16"], "no bar before the open"),
+        (["09:15", "15:29", "15:30"], "a bar inside the session 09:15 to 15:30"),
+        (["09:15", "09:16", "09:16"], "a time between those of its neighbours"),
+        (["09:15", "10:40", "09:16"], "a time between those of its neighbours"),
+    ],
+)
+def test_a_bar_at_a_wrong_time_is_refused_alone_and_the_trap_named(times: list[str], says: str, tmp_path: Path) -> None:
+    table = samples.bars_table().set_column(0, "ts", pa.array([f"2026-03-04 {time}:00" for time in times]))
+    path = tmp_path / "b.parquet"
+    path.write_bytes(samples.parquet(table))
+    read = BARS(path)
+
+    assert len(read.refused) == 1
+    assert says in read.refused[0].expected
+    assert read.table.num_rows == 2
+    with pytest.raises(InputError, match=says):
+        BARS(path, strict=True)
+
+
+def test_bars_of_a_closed_day_are_refused_and_unknown_hours_noted(tmp_path: Path) -> None:
+    path = tmp_path / "b.parquet"
+    sunday, ancient = (
+        samples.bars_table().set_column(0, "ts", pa.array([f"{day} 09:{m}:00" for m in (15, 16, 17)]))
+        for day in ("2026-03-08", "1999-03-08")
+    )
+    path.write_bytes(samples.parquet(sunday))
+    with pytest.raises(InputError, match=r"row 1, column ts: expected a trading day of NSE, found 2026-03-08 09:15"):
+        BARS(path)
+    path.write_bytes(samples.parquet(ancient))
+    assert BARS(path, strict=True).notes == ("hours not checked on 1 days, 1999-03-08 to 1999-03-08: no calendar",)
+    with pytest.raises(UnknownName):
+        read_bars(path, "DAX", 60)
+
+
+def test_a_sheet_s_totals_are_the_sums_of_its_indices() -> None:
+    table = statistics_of("a.xls", SHEET, strict=True).table
+
+    assert table.num_rows == 7
+    some(table.to_pylist()[0], date=D(2025, 11, 17), instrument="INDEX FUTURES", buy_contracts=30, buy_crore=6.01)
+    wrong = [[cell.replace("30", "31") if place == 3 else cell for cell in line] for place, line in enumerate(SHEET)]
+    with pytest.raises(InputError, match=r"a.xls: row of INDEX FUTURES, column B .*the indices' sum 30, found 31"):
+        statistics_of("a.xls", wrong)
+
+
+@pytest.mark.parametrize(
+    "read", [read_udiff, read_participants, read_fii_statistics, read_cash_flows, BARS, read_nse_chain]
+)
+def test_a_file_that_is_missing_empty_or_a_folder_is_named(read: Any, tmp_path: Path) -> None:
+    empty = tmp_path / "empty.csv"
+    empty.touch()
+
+    for path in (tmp_path / "none", tmp_path, empty):
+        with pytest.raises(InputError) as error:
+            read(path)
+        assert str(path) in str(error.value)
+
+
+def test_a_packed_file_that_grows_beyond_reason_is_refused(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.csv.gz"
+    with gzip.open(bomb, "wb", compresslevel=1) as out:
+        for _ in range(LARGEST_BYTES // (1 << 24) + 1):
+            out.write(bytes(1 << 24))
+
+    with pytest.raises(InputError, match="expected at most"):
+        read_bytes(bomb)
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_a_good_document_is_read_whole(name: str, tmp_path: Path) -> None:
+    read, make = JSON[name]
+    path = tmp_path / f"{name}.json"
+    path.write_text(json.dumps(make()))
+
+    assert read(path, strict=True).table.schema in FILE_SCHEMAS.values()
