@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from core.errors import InputError
-from core.pricing import Annual, Ohlc, Estimator, bars_per_year, realised_vol, vol_premium
+from core.pricing import Annual, Estimator, Ohlc, bars_per_year, realised_vol, vol_premium
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "market"
 NIFTY = DATA / "bars" / "NIFTY_1m_2024-01_2024-08.parquet"
