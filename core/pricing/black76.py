@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.pricing import kernels
-from core.pricing.rows import pack
+from core.pricing.rows import columns, run
 
 Floats = NDArray[np.float64]
 
@@ -45,10 +45,10 @@ def price(
     >>> round(float(price(1, 100.0, 100.0, 0.25, 0.2, 1.0)), 4)
     3.9878
     """
-    rows, shape = pack(kind, forward, strike, years, vol, discount)
-    out = np.empty((1, rows.shape[1]))
-    kernels.price_rows(rows, out)
-    return out[0].reshape(shape)[()]
+    inputs, shape = columns(kind, forward, strike, years, vol, discount)
+    out = np.empty((1, *shape))
+    run(kernels.price_rows, inputs, [out.reshape(1, -1)], shape)
+    return out[0][()]
 
 
 def greeks(
@@ -61,7 +61,7 @@ def greeks(
     >>> round(float(greeks(1, 100.0, 100.0, 0.25, 0.2, 1.0).delta), 4)
     0.5199
     """
-    rows, shape = pack(kind, forward, strike, years, vol, discount)
-    out = np.empty((5, rows.shape[1]))
-    kernels.greeks_rows(rows, out)
-    return Greeks(*(row.reshape(shape)[()] for row in out))
+    inputs, shape = columns(kind, forward, strike, years, vol, discount)
+    out = np.empty((5, *shape))
+    run(kernels.greeks_rows, inputs, [out.reshape(5, -1)], shape)
+    return Greeks(*(row[()] for row in out))

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from core.pricing import kernels
-from core.pricing.rows import pack
+from core.pricing import kernels_implied
+from core.pricing.rows import columns, run
 
 NSE_RATE = 0.10  # the rate behind the implied vols that NSE publishes, measured
 
@@ -26,18 +26,18 @@ def implied_vol(
     """Return the vol at which `core.pricing.price` gives `price`.
 
     The arguments are those of `price`, the premium in the place of the vol. The out-of-the-money part is inverted,
-    so a call and a put of one strike that satisfy put–call parity give one vol. Method: Newton with Halley's correction
-    inside a bracket, on the logarithm of the price below its inflexion σ√T = √(2|ln F/K|), to rounding (normalisation
-    and inflexion after P. Jäckel, "Let's be rational", 2015).
+    so a call and a put of one strike that satisfy put–call parity give one vol. Against the exact inverse of the double
+    `price` the error is at most the larger of 1e-12 and four units in the last place of the price over vega, from an
+    hour to three years, 1 to 300 % and |ln F/K| ≤ 2 (docs/pricing.md has the measured one, and the method).
 
     >>> result = implied_vol([1, 1], [3.9878, 200.0], 100.0, 100.0, 0.25, 1.0)
     >>> result.vol.round(4).tolist(), result.reason.tolist()
     ([0.2, nan], [0, 5])
     """
-    rows, shape = pack(kind, price, forward, strike, years, discount)
-    out = np.empty((2, rows.shape[1]))
-    kernels.implied_vol_rows(rows, out)
-    return ImpliedVol(out[0].reshape(shape)[()], out[1].astype(np.int8).reshape(shape)[()])
+    inputs, shape = columns(kind, price, forward, strike, years, discount)
+    vol, reason = np.empty(shape), np.empty(shape, np.int8)
+    run(kernels_implied.implied_vol_rows, inputs, [vol.reshape(-1), reason.reshape(-1)], shape)
+    return ImpliedVol(vol[()], reason[()])
 
 
 def nse_implied_vol(

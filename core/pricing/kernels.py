@@ -1,223 +1,190 @@
-"""The compiled loops: Black-76 price, implied vol and Greeks, one row after the other, on one thread.
+"""The compiled loops for price and Greeks: 256 rows at a time, through a scratch that stays in the first cache.
 
-Every kernel takes one packed C-ordered float64 array of inputs, a column per contract, and fills one packed float64
-array of outputs. So each has exactly one compiled signature, whatever the caller's arrays were, and nothing compiles
-once `core.pricing.warm()` has run. All kernels live in this one file because numba's cache notices a change of the
-file a kernel is in, and not of the files it calls into.
+A kernel takes six columns (float64, C-ordered, read-only, of n entries or of one that stands for all), one array of
+outputs and the rows start…stop that are its share. So it has exactly one compiled signature, whatever the caller's
+arrays were, and nothing compiles once `core.pricing.warm()` has run. A block is always computed whole, its end filled
+up, so that a row takes the same instructions wherever it stands: its neighbours cannot change a bit of it.
+
+The tails are those of `lanes`; with h = |ln(F/K)|/σ√T and t = σ√T/2 the out-of-the-money price is, undiscounted,
+½·F·exp(−d₁²/2)·(erfcx((h − t)/√2) − erfcx((h + t)/√2)), and for h < t the smaller of F and K minus the same sum.
 """
 
-import math
-from collections.abc import Callable
-from typing import TypeVar, cast
+# ruff: noqa: PLR0917 the six arguments of Black-76, then what the kernels share
 
-import numba
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
-from core.pricing.reason import Reason
+from core.pricing.lanes import (
+    INV_SQRT_2PI,
+    SQRT_HALF,
+    compiled,
+    erfcx_pair,
+    exp_of,
+    finite,
+    inlined,
+    log_ratio,
+)
+
+LANES_DIGEST = "64fb4939a414dea7"  # of lanes.py, for numba's cache
 
 Floats = NDArray[np.float64]
-F = TypeVar("F", bound=Callable[..., object])
 
-SQRT_HALF = math.sqrt(0.5)
-INV_SQRT_2PI = 1 / math.sqrt(2 * math.pi)
-DAYS = 365.0
-ROUNDS = 64  # Halley needs three to six; the rest is for bisection in the far corners
-LAST_STEP = 1e-9  # relative; Halley converges to the third order, so the step after this one is below rounding
-
-ROUNDING = 4e-16  # two units in the last place of 1
-ENOUGH = 1e-3  # a price must be this much above its rounding
-
-OK = int(Reason.OK)
-NOT_A_NUMBER = int(Reason.NOT_A_NUMBER)
-NO_TIME = int(Reason.NO_TIME)
-OUT_OF_DOMAIN = int(Reason.OUT_OF_DOMAIN)
-BELOW_INTRINSIC = int(Reason.BELOW_INTRINSIC)
-ABOVE_MAXIMUM = int(Reason.ABOVE_MAXIMUM)
-NOT_CONVERGED = int(Reason.NOT_CONVERGED)
+BLOCK = 256
+KIND, FORWARD, STRIKE, YEARS, VOL, DISCOUNT = (row * BLOCK for row in range(6))
+FIRST_OUT = 6 * BLOCK
+DELTA, GAMMA, THETA, VEGA, RHO = (row * BLOCK for row in range(6, 11))
+VALUE, SHARE, DENSITY, GROWTH, ROOT = DELTA, GAMMA, THETA, VEGA, RHO  # each is read before it is written over
+DISTANCE, TOTAL, EACH = (row * BLOCK for row in range(11, 14))
+PER_DAY = 1 / 365.0
+PER_POINT = 0.01  # of vol or of rate
 
 
-def compiled(function: F) -> F:
-    return cast("F", numba.njit(cache=True)(function))
+@inlined
+def load(scratch: Floats, at: int, column: Floats, first: int, count: int) -> None:
+    """Fill a row of the scratch: with the column's one entry, or with its share of the block and zeros."""
+    if column.size == 1:
+        for j in range(BLOCK):
+            scratch[at + j] = column[0]
+    else:
+        part = column[first : first + count]
+        for j in range(part.size):
+            scratch[at + j] = part[j]
+        for j in range(count, BLOCK):
+            scratch[at + j] = 0.0
 
 
-@compiled
-def normal_cdf(x: float) -> float:
-    return 0.5 * math.erfc(-x * SQRT_HALF)
+@inlined
+def usable(kind: float, forward: float, strike: float, years: float, vol: float, discount: float) -> bool:
+    inside = (abs(kind) == 1.0) & (forward > 0.0) & (strike > 0.0) & (discount > 0.0) & (vol >= 0.0)
+    return inside & finite(forward + strike + years + vol + discount)
 
 
-@compiled
-def normal_pdf(x: float) -> float:
-    return INV_SQRT_2PI * math.exp(-0.5 * x * x)
+@inlined
+def tails(forward: float, strike: float, h: float, t: float) -> tuple[float, float, float]:
+    """Undiscounted, of the call where F < K and else of the put: value, F·N(θd₁) and F·√(2π)·n(d₁)."""
+    near, far = h - t, h + t
+    near_tail, far_tail = erfcx_pair(abs(near) * SQRT_HALF, far * SQRT_HALF)
+    below = forward < strike
+    d1 = near if below else far
+    bell = forward * exp_of(-0.5 * d1 * d1)
+    beyond = near >= 0.0
+    least = 0.0 if beyond else (forward if below else strike)
+    signed = near_tail if beyond else -near_tail
+    part = 0.5 * bell * far_tail
+    near_part = least + 0.5 * bell * signed
+    value = least + 0.5 * bell * (signed - far_tail)
+    return value, (near_part if below else part), bell
 
 
-@compiled
-def usable(kind: float, forward: float, strike: float, years: float, discount: float) -> int:
-    """Reason why a row cannot be priced at all, OK if it can; years ≤ 0 is the caller's to judge."""
-    if not math.isfinite(kind + forward + strike + years + discount):
-        return NOT_A_NUMBER
-    if abs(kind) != 1.0 or forward <= 0.0 or strike <= 0.0 or discount <= 0.0:
-        return OUT_OF_DOMAIN
-    return OK
-
-
-@compiled
-def price_rows(rows: Floats, out: Floats) -> None:
-    """rows: kind, forward, strike, years, vol, discount. out: price."""
-    for i in range(rows.shape[1]):
-        kind, forward, strike, years, vol, discount = (
-            rows[0, i],
-            rows[1, i],
-            rows[2, i],
-            rows[3, i],
-            rows[4, i],
-            rows[5, i],
-        )
-        out[0, i] = math.nan
-        if usable(kind, forward, strike, years, discount) != OK or not vol >= 0.0 or math.isinf(vol):
-            continue
+@inlined
+def price_lanes(s: Floats) -> None:
+    for j in range(BLOCK):
+        kind, forward, strike = s[KIND + j], s[FORWARD + j], s[STRIKE + j]
+        years, vol, discount = s[YEARS + j], s[VOL + j], s[DISCOUNT + j]
         total = vol * math.sqrt(max(years, 0.0))
-        if total <= 0.0:
-            out[0, i] = discount * max(kind * (forward - strike), 0.0)
-            continue
-        d1 = math.log(forward / strike) / total + 0.5 * total
-        out[0, i] = discount * kind * (forward * normal_cdf(kind * d1) - strike * normal_cdf(kind * (d1 - total)))
+        live = total > 0.0
+        total = total if live else 1.0
+        outside, _, _ = tails(forward, strike, abs(log_ratio(forward, strike)) / total, 0.5 * total)
+        inside = kind * (forward - strike)
+        value = max(0.0, inside) + (outside if live else 0.0)
+        value *= discount
+        s[FIRST_OUT + j] = value if usable(kind, forward, strike, years, vol, discount) else math.nan
 
 
 @compiled
-def greeks_rows(rows: Floats, out: Floats) -> None:
-    """rows: kind, forward, strike, years, vol, discount. out: delta, gamma, theta, vega, rho."""
-    for i in range(rows.shape[1]):
-        kind, forward, strike, years, vol, discount = (
-            rows[0, i],
-            rows[1, i],
-            rows[2, i],
-            rows[3, i],
-            rows[4, i],
-            rows[5, i],
-        )
-        for j in range(5):
-            out[j, i] = math.nan
-        if usable(kind, forward, strike, years, discount) != OK or not vol >= 0.0 or math.isinf(vol):
-            continue
-        years = max(years, 0.0)
+def price_rows(
+    kind: Floats, forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats,
+    out: Floats, start: int, stop: int,
+) -> None:  # fmt: skip
+    """out: price, shape (1, n)."""
+    s = np.empty(7 * BLOCK)
+    for first in range(start, stop, BLOCK):
+        count = min(BLOCK, stop - first)
+        load(s, KIND, kind, first, count)
+        load(s, FORWARD, forward, first, count)
+        load(s, STRIKE, strike, first, count)
+        load(s, YEARS, years, first, count)
+        load(s, VOL, vol, first, count)
+        load(s, DISCOUNT, discount, first, count)
+        price_lanes(s)
+        part = out[0, first : first + count]
+        for j in range(part.size):
+            part[j] = s[FIRST_OUT + j]
+
+
+@inlined
+def greeks_geometry(s: Floats) -> None:
+    """What depends on the inputs alone. Three loops, since one would need more registers than there are."""
+    for j in range(BLOCK):
+        forward, years = s[FORWARD + j], max(s[YEARS + j], 0.0)
         root = math.sqrt(years)
-        total = vol * root
-        rate = -math.log(discount) / years if years > 0.0 else 0.0
-        if total <= 0.0:  # settled, or a world without noise: worth its intrinsic value, discounted
-            value = discount * max(kind * (forward - strike), 0.0)
-            out[0, i] = kind * discount if value > 0.0 else 0.0
-            out[1, i] = 0.0
-            out[2, i] = rate * value / DAYS
-            out[3, i] = 0.0
-            out[4, i] = -years * value * 0.01
-            continue
-        d1 = math.log(forward / strike) / total + 0.5 * total
-        in_delta = normal_cdf(kind * d1)
-        density = normal_pdf(d1)
-        value = discount * kind * (forward * in_delta - strike * normal_cdf(kind * (d1 - total)))
-        out[0, i] = kind * discount * in_delta
-        out[1, i] = discount * density / (forward * total)
-        out[2, i] = (rate * value - discount * forward * density * vol / (2.0 * root)) / DAYS
-        out[3, i] = discount * forward * density * root * 0.01
-        out[4, i] = -years * value * 0.01
+        total = s[VOL + j] * root
+        live = total > 0.0
+        total = total if live else 1.0
+        lasting = years if years > 0.0 else 1.0
+        each = 1.0 / (forward * total * lasting)
+        s[DISTANCE + j] = abs(log_ratio(forward, s[STRIKE + j])) * (forward * lasting * each)
+        s[GROWTH + j] = -log_ratio(s[DISCOUNT + j], 1.0)
+        s[TOTAL + j] = total
+        s[ROOT + j] = root
+        s[EACH + j] = each
+
+
+@inlined
+def greeks_tails(s: Floats) -> None:
+    for j in range(BLOCK):
+        value, share, bell = tails(s[FORWARD + j], s[STRIKE + j], s[DISTANCE + j], 0.5 * s[TOTAL + j])
+        live = s[VOL + j] * s[ROOT + j] > 0.0
+        s[VALUE + j] = value if live else 0.0
+        s[SHARE + j] = share
+        s[DENSITY + j] = s[DISCOUNT + j] * INV_SQRT_2PI * bell if live else 0.0
+
+
+@inlined
+def greeks_lanes(s: Floats) -> None:
+    for j in range(BLOCK):
+        kind, forward, strike = s[KIND + j], s[FORWARD + j], s[STRIKE + j]
+        years, discount = max(s[YEARS + j], 0.0), s[DISCOUNT + j]
+        root, total, each, density = s[ROOT + j], s[TOTAL + j], s[EACH + j], s[DENSITY + j]
+        lasting = years if years > 0.0 else 1.0
+        per_forward = total * lasting * each
+        inside = kind * (forward - strike)
+        value = discount * (max(0.0, inside) + s[VALUE + j])
+        chance = s[SHARE + j] * per_forward
+        in_money = (kind > 0.0) != (forward < strike)
+        step = 1.0 if inside > 0.0 else 0.0
+        moved = (1.0 - chance if in_money else chance) if s[VOL + j] * root > 0.0 else step
+        decay = (s[GROWTH + j] * value - 0.5 * density * total) * (forward * total * each) * PER_DAY
+        ok = usable(kind, forward, strike, s[YEARS + j], s[VOL + j], discount)
+        s[DELTA + j] = kind * discount * moved if ok else math.nan
+        s[GAMMA + j] = density * per_forward * per_forward * (forward * lasting * each) if ok else math.nan
+        s[THETA + j] = (decay if years > 0.0 else 0.0) if ok else math.nan
+        s[VEGA + j] = density * root * PER_POINT if ok else math.nan
+        s[RHO + j] = -years * value * PER_POINT if ok else math.nan
 
 
 @compiled
-def normalised(x: float, total: float) -> float:
-    """Undiscounted out-of-the-money price over √(F·K), for x = −|ln(F/K)| and total vol σ√T."""
-    h, t = x / total, 0.5 * total
-    return math.exp(0.5 * x) * normal_cdf(h + t) - math.exp(-0.5 * x) * normal_cdf(h - t)
-
-
-@compiled
-def first_guess(x: float, target: float, bend: float, at_bend: float) -> float:
-    """Total vol to start from: the tangent at the inflexion above it, the asymptotic form of ln b below it."""
-    if target >= at_bend:
-        return bend + (target - at_bend) / (INV_SQRT_2PI * math.exp(0.5 * x))
-    # ln b ≈ −x²/2s² + ln(s³/(x²√2π)): two rounds of the dominant balance
-    total = min(-x / math.sqrt(max(-2.0 * math.log(target), 1e-300)), bend)
-    balance = -2.0 * (math.log(target) - math.log(total * total * total / (x * x) * INV_SQRT_2PI))
-    return min(-x / math.sqrt(balance), bend) if balance > 0.0 else total
-
-
-@compiled
-def solve(x: float, target: float) -> float:
-    """Total vol at which `normalised(x, total)` is `target`, which lies inside (0, e^{x/2}); NaN if none is met.
-
-    Newton with Halley's correction, kept inside a bracket. Below the inflexion √(2|x|) the price is so flat that the
-    iteration runs on its logarithm; above it on the price itself.
-    """
-    bend = math.sqrt(-2.0 * x)
-    at_bend = normalised(x, bend) if bend > 0.0 else 0.0
-    in_log = target < at_bend
-    low, high = (0.0, bend) if in_log else (bend, math.inf)
-    total = first_guess(x, target, bend, at_bend)
-    wanted = math.log(target)
-    for _ in range(ROUNDS):
-        value = normalised(x, total)
-        h, t = x / total, 0.5 * total
-        slope = INV_SQRT_2PI * math.exp(-0.5 * (h * h + t * t))
-        bending = h * h / total - 0.25 * total
-        if in_log and value > 0.0:
-            miss = math.log(value) - wanted
-            slope = slope / value
-            bending = bending - slope
-        else:
-            miss = value - target
-        if miss > 0.0:
-            high = min(high, total)
-        else:
-            low = max(low, total)
-        if miss == 0.0:
-            return total
-        step = math.nan
-        if slope > 0.0:
-            newton = -miss / slope
-            correction = 1.0 + 0.5 * newton * bending
-            step = newton / correction if correction > 0.5 else newton
-        trial = total + step
-        if abs(step) <= LAST_STEP * total:
-            return trial
-        if not low < trial < high:  # NaN falls here too
-            trial = 2.0 * total if math.isinf(high) else (0.5 * (low + high) if low > 0.0 else 0.1 * high)
-        total = trial
-    # The steps never got small: the price is flat to rounding here. A vol that meets it to rounding is as good as
-    # any, unless the whole price is little more than rounding.
-    rounding = ROUNDING * math.exp(-0.5 * x)
-    met = abs(normalised(x, total) - target) <= rounding <= ENOUGH * target
-    return total if met else math.nan
-
-
-@compiled
-def implied_vol_rows(rows: Floats, out: Floats) -> None:
-    """rows: kind, price, forward, strike, years, discount. out: vol, reason."""
-    for i in range(rows.shape[1]):
-        kind, price, forward, strike, years, discount = (
-            rows[0, i],
-            rows[1, i],
-            rows[2, i],
-            rows[3, i],
-            rows[4, i],
-            rows[5, i],
-        )
-        out[0, i] = math.nan
-        reason = usable(kind, forward, strike, years, discount)
-        if not math.isfinite(price):
-            reason = NOT_A_NUMBER
-        if reason == OK and years <= 0.0:
-            reason = NO_TIME
-        if reason != OK:
-            out[1, i] = reason
-            continue
-        undiscounted = price / discount
-        time_value = undiscounted - max(kind * (forward - strike), 0.0)
-        x = -abs(math.log(forward / strike))
-        target = time_value / (math.sqrt(forward) * math.sqrt(strike))
-        if time_value <= 0.0 or target <= 0.0:
-            out[1, i] = BELOW_INTRINSIC
-        elif undiscounted >= (forward if kind > 0.0 else strike) or target >= math.exp(0.5 * x):
-            out[1, i] = ABOVE_MAXIMUM
-        else:
-            out[0, i] = solve(x, target) / math.sqrt(years)
-            out[1, i] = OK if math.isfinite(out[0, i]) else NOT_CONVERGED
+def greeks_rows(
+    kind: Floats, forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats,
+    out: Floats, start: int, stop: int,
+) -> None:  # fmt: skip
+    """out: delta, gamma, theta, vega, rho, shape (5, n)."""
+    s = np.empty(14 * BLOCK)
+    for first in range(start, stop, BLOCK):
+        count = min(BLOCK, stop - first)
+        load(s, KIND, kind, first, count)
+        load(s, FORWARD, forward, first, count)
+        load(s, STRIKE, strike, first, count)
+        load(s, YEARS, years, first, count)
+        load(s, VOL, vol, first, count)
+        load(s, DISCOUNT, discount, first, count)
+        greeks_geometry(s)
+        greeks_tails(s)
+        greeks_lanes(s)
+        for row in range(5):
+            at = FIRST_OUT + row * BLOCK
+            part = out[row, first : first + count]
+            for j in range(part.size):
+                part[j] = s[at + j]

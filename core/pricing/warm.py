@@ -1,10 +1,16 @@
 """Compile every kernel, or load it from numba's cache, before anything is READY."""
 
-from core.pricing import kernels, svi
+from typing import Any
+
+from core.pricing import kernels, kernels_implied, svi
 from core.pricing.black76 import greeks, price
 from core.pricing.implied import implied_vol
 
-KERNELS = ("price_rows", "greeks_rows", "implied_vol_rows")
+KERNELS: dict[str, Any] = {
+    "price_rows": kernels.price_rows,
+    "greeks_rows": kernels.greeks_rows,
+    "implied_vol_rows": kernels_implied.implied_vol_rows,
+}
 
 
 def warm() -> dict[str, int]:
@@ -21,4 +27,4 @@ def warm() -> dict[str, int]:
 
 def signatures() -> dict[str, int]:
     """Return how many signatures each kernel has compiled or loaded in this process."""
-    return {name: len(getattr(kernels, name).signatures) for name in KERNELS} | svi.signatures()
+    return {name: len(kernel.signatures) for name, kernel in KERNELS.items()} | svi.signatures()
