@@ -1,1 +1,1 @@
-"""Risk: pre-trade limits over a book of what is held and known; margins, VaR, stress and exposure as pure mathematics."""
+"""Risk: pre-trade limits over what is held and known; margins, VaR, stress and exposure as pure mathematics."""

@@ -58,5 +58,36 @@ def exposures(book: Positions) -> Exposures:
     )
 
 
+class FutureEquivalent(NamedTuple):
+    """Rupees of one index: Σ of quantity × undiscounted delta × forward, longs and shorts apart."""
+
+    long: float
+    short: float
+
+    @property
+    def net(self) -> float:
+        return self.long - self.short
+
+
+def future_equivalents(book: Positions) -> Mapping[str, FutureEquivalent]:
+    """What the exchange's position limits count: options by delta as futures, by index.
+
+    Limits of a client in index options: net ₹1,500 crore and ₹10,000 crore on each side at the end of the day, net
+    ₹5,000 crore within it (SEBI 2025-05-29; NSE/SURV/69971 from 2025-10-01).
+    """
+    option = book.kind != 0
+    found = greeks(
+        np.where(option, book.kind, 1.0), book.forward, np.where(option, book.strike, 1.0), book.years,
+        np.where(option, book.vol, 0.0), 1.0,
+    )  # fmt: skip
+    rupees = book.quantity * np.where(option, found.delta, 1.0) * book.forward
+    return {
+        name: FutureEquivalent(
+            float(np.maximum(rupees[book.row == i], 0.0).sum()), float(np.maximum(-rupees[book.row == i], 0.0).sum())
+        )
+        for i, name in enumerate(book.indices)
+    }
+
+
 def _sum(rows: Floats, chosen: NDArray[np.bool_]) -> Exposure:
     return Exposure(*(float(x) for x in rows[chosen].sum(axis=0)))

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import InputError
 from core.market.margins import (
     DEEP_OTM_BEYOND,
     DEEP_OTM_EXPOSURE,
@@ -29,7 +30,8 @@ Floats = NDArray[np.float64]
 def portfolio_margin(legs: Iterable[Leg], source: ArraySource, *, rules: MarginRules | None = None) -> PortfolioMargin:
     """Margin of `legs` held together on `source.on`.
 
-    Raises StaleDataError for a leg the source cannot value, UnknownDate where a table does not reach.
+    Raises StaleDataError for a leg the source cannot value, InputError for one that has expired, UnknownDate where a
+    table does not reach.
     """
     net = netted(legs)
     return MarginSheet(net, source, rules).margin([leg.quantity for leg in net])
@@ -41,6 +43,9 @@ class MarginSheet:
     def __init__(self, legs: Sequence[Leg], source: ArraySource, rules: MarginRules | None = None) -> None:
         self._legs, self._rules, self._on, self._estimate = legs, rules or MarginRules(), source.on, source.estimate
         self._rates = margin_rates(source.on)
+        for leg in legs:
+            if expiry_of(leg) < source.on:
+                raise InputError(f"{leg.contract.symbol} expired on {expiry_of(leg)}: it has no margin on {source.on}")
         self._arrays = source.arrays(legs)
         rows = range(len(legs))
         self._option = np.array([is_option(leg) for leg in legs], bool)

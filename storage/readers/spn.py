@@ -20,9 +20,9 @@ from core.risk.span_file import Key, SpanContract, SpanFile, SpanIndex
 
 ALIASES = {"BSX": "SENSEX", "BSESEN": "SENSEX"}
 """BSE's codes of the SENSEX."""
-_PORTFOLIOS = {"phyPf", "futPf", "oopPf"}
 _SIGNS = {"C": 1, "P": -1}
-_DONE = {"definitions", "pointDef", "ccDef", *_PORTFOLIOS}
+_HEADER = {"fileFormat", "created", "date", "isSetl"}
+_DONE = {"definitions", "pointDef", "ccDef", "phyPf", "futPf", "oopPf"}
 
 
 class _Found:
@@ -74,21 +74,15 @@ class _Reader:
         self._header: dict[str, str] = {}
 
     def read(self, stream: BinaryIO) -> None:
-        path: list[ET.Element] = []
-        for event, element in ET.iterparse(stream, events=("start", "end")):  # noqa: S314 the exchange's own file
-            if event == "start":
-                path.append(element)
-                if len(path) == 1 and element.tag != "spanFile":
-                    raise InputError(f"{self._file} begins with <{element.tag}>, expected <spanFile>")
-                continue
-            path.pop()
-            if element.tag in {"fileFormat", "created", "date", "isSetl"} and len(path) <= 2:
-                self._header[element.tag] = (element.text or "").strip()
-            if element.tag in _DONE:
+        events = ET.iterparse(stream)  # noqa: S314 the exchange's own file
+        for _, element in events:
+            if element.tag in _HEADER:
+                self._header.setdefault(element.tag, (element.text or "").strip())  # the head comes first
+            elif element.tag in _DONE:
                 self._take(element)
                 element.clear()
-                if path:
-                    path[-1].clear()
+        if events.root.tag != "spanFile":
+            raise InputError(f"{self._file} begins with <{events.root.tag}>, expected <spanFile>")
 
     def result(self) -> SpanFile:
         head = self._header

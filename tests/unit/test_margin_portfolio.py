@@ -213,6 +213,21 @@ def test_premium_is_met_by_cash_alone_and_the_rest_by_either() -> None:
     assert (half.cash_needed_paise, half.short_paise) == (80_000, 40_000)
 
 
+def test_indices_do_not_offset_each_other() -> None:
+    other = "BANKNIFTY26JUL57000CE"
+    source = SpanModel(market=market(CALL, HIGH_CALL, other))
+    both = portfolio_margin([leg(CALL, -1), leg(HIGH_CALL, 1), leg(other, 1)], source)
+    parts = [portfolio_margin(legs, source) for legs in ([leg(CALL, -1), leg(HIGH_CALL, 1)], [leg(other, 1)])]
+
+    assert both.by_index == {"NIFTY": parts[0].terms, "BANKNIFTY": parts[1].terms}
+    assert both.terms == parts[0].terms + parts[1].terms
+
+
+def test_what_has_expired_is_refused() -> None:
+    with pytest.raises(InputError, match="NIFTY26JUL24400CE expired on 2026-07-28"):
+        margin(leg(CALL, -1), on=NEAR + dt.timedelta(days=1))
+
+
 def test_an_empty_book_needs_nothing() -> None:
     assert margin().total_paise == margin(leg(CALL, 1), leg(CALL, -1)).total_paise == 0
     assert netted([leg(CALL, 1, paid=True), leg(CALL, 1)])[0].paid is False

@@ -116,6 +116,19 @@ def test_the_published_sigma_is_an_ewma_with_the_tables_decay() -> None:
     assert np.quantile(misses, 0.99) < 1e-6  # the five beyond follow Sunday 1 February 2026, which the file left out
 
 
+@needs_data
+def test_the_published_calendar_charge_is_the_rate_on_the_far_month_to_a_percent() -> None:
+    """₹425 a unit in the exchange's first file of 25 June 2026, for every pair of NIFTY's expiries."""
+    with gzip.open(DAILY / "bhav_index_2012_2026.csv.gz", "rt") as lines:
+        far = next(
+            float(row["close"])
+            for row in csv.DictReader(lines)
+            if (row["date"], row["symbol"], row["expiry"]) == ("2026-06-24", "NIFTY", "2026-07-28")
+        )
+
+    assert margin_rates(dt.date(2026, 6, 25)).calendar * far == pytest.approx(425.0, rel=0.01)
+
+
 def test_a_day_or_an_index_that_no_table_covers_is_refused() -> None:
     with pytest.raises(UnknownDate, match="begins 2019-01-01"):
         price_scan("NIFTY", dt.date(2018, 12, 31), close=10_000)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+import QuantLib as ql  # noqa: N813 the short name of its own documents
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,7 +15,7 @@ from core.market.margins import COMPOSITE_WEIGHTS, SCENARIOS
 from core.risk import span
 from core.risk.span import SpanModel, Spread, spread_charge
 from core.risk.span_legs import Expiry, Market, Quote, Underlying
-from tests.fakes_risk import SPOT, leg, market
+from tests.fakes_risk import SPOT, VOL, leg, market
 
 # The NIFTY future of 30 June 2026 in the exchange's first file of 25 June 2026: spot 24050.35, price scan 2234.01.
 PUBLISHED = [8.72, 8.72, -736.49, -736.49, 753.93, 753.93, -1481.70, -1481.70,
@@ -54,6 +55,22 @@ def test_a_long_option_loses_at_most_its_price_and_a_call_loses_when_the_index_f
     ups = losses[[12, 8, 4, 0, 2, 6, 10]] * sign  # vol up, from −1 to +1 scan range
     assert (np.diff(ups) <= 1e-9).all()
     assert (losses[0:14:2] <= losses[1:14:2] + 1e-9).all()  # a long gains by vol
+
+
+@pytest.mark.parametrize("symbol", ["NIFTY26JUL24400CE", "NIFTY26JUL23000PE", "BANKNIFTY26JUL59000CE"])
+def test_every_scenario_is_the_one_quantlib_prices(symbol: str) -> None:
+    held, one = market(symbol), leg(symbol, 1)
+    index, strike = held.underlyings[one.contract.index], one.contract.strike_paise / 100
+    expiry, kind = index.expiries[one.contract.expiry], ql.Option.Call if symbol.endswith("CE") else ql.Option.Put
+    left, now = expiry.years - 1 / 365, held.quotes[symbol].price
+    expected = []
+    for move, shift, share in SCENARIOS:
+        spot = index.spot + move * 0.093 * index.close
+        spread = (VOL + 0.04 * shift) * math.sqrt(left)
+        worth = ql.blackFormula(kind, strike, spot * math.exp(0.07 * left), spread, math.exp(-0.07 * left))
+        expected.append(share * (now - worth))
+
+    assert SpanModel(market=held).arrays([one]).losses[0] == pytest.approx(expected, rel=1e-9, abs=1e-7)
 
 
 def test_deltas_are_averages_over_the_scan_range() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from core.errors import InputError
 from core.risk.concentration import concentrations
-from core.risk.exposure import exposures
+from core.risk.exposure import exposures, future_equivalents
 from core.risk.span_legs import Leg
 from core.risk.stress import AUCTION_JUMPS, GAPS, VOL_SHOCKS, auction_jump, stress_table
 from core.risk.var_book import Positions, pnl, positions, value
@@ -108,3 +108,13 @@ def test_sides_are_told_by_the_forward_and_opposites_do_not_cancel() -> None:
 
     assert found.by_side.shares == pytest.approx({"future": 0.5, "call above": 0.25, "put below": 0.25})
     assert concentrations(book()).by_leg.largest is None
+
+
+def test_a_call_less_its_put_is_one_future_to_the_position_limits() -> None:
+    held = book(leg(CALL, 2), leg(PUT, -2), leg(FUTURE, -1))
+    found = future_equivalents(held)["NIFTY"]
+    forward = float(held.forward[0])
+
+    assert found.long == pytest.approx(2 * LOT * forward)  # a short put is long, as the call is
+    assert found.short == pytest.approx(LOT * forward)
+    assert found.net == pytest.approx(LOT * forward)

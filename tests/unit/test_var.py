@@ -160,6 +160,23 @@ def test_revaluation_agrees_with_quantlib_leg_by_leg() -> None:
             assert ours[i, j] == pytest.approx(one.quantity * expected, rel=1e-9, abs=1e-6)
 
 
+def test_two_indices_move_each_by_its_own_return_and_vol() -> None:
+    symbols = ("BANKNIFTY26JUL57000PE", CALL, FUTURE)
+    held = positions([leg(s, 1) for s in symbols], market(*symbols))
+    alone = [positions([leg(s, 1) for s in group], market(*group)) for group in (symbols[:1], symbols[1:])]
+    moves, shifts = np.array([[-0.05, 0.02], [0.01, -0.03]]), np.array([[0.02, -0.01], [0.0, 0.05]])
+    apart = [pnl(part, moves[:, [i]], shifts[:, [i]]) for i, part in enumerate(alone)]
+    joint = np.array([[1.0, 0.8], [0.8, 1.0]]) * SIGMA**2
+    wide = np.block([[joint, np.zeros((2, 2))], [np.zeros((2, 2)), 1e-4 * np.eye(2)]])
+
+    assert held.indices == ("BANKNIFTY", "NIFTY")
+    assert np.allclose(pnl(held, moves, shifts), apart[0] + apart[1], rtol=1e-12)
+    for covariance in (joint, wide):
+        drawn = monte_carlo_var(held, covariance, seed=4, paths=100_000, confidence=0.95)
+        formula = parametric_var(held, covariance, confidence=0.95)
+        assert drawn.var == pytest.approx(formula.var, rel=0.15)
+
+
 def test_no_move_no_profit_and_blocks_do_not_show() -> None:
     held = book(leg(CALL, -1), leg(FUTURE, 1), leg(FAR, 2))
     moves = history(70_000)
