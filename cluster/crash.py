@@ -23,6 +23,7 @@ from cluster.fair import FairLock
 from cluster.vitals import Vitals
 from cluster.wire import decode
 from core.errors import DeskError, UnknownName, VikalpError
+from core.market.overlay import use
 from core.records import Health, Stamp
 
 log = structlog.get_logger()
@@ -45,7 +46,7 @@ def plain_logs() -> None:
 
 
 class Guard:
-    """What Ray sees of an actor. `made_of` pickles the plain class, its config and its ports by keyword.
+    """What Ray sees of an actor. `made_of` pickles the plain class, its config, its ports by keyword, the user's facts.
 
     Pickled by us and not by Ray, which would hand every array in them over read-only.
     """
@@ -166,7 +167,8 @@ class Guard:
 
     def _open(self) -> None:
         self._announce()
-        cls, config, ports = cloudpickle.loads(self._made_of)
+        cls, config, ports, facts = cloudpickle.loads(self._made_of)
+        use(facts)
         self._bus, self._timer_ms = ports.get("bus"), getattr(config, "timer_ms", 0)
         actor = cls(config, **ports)
         attempt = 0

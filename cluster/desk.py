@@ -13,6 +13,7 @@ from cluster.settings import Settings
 from cluster.state import desk_dir
 from core.errors import ConfigError
 from core.market import IST, check_index, exchange_of, phase, session, to_ns, why_closed
+from core.market.overlay import UserFacts, use, user_facts
 from core.market.simclock import SimulatedSession, session_date, simulate
 from core.ports import Clock, Ledger, Source
 from exchange.simulator import SimulatedSource
@@ -31,6 +32,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     dsn: str
     data_dir: str
     anchor_wall_ns: int
+    facts: tuple[UserFacts, ...] = ()  # the user's own rows, the same in every process however long it runs
 
     @property
     def exchange(self) -> str:
@@ -95,7 +97,13 @@ def market_says(desk: Desk) -> str:
 
 def make_phase(desk: Desk) -> Callable[[int], str]:
     """Market time to closed, pre-open or open, on the desk's first exchange."""
-    return partial(phase, desk.exchange)
+    return partial(_phase, desk.facts, desk.exchange)
+
+
+def _phase(facts: tuple[UserFacts, ...], exchange: str, market_ns: int) -> str:
+    if user_facts() != facts:  # the supervisor's process, which is handed nothing else of the desk
+        use(facts)
+    return phase(exchange, market_ns)
 
 
 def make_ledger(desk: Desk) -> Ledger:

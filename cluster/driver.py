@@ -21,11 +21,13 @@ from cluster.ports import listening, ports
 from cluster.supervisor import GROUPS, DeskFacts, Supervisor
 from cluster.topology import specs
 from core.errors import DeskError, VikalpError
+from core.market.overlay import use
 from core.records import DeskStatus
 
 
 def main() -> int:
     desk: Desk = pickle.loads(Path(sys.argv[1]).read_bytes())  # noqa: S301 our host wrote it, mode 600
+    use(desk.facts)
     try:
         _connect(desk)
         _create(desk)

@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 import psutil
 
 from cluster.desk import Desk, check, market_says, tape_url
+from cluster.facts import load_facts
 from cluster.head import end_tree, tagged
 from cluster.ports import ports, require_free
 from cluster.settings import Settings
@@ -149,6 +150,7 @@ def _prepare(settings: Settings, desk: int) -> tuple[Desk, DeskState]:
         dsn=settings.ledger.dsn,
         data_dir=str(folder),
         anchor_wall_ns=time.time_ns(),
+        facts=load_facts(),
     )
     state = DeskState(
         desk=desk,

@@ -22,6 +22,7 @@ from cluster.crash import GROUPS, Guard
 from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock, tape_url
 from cluster.ports import ports
 from cluster.state import desk_dir
+from core.market.overlay import UserFacts
 from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
 from storage.tape import ParquetTape
@@ -52,6 +53,7 @@ class Spec:
     resources: Mapping[str, float] = field(default_factory=dict)
     timer_delay_s: float = 0.0  # staggers the timers of the five feeds
     niceness: int = 0  # above 0: yields the core to those who price and trade
+    facts: tuple[UserFacts, ...] = ()  # the user's own rows of the exchanges' tables
 
     @property
     def hash(self) -> str:
@@ -85,7 +87,7 @@ def specs(desk: Desk) -> list[Spec]:
     }
     clock = {"clock": market_clock(desk)}
     bus = {spec.name: {"bus": make_bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
-    return [replace(spec, ports={**clock, **bus.get(spec.name, {}), **spec.ports}) for spec in actors]
+    return [replace(spec, ports={**clock, **bus.get(spec.name, {}), **spec.ports}, facts=desk.facts) for spec in actors]
 
 
 def _feed(desk: Desk, index: str) -> Spec:
@@ -172,7 +174,7 @@ def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
     ).remote(
         spec.name,
         namespace,
-        cloudpickle.dumps((spec.cls, spec.config, dict(spec.ports))),
+        cloudpickle.dumps((spec.cls, spec.config, dict(spec.ports), spec.facts)),
         timer_delay_s=spec.timer_delay_s,
         niceness=spec.niceness,
         spec_hash=spec.hash,

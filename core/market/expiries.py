@@ -13,7 +13,7 @@ from core.market.calendar import calendar_grade, full_day, last_published
 from core.market.expiry_rules import LONG_DATED, MONTHLY, STARTS, WEEKLY, Rule
 from core.market.holidays import AD_HOC, LAST_DAY, PROVISIONAL_TO, published_from
 from core.market.indices import check_contract_index
-from core.market.overlay import Grade, remembered, user_facts
+from core.market.overlay import Grade, dump_of, remembered, user_facts
 
 _DAY, _WEEK = dt.timedelta(days=1), dt.timedelta(days=7)
 _QUARTER, _HALF = (3, 6, 9, 12), (6, 12)
@@ -36,8 +36,8 @@ def expiries(
         raise UnknownDate(
             f"expiries of {index} on {on} are not known; the table covers {first} ({source}) to {PROVISIONAL_TO}"
         )
-    year = on.year + 1
-    days = _schedule(index, max(known or on, first), year)
+    dump = dump_of(on) if known is None else None
+    days = (dump.expiries(index) if dump else ()) or _schedule(index, max(known or on, first), on.year + 1)
     found = days[bisect_left(days, on) :]
     if published:
         found = tuple(day for day in found if day <= last_published())
@@ -73,6 +73,9 @@ def is_monthly(index: str, expiry: dt.date) -> bool:
 def expiry_grade(index: str, expiry: dt.date, on: dt.date | None = None) -> Grade:
     """How the expiry is known (on `on`; None: by these tables): the worse of its weekday's row and its calendar."""
     known = on or LAST_DAY
+    dump = dump_of(on) if on else None
+    if dump is not None and (index, expiry) in dump.lots:
+        return "dump"
     provisional = expiry > last_published() or (on is not None and on < published_from(expiry.year))
     if provisional:
         return "provisional"

@@ -54,17 +54,19 @@ def freeze(index: str, on: dt.date) -> int:
 
 def freeze_row(index: str, on: dt.date) -> FreezeRow:
     """The row that decides, with its source and grade. Raises like `freeze`."""
-    rows = TABLE[check_contract_index(index)]
-    held = [row for row in (*_user_rows(index), *reversed(rows)) if on >= row.since]
+    rows = freeze_rows(index)
+    held = [row for row in reversed(rows) if on >= row.since]
     if not held:
         raise UnknownDate(f"the freeze quantity of {index} on {on} is not known; the table begins {rows[0].since}")
-    return max(held, key=lambda row: row.since)  # of one day the first: the user's own, last imported
+    return max(held, key=lambda row: row.since)  # of one day the first in turn: the user's own, last imported
 
 
-def _user_rows(index: str) -> tuple[FreezeRow, ...]:
-    return tuple(
+def freeze_rows(index: str) -> tuple[FreezeRow, ...]:
+    """The table's rows and then the user's own. Raises UnknownName."""
+    own = (
         FreezeRow(row.since, row.quantity, facts.source, "user")
-        for facts in reversed(user_facts())
+        for facts in user_facts()
         for row in facts.freeze
         if row.index == index
     )
+    return (*TABLE[check_contract_index(index)], *own)

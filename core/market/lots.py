@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from core.errors import UnknownDate
 from core.market.indices import check_contract_index
-from core.market.overlay import Grade, remembered, user_facts
+from core.market.overlay import Grade, dump_of, remembered, user_facts
 
 _D = dt.date
 LOTS_SEEN_UNTIL = _D(2026, 8, 22)  # newest circular read; SEBI has lots reviewed twice a year
@@ -105,8 +105,16 @@ def lot(index: str, expiry: dt.date, on: dt.date) -> int:
 
 @remembered(16_384)
 def lot_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
-    """The row that decides, with its source and grade. Raises like `lot`."""
-    rows = (*TABLE[check_contract_index(index)], *_user_rows(index))
+    """The row that decides, with its source and grade: the dump of `on` if one is in use. Raises like `lot`."""
+    dump = dump_of(on)
+    if dump is not None and (index, expiry) in dump.lots:
+        return LotRow(expiry, dump.lots[index, expiry], on, on, f"instrument dump of {on}", "dump")
+    return table_row(index, expiry, on)
+
+
+def table_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
+    """The row of the tables alone. Raises like `lot`."""
+    rows = lot_rows(index)
     quarterly = expiry.month % 3 == 0
     for row in reversed(rows):
         if expiry >= row.first_expiry and on >= (row.long_dated_from if quarterly else row.new_from):
@@ -115,10 +123,12 @@ def lot_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
     raise UnknownDate(f"the lot of {index} {expiry} on {on} is not known; the table of {index} begins {first}")
 
 
-def _user_rows(index: str) -> tuple[LotRow, ...]:
-    return tuple(
+def lot_rows(index: str) -> tuple[LotRow, ...]:
+    """The table's rows and then the user's own: a later one that applies decides. Raises UnknownName."""
+    own = (
         LotRow(row.first_expiry, row.lot, row.new_from, row.long_dated_from, facts.source, "user")
         for facts in user_facts()
         for row in facts.lots
         if row.index == index
     )
+    return (*TABLE[check_contract_index(index)], *own)

@@ -1,7 +1,8 @@
-"""Rows a user added to the tables with `vikalp facts import`: what they may say, and where the tables look for them.
+"""What is laid over the tables: rows a user imported (`vikalp facts import`), and the instrument dump of the day.
 
 The tables of core/market are the same in every process. A user's rows are read once at start by cluster/ and handed
-to `use`, in each process of a desk; nothing here reads a file. A user's row wins over the table's of the same key.
+to `use`, in each process of a desk; nothing here reads a file. A user's row wins over the table's of the same key, the
+dump of a day over both on that day.
 """
 
 import datetime as dt
@@ -11,12 +12,13 @@ from typing import Any, Literal, ParamSpec, TypeVar, cast
 
 import msgspec
 
-Grade = Literal["circular", "measured", "provisional", "user"]
+Grade = Literal["circular", "measured", "provisional", "user", "dump"]
 GRADES: dict[Grade, str] = {
     "circular": "a circular of the exchange or of SEBI, read or as reported where the row says so",
     "measured": "what the exchange's own files and recorded bars show; no circular was at hand",
     "provisional": "by rule, nothing published confirms it: enough to plan and simulate with",
     "user": "imported on this machine with the source its file names",
+    "dump": "the broker's instrument dump of the very day, which wins over every table",
 }
 
 
@@ -60,9 +62,21 @@ class UserFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     freeze: tuple[UserFreeze, ...] = ()
 
 
+class DayContracts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a dump of `on` lists: units of each (index, expiry), and the indices of which it has contracts."""
+
+    on: dt.date
+    lots: dict[tuple[str, dt.date], int]
+
+    def expiries(self, index: str) -> tuple[dt.date, ...]:
+        """Ascending; empty for an index the dump has nothing of."""
+        return tuple(sorted(expiry for name, expiry in self.lots if name == index))
+
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 _rows: list[UserFacts] = []
+_dump: list[DayContracts] = []
 _caches: list[Callable[[], None]] = []
 
 
@@ -76,6 +90,18 @@ def use(facts: Sequence[UserFacts]) -> None:
 def user_facts() -> tuple[UserFacts, ...]:
     """The user's rows of this process, in the order of their import: a later one wins."""
     return tuple(_rows)
+
+
+def use_dump(contracts: DayContracts | None) -> None:
+    """Let the dump of a day decide about that day in this process; None: the tables alone again."""
+    _dump[:] = [contracts] if contracts is not None else []
+    for clear in _caches:
+        clear()
+
+
+def dump_of(on: dt.date) -> DayContracts | None:
+    """The dump in use, if it is of `on`."""
+    return _dump[0] if _dump and _dump[0].on == on else None
 
 
 def remembered(size: int) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

@@ -1,0 +1,116 @@
+"""`vikalp facts`: the tables of the exchanges with source, grade and horizon; `vikalp facts import FILE`."""
+
+# Imported where used: a command that does not need Arrow starts at once; a flag is a boolean.
+# ruff: noqa: PLC0415, FBT002
+
+import datetime as dt
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from cluster.cli.options import Json
+from cluster.cli.out import out, print_json, say
+
+if TYPE_CHECKING:
+    from core.market.facts import FactRow, Today
+
+Action = Annotated[
+    Literal["show", "import"] | None,
+    typer.Argument(help="show (also without a word): print the tables; import FILE: add rows of your own."),
+]
+File = Annotated[Path | None, typer.Argument(help="YAML file of dated rows with their source.", show_default=False)]
+Table = Annotated[
+    str, typer.Option("--table", help="Only this table: calendar, expiry, lot, freeze, contract, weekday.")
+]
+On = Annotated[str, typer.Option("--on", help="As of this day, such as 2026-11-23; empty: today.")]
+
+
+def facts(
+    action: Action = None, file: File = None, table: Table = "", on: On = "", as_json: Json = False
+) -> None:  # fmt: skip
+    """What the desk knows of the exchanges: each row with its source and how sure it is, and when a table ends."""
+    if action == "import":
+        _import(file, as_json=as_json)
+        return
+    if file is not None:
+        raise typer.BadParameter(f"{file} is read by `vikalp facts import FILE`")
+    _show(_day(on), table, as_json=as_json)
+
+
+def _import(file: Path | None, *, as_json: bool) -> None:
+    from cluster.facts import import_facts
+
+    if file is None:
+        raise typer.BadParameter("import needs the file to read: vikalp facts import FILE")
+    added, kept = import_facts(file)
+    counts = {
+        name: len(getattr(added, name)) for name in ("holidays", "sessions", "lots", "freeze") if getattr(added, name)
+    }
+    if as_json:
+        print_json({"source": added.source, "years": added.years, "rows": counts, "kept": str(kept)})
+        return
+    rows = ", ".join(f"{count} {name}" for name, count in counts.items())
+    year = f", which publishes {added.years[0]}" if added.years else ""
+    say(
+        f"imported {rows}{year} from {added.source!r}, kept in {kept}; desks that run keep theirs until they start anew"
+    )
+
+
+def _show(day: dt.date, table: str, *, as_json: bool) -> None:
+    from core.market import CONTRACT_INDICES
+    from core.market.facts import fact_rows, table_horizons, today
+
+    rows = [row for row in fact_rows(day) if table in row.table]
+    if not rows:
+        known = ", ".join(sorted({row.table for row in fact_rows(day)}))
+        raise typer.BadParameter(f"--table: no table {table!r}; known are {known}")
+    now, horizons = today("NSE", day, CONTRACT_INDICES), table_horizons(day)
+    if as_json:
+        ends = [horizon._asdict() for horizon in horizons]
+        print_json({"on": day, "today": now, "horizons": ends, "rows": rows})
+        return
+    said = [[h.table, str(h.last_day), f"{h.days_left} days", h.todo] for h in horizons]
+    out().print(*_today(now), sep="\n", markup=False)
+    out().print(_table(("table", "answers to", "left", "then"), said))
+    out().print(_table(("table", "index", "since", "value", "grade", "source"), [_cells(row) for row in rows]))
+
+
+def _today(now: "Today") -> list[str]:
+    hours = now.hours
+    if hours is None:
+        first = now.why
+    else:
+        first = f"{now.on}: {hours.kind} session {hours.open:%H:%M} to {hours.close:%H:%M} IST ({hours.grade})"
+    return [first, *(f"{e.index} {e.expiry:%a %d %b %Y}, lot {e.lot or 'unknown'} ({e.grade})" for e in now.expiries)]
+
+
+def _cells(row: "FactRow") -> list[str]:
+    return [row.table, row.index, str(row.since), row.value, row.grade, row.source]
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    made = RichTable(box=None, pad_edge=False)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(cell) for cell in row))
+    return made
+
+
+def _day(text: str) -> dt.date:
+    from core.market import IST
+
+    if not text:
+        return dt.datetime.now(IST).date()
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"--on: expected a day such as 2026-11-23, was {text!r}") from None
+
+
+COMMANDS = {"facts": facts}
