@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-QUESTIONS = ("desk_up", "tick_to_chain", "recovery", "replay_day", "margin", "var")
+QUESTIONS = ("desk_up", "tick_to_chain", "recovery", "replay_day", "margin", "var", "surface")
 
 
 def main() -> int:

@@ -130,10 +130,17 @@ def fit_surface(smiles: Sequence[Smile]) -> Surface:
     return Surface(years, forwards, raw, tuple(_beside_others(surface, i, one) for i, one in enumerate(used)))
 
 
+def variances(one: Smile) -> tuple[Floats, Floats]:
+    """Return the total variances of the quotes and their weights in the fit, 1 over the square of their error.
+
+    An error of vol is 2·vol·T times as large in vol²·T; of vol it is the doubt, and the finest that any quote knows.
+    """
+    return one.vol**2 * one.years, 1.0 / (2.0 * one.vol * one.years) ** 2 / (one.doubt**2 + FINEST_VOL**2)
+
+
 def _fit(one: Smile) -> tuple[Floats, bool]:
     """The parameters, and whether they were moved to be free of butterflies."""
-    w = one.vol**2 * one.years
-    weight = 1.0 / (2.0 * one.vol * one.years) ** 2 / (one.doubt**2 + FINEST_VOL**2)
+    w, weight = variances(one)
     params = svi.fit(one.k, w, weight)
     if not _folds(params, one):
         return params, False
