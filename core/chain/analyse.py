@@ -19,7 +19,7 @@ from core.chain.expiry import Expiry, Market, figures
 from core.chain.universe import ABSENT, VIX, Grid
 from core.errors import UnknownDate
 from core.market import from_ns, lot, spot_frozen
-from core.pricing import Greeks, ParityForward, Reason, greeks, implied_vol, variance_years
+from core.pricing import Greeks, ParityForward, Reason, greeks, implied_vol, variance_pace, variance_years
 from core.records import Chain
 
 Floats = NDArray[np.float64]
@@ -76,6 +76,8 @@ def analyse(book: Book, *, as_of_ns: int, sequence: int, rate: float, max_age_ns
     reason = np.where(np.isnan(options.price), Reason.NO_PRICE, reason).astype(np.int8)
     vol = np.where(reason == Reason.OK, vol, np.nan)
     sensitivities = greeks(signs, forward, strikes, years, vol, discount)
+    pace = np.repeat([variance_pace(market.index, basis.expiry, as_of_ns) for basis in bases], sizes)
+    sensitivities = sensitivities._replace(theta=sensitivities.theta * pace)
     rows = [_expiry_row(basis, options, market, vol, sensitivities) for basis in bases]
     return Chain(
         contracts=_contracts(book, options, vol, reason, sensitivities),

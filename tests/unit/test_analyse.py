@@ -109,6 +109,18 @@ def test_once_the_settlement_price_is_known_vols_and_theta_read_settled() -> Non
     assert all(math.isnan(r[name]) for r in known for name in ("iv", "theta"))
 
 
+def test_while_the_settlement_is_averaged_theta_runs_at_the_pace_of_what_is_left() -> None:
+    july = dt.date(2026, 7, 28)
+    at = to_ns(dt.datetime(2026, 7, 28, 15, 20, tzinfo=IST))
+    quotes = [option(kind, 25_000, expiry=july, bid=mid - 0.1, ask=mid + 0.1) for kind, mid in ((C, 5.0), (P, 5.0))]
+    chain = chain_of(*quotes, as_of_ns=at)
+    (row,), (call, _) = chain.expiries.to_pylist(), chain.contracts.to_pylist()
+    plain = greeks(1, row["forward"], 25_000, row["years"], call["iv"], row["discount"]).theta
+
+    assert row["years"] * 365 * 1440 == pytest.approx(10**3 / (3 * 30**2))  # minutes, of the last ten
+    assert call["theta"] == pytest.approx(float(plain) / 9)
+
+
 def test_a_stale_future_gives_no_forward_but_is_still_shown() -> None:
     future = row(
         "NIFTY26DECFUT",
