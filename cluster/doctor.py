@@ -19,8 +19,8 @@ import psutil
 from cluster.ports import in_use
 from cluster.state import ROOT, find_state, home
 from core.errors import ConfigError, VikalpError
-from core.market.calendar import LAST_DAY
-from core.market.moment import IST
+from core.market import INDICES, IST
+from core.market.facts import WARN_DAYS, Horizon, Today, table_horizons, today
 
 Outcome = Literal["ok", "warn", "fail"]
 PYTHON = (3, 11)
@@ -29,7 +29,6 @@ SHM_MB = 512  # Ray's object store, 300 MB by default, and some air
 DISK_MB, ROOMY_DISK_MB = 2_000, 10_000  # a day of five indices on tape and its spill
 FILES, ROOMY_FILES = 4_096, 65_536  # open files: Ray's own advice is 65536
 PROCESSES = 2_048  # threads count: a desk has about 900
-HORIZON_DAYS = 30
 TIME_ERROR = 5  # adjtimex: the kernel's clock is not synchronised
 PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)([^\\]*)")
 
@@ -67,7 +66,8 @@ class Machine:
     wall: dt.datetime
     newest_file: dt.datetime  # of the checkout: no clock may be before it
     synchronised: bool | None  # None: the kernel does not say
-    last_day: dt.date
+    market: Today
+    horizons: Sequence[Horizon]  # of the exchanges' tables, the first to end first
     files: int  # soft limits; -1 is none
     processes: int
 
@@ -172,12 +172,15 @@ def clock(m: Machine) -> Check:
 
 
 def calendar(m: Machine) -> Check:
-    left = (m.last_day - m.wall.astimezone(IST).date()).days
-    found = f"known until {m.last_day}, {left} days"
-    todo = "add the exchange's holiday circular to core/market/calendar.py, or update Vikalp"
-    if left < 0:
-        return Check("calendar", "fail", found, todo)
-    return Check("calendar", "warn", found, todo) if left < HORIZON_DAYS else Check("calendar", "ok", found)
+    found = ", ".join(f"{h.table} to {h.last_day} ({h.days_left} days)" for h in m.horizons)
+    ending = [horizon for horizon in m.horizons if horizon.days_left <= WARN_DAYS]
+    if ending:
+        return Check("calendar", "warn", found, "; ".join(f"{h.table}: {h.todo}" for h in ending))
+    return Check("calendar", "ok", found)
+
+
+def market(m: Machine) -> Check:
+    return Check("market", "ok", f"{m.market.session_says}; next expiries: {m.market.expiries_say}")
 
 
 def limits(m: Machine) -> Check:
@@ -192,7 +195,7 @@ def limits(m: Machine) -> Check:
 
 
 CHECKS: tuple[Callable[[Machine], Check], ...] = (
-    python, cores, memory, disk, shared_memory, ports, packages, kernels, postgres, clock, calendar, limits,
+    python, cores, memory, disk, shared_memory, ports, packages, kernels, postgres, clock, market, calendar, limits,
 )  # fmt: skip
 
 
@@ -211,7 +214,8 @@ def probe(desk: int) -> Machine:
     state = find_state(desk)
     place, why = _postgres()
     memory_now = psutil.virtual_memory()
-    lock = ROOT / "requirements.lock"
+    lock, wall = ROOT / "requirements.lock", dt.datetime.now(dt.UTC)
+    day = wall.astimezone(IST).date()
     stamp = ROOT / "pyproject.toml"
     return Machine(
         python=(int(platform.python_version_tuple()[0]), int(platform.python_version_tuple()[1]), _patch()),
@@ -230,10 +234,11 @@ def probe(desk: int) -> Machine:
         postgres=place,
         postgres_why=why,
         zone=_zone(),
-        wall=dt.datetime.now(dt.UTC),
+        wall=wall,
         newest_file=dt.datetime.fromtimestamp(stamp.stat().st_mtime if stamp.is_file() else 0, dt.UTC),
         synchronised=_synchronised(),
-        last_day=LAST_DAY,
+        market=today("NSE", day, INDICES),
+        horizons=table_horizons(day),
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         processes=resource.getrlimit(resource.RLIMIT_NPROC)[0],
     )

@@ -14,7 +14,7 @@ from cluster.cli.options import Json
 from cluster.cli.out import out, print_json, say
 
 if TYPE_CHECKING:
-    from core.market.facts import FactRow, Today
+    from core.market.facts import FactRow
 
 Action = Annotated[
     Literal["show", "import"] | None,
@@ -72,18 +72,9 @@ def _show(day: dt.date, table: str, *, as_json: bool) -> None:
         print_json({"on": day, "today": now, "horizons": ends, "rows": rows})
         return
     said = [[h.table, str(h.last_day), f"{h.days_left} days", h.todo] for h in horizons]
-    out().print(*_today(now), sep="\n", markup=False)
+    out().print(f"{day}: {now.session_says}", *now.expiries, sep="\n", markup=False)
     out().print(_table(("table", "answers to", "left", "then"), said))
     out().print(_table(("table", "index", "since", "value", "grade", "source"), [_cells(row) for row in rows]))
-
-
-def _today(now: "Today") -> list[str]:
-    hours = now.hours
-    if hours is None:
-        first = now.why
-    else:
-        first = f"{now.on}: {hours.kind} session {hours.open:%H:%M} to {hours.close:%H:%M} IST ({hours.grade})"
-    return [first, *(f"{e.index} {e.expiry:%a %d %b %Y}, lot {e.lot or 'unknown'} ({e.grade})" for e in now.expiries)]
 
 
 def _cells(row: "FactRow") -> list[str]:

@@ -55,6 +55,10 @@ class NextExpiry(msgspec.Struct, frozen=True):
     lot: int | None
     grade: Grade
 
+    def __str__(self) -> str:
+        unsure = ", provisional" if self.grade == "provisional" else ""
+        return f"{self.index} {self.expiry:%a %d %b} (lot {self.lot or 'unknown'}{unsure})"
+
 
 class Today(msgspec.Struct, frozen=True):
     """What the calendar says of a day, for a page or a terminal. `hours` is None when closed or unknown: see `why`."""
@@ -65,6 +69,19 @@ class Today(msgspec.Struct, frozen=True):
     why: str
     expiries: tuple[NextExpiry, ...]
     warnings: tuple[str, ...]
+
+    @property
+    def session_says(self) -> str:
+        """The session in words, or why there is none."""
+        if self.hours is None:
+            return self.why
+        unsure = ", provisional" if self.hours.grade == "provisional" else ""
+        return f"{self.hours.kind} session {self.hours.open:%H:%M}-{self.hours.close:%H:%M} IST{unsure}"
+
+    @property
+    def expiries_say(self) -> str:
+        """Next expiries with their lots, in words."""
+        return ", ".join(map(str, self.expiries)) or "none known"
 
 
 def table_horizons(on: dt.date) -> tuple[Horizon, ...]:

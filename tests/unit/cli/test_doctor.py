@@ -9,13 +9,17 @@ from typer.testing import CliRunner
 from cluster import doctor
 from cluster.cli.main import app
 from cluster.doctor import Machine, examine, probe, read_pins
+from core.market import INDICES
+from core.market.facts import table_horizons, today
 
+DAY = dt.date(2026, 11, 20)
 GOOD: dict[str, Any] = {
     "python": (3, 11, 7), "system": "Linux", "cores": 4, "memory_mb": 16_000, "available_mb": 12_000, "disk_mb": 50_000,
     "shm_mb": 8_000, "desk": 0, "desk_runs": False, "ports": (), "pinned": {"ray": "2.60.0"},
     "installed": {"ray": "2.60.0", "other": "1"}, "kernels": 9, "postgres": "/pg/bin", "postgres_why": "", "zone": "",
     "wall": dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC), "newest_file": dt.datetime(2026, 11, 19, tzinfo=dt.UTC),
-    "synchronised": True, "last_day": dt.date(2026, 12, 31), "files": 65_536, "processes": -1,
+    "synchronised": True, "market": today("NSE", DAY, INDICES), "horizons": table_horizons(DAY), "files": 65_536,
+    "processes": -1,
 }  # fmt: skip
 
 
@@ -50,8 +54,8 @@ def test_a_good_machine_is_all_ok() -> None:
         ("clock", "fail", {"newest_file": dt.datetime(2027, 1, 1, tzinfo=dt.UTC)}),
         ("clock", "warn", {"synchronised": False}),
         ("clock", "ok", {"synchronised": None}),
-        ("calendar", "warn", {"last_day": dt.date(2026, 12, 1)}),
-        ("calendar", "fail", {"last_day": dt.date(2026, 11, 19)}),
+        ("calendar", "warn", {"horizons": table_horizons(dt.date(2026, 12, 1))}),
+        ("calendar", "warn", {"horizons": table_horizons(dt.date(2027, 3, 5))}),
         ("limits", "fail", {"files": 1_024}),
         ("limits", "warn", {"processes": 500}),
     ],
@@ -63,6 +67,28 @@ def test_one_thing_wrong_is_one_check_that_says_what_to_do(name: str, outcome: s
     (check,) = [check for check in examine(Machine(**(GOOD | changed))) if check.name == name]
     assert check.found
     assert (check.todo != "") == (outcome != "ok")
+
+
+def said(name: str, **changed: Any) -> tuple[str, str]:
+    (check,) = [check for check in examine(Machine(**(GOOD | changed))) if check.name == name]
+    return check.found, check.todo
+
+
+def test_the_market_check_says_todays_session_and_the_next_expiries_with_lots() -> None:
+    found, _ = said("market")
+    assert found.startswith("normal session 09:15-15:40 IST; next expiries: NIFTY Mon 23 Nov (lot 65), BANKNIFTY")
+    assert "SENSEX Thu 26 Nov (lot 20)" in found
+    assert "Saturday" in said("market", market=today("NSE", dt.date(2026, 11, 21), ()))[0]
+    later = said("market", market=today("NSE", dt.date(2027, 1, 4), ("NIFTY",)))[0]
+    assert later == "normal session 09:15-15:40 IST, provisional; next expiries: NIFTY Tue 05 Jan (lot 65, provisional)"
+
+
+def test_thirty_days_before_a_table_ends_the_calendar_check_says_which_and_what_to_do() -> None:
+    assert said("calendar", horizons=table_horizons(dt.date(2026, 11, 30)))[1] == ""
+    found, todo = said("calendar", horizons=table_horizons(dt.date(2026, 12, 1)))
+    assert "calendar to 2026-12-31 (30 days)" in found
+    assert "import the holidays of 2027" in todo
+    assert "vikalp facts import FILE" in todo
 
 
 def test_pins_are_read_without_hashes_extras_and_other_systems() -> None:

@@ -40,8 +40,8 @@ def test_the_tables_are_shown_with_source_grade_and_horizon() -> None:
     code, out, _ = run("--on", "2026-11-20", "--table", "freeze")
 
     assert code == 0
-    assert "2026-11-20: normal session 09:15 to 15:40 IST (circular)" in out
-    assert "SENSEX Thu 26 Nov 2026, lot 20" in out
+    assert "2026-11-20: normal session 09:15-15:40 IST" in out
+    assert "SENSEX Thu 26 Nov (lot 20)" in out
     assert "NSE/FAOP/71540" in out
     assert "provisional" in out
     assert "2026-12-31" in out
