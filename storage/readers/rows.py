@@ -1,6 +1,7 @@
 """Rows on their way from a file to a table: a strict header, cells by column, rules by row, refusals in between."""
 
 import csv
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,11 +86,11 @@ class Rows:
         self.refuse(again, header, f"each {what} once", lambda row: f"the {what} of {self.places[earlier[row]]} again")
 
     def one_day(self, name: str, header: str) -> None:
-        """Refuse rows of another day than the first good row's: the file is of one day."""
+        """Refuse rows of another day than most good rows have: the file is of one day."""
         days = self.values[name].to_pylist()
-        good = [row for row in range(len(self)) if row not in self.reasons]
-        if good:
-            day = days[good[0]]
+        counts = Counter(day for row, day in enumerate(days) if row not in self.reasons)
+        if counts:
+            day = counts.most_common(1)[0][0]
             self.refuse(np.array([other != day for other in days], bool), header, f"the file's day {day}")
 
     def read(self, schema: pa.Schema, *, strict: bool) -> Read:

@@ -228,3 +228,8 @@ JSON: dict[str, tuple[Callable[..., Read], Callable[[], Any]]] = {
     "cash": (read_cash_flows, lambda: [dict(entry) for entry in CASH]),
 }
 BARS: Callable[..., Read] = partial(read_bars, symbol="NIFTY", seconds=60)
+
+
+def some(row: dict[str, Any], **expected: Any) -> None:
+    """`row` holds what is expected."""
+    assert {name: row[name] for name in expected} == expected
