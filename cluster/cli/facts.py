@@ -72,7 +72,8 @@ def _show(day: dt.date, table: str, *, as_json: bool) -> None:
         print_json({"on": day, "today": now, "horizons": ends, "rows": rows})
         return
     said = [[h.table, str(h.last_day), f"{h.days_left} days", h.todo] for h in horizons]
-    out().print(f"{day}: {now.session_says}", *now.expiries, sep="\n", markup=False)
+    said_today = f"{day}: {now.session_says}" if now.hours else now.session_says
+    out().print(said_today, *map(str, now.expiries), sep="\n", markup=False)
     out().print(_table(("table", "answers to", "left", "then"), said))
     out().print(_table(("table", "index", "since", "value", "grade", "source"), [_cells(row) for row in rows]))
 
