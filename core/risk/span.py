@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import StaleDataError
 from core.market.margins import (
     COMPOSITE_WEIGHTS,
     SCENARIOS,
@@ -29,6 +30,7 @@ from core.risk.span_legs import Leg, Market, expiry_of, is_option, quote_of, sig
 
 Floats = NDArray[np.float64]
 Carry = Literal["spot", "forward"]
+Vols = Literal["market", "ewma"]
 SPAN_RATE = 0.07  # intrRate of the .spn files
 LOOK_AHEAD_YEARS = 1 / 365  # lookAheadYears of the .spn files
 _MOVES, _VOLS, _SHARES = np.array(SCENARIOS).T
@@ -74,10 +76,15 @@ class ArraySource(Protocol):
 
 
 class SpanModel(msgspec.Struct, frozen=True, kw_only=True):
-    """The source that revalues; an estimate. `rate` and `look_ahead_years` are used with `carry="spot"` alone."""
+    """The source that revalues; an estimate. `rate` and `look_ahead_years` are used with `carry="spot"` alone.
+
+    `vols="ewma"` values every option at the index's published σ·√365 instead of its own vol: the choice under which the
+    published margins of 2026-05-29 come out; it needs `Underlying.sigma`.
+    """
 
     market: Market
     carry: Carry = "spot"
+    vols: Vols = "market"
     rate: float = SPAN_RATE
     look_ahead_years: float = LOOK_AHEAD_YEARS
 
@@ -124,6 +131,11 @@ def _rows(model: SpanModel, legs: Sequence[Leg]) -> list[_Row]:
         contract = leg.contract
         index, expiry = underlying_of(market, leg)
         quote = quote_of(market, leg)
+        vol = quote.vol if model.vols == "market" else index.sigma * math.sqrt(365)
+        if is_option(leg) and not vol > 0:
+            raise StaleDataError(
+                f"no published volatility of {contract.index} is known: its margins need vols='market'"
+            )
         key = contract.index, is_option(leg) and is_long_dated(market.on, expiry_of(leg))
         if key not in ranges:
             ranges[key] = price_scan(key[0], market.on, close=index.close, sigma=index.sigma, long_dated=key[1])
@@ -132,7 +144,7 @@ def _rows(model: SpanModel, legs: Sequence[Leg]) -> list[_Row]:
         else:
             level, rate = expiry.forward, (-math.log(expiry.discount) / expiry.years if expiry.years > 0 else 0.0)
         rows.append(
-            _Row(sign_of(leg), level, contract.strike_paise / 100, expiry.years, quote.vol, rate, ranges[key],
+            _Row(sign_of(leg), level, contract.strike_paise / 100, expiry.years, vol, rate, ranges[key],
                  vol_scan(market.on, sigma=index.sigma), quote.price, index.spot)
         )  # fmt: skip
     return rows

@@ -46,8 +46,7 @@ def tail(profits: ArrayLike, confidence: float) -> tuple[float, float]:
     (0.0, 3.0)
     """
     losses = 0.0 - np.sort(np.asarray(profits, float).ravel())
-    if not 0 < confidence < 1:
-        raise InputError(f"a confidence lies between 0 and 1, was {confidence}")
+    _check(confidence)
     worst = round(losses.size * (1 - confidence), 9)
     if worst < 1:
         raise InputError(
@@ -75,6 +74,7 @@ def historical_var(
     `returns` are daily log returns (days, indices) in the order of `book.indices`, `vol_changes` what the vols did on
     the same days (decimals). A longer horizon scales both by its root. `elapsed_days` (calendar) pass meanwhile.
     """
+    _check(confidence, horizon_days)
     root = math.sqrt(horizon_days)
     profits = pnl(
         book, root * np.asarray(returns, float), root * np.asarray(vol_changes, float), elapsed_years=elapsed_days / 365
@@ -98,6 +98,7 @@ def monte_carlo_var(
     `covariance` is daily, of the k indices' log returns (k, k), or of them and then their vols' changes (2k, 2k). A
     t draw is scaled to that covariance, which needs more than two degrees.
     """
+    _check(confidence, horizon_days)
     root, k = _factor(book, covariance), len(book.indices)
     rng = np.random.default_rng(seed)
     drawn = rng.standard_normal((paths, root.shape[0])) @ root.T * math.sqrt(horizon_days)
@@ -126,6 +127,7 @@ def parametric_var(
     second derivatives by log move (and the first by vol); no cross terms. A quadratic loss is not normal: for a book
     short of options this understates the tail, and full revaluation is the reference.
     """
+    _check(confidence, horizon_days)
     matrix = _checked(book, covariance) * horizon_days
     slope, bend, vega, theta = _sensitivities(book)
     k, wide = len(book.indices), len(matrix)
@@ -165,6 +167,13 @@ def _sensitivities(book: Positions) -> tuple[Floats, Floats, Floats, float]:
     theta = float((book.quantity * np.where(option, found.theta, 0.0)).sum())
     member = (np.arange(len(book.indices))[:, None] == book.row).astype(float)
     return member @ slope, member @ bend, member @ vega, theta
+
+
+def _check(confidence: float, horizon_days: float = 1.0) -> None:
+    if not 0 < confidence < 1:
+        raise InputError(f"a confidence lies between 0 and 1, was {confidence}")
+    if not horizon_days > 0:
+        raise InputError(f"a horizon is longer than 0 days, was {horizon_days}")
 
 
 def _checked(book: Positions, covariance: ArrayLike) -> Floats:

@@ -8,6 +8,7 @@ contract's `ra` holds sixteen `a` in rupees of one unit, a loss of a *long* unit
 import datetime as dt
 import math
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,8 +64,8 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
                 raise InputError(f"{path.name} holds {len(names)} .spn or .xml files, expected one")
             with archive.open(names[0]) as member:
                 yield cast("BinaryIO", member)
-    except OSError as error:
-        raise InputError(f"{path.name} cannot be read: {error.strerror or error}") from error
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        raise InputError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 class _Reader:

@@ -107,6 +107,8 @@ def test_a_leg_nobody_can_value_is_refused_by_name() -> None:
         broken = Market(on=good.on, underlyings=good.underlyings, quotes={symbol: quote})
         with pytest.raises(StaleDataError, match=f"{symbol}.*{words}"):
             SpanModel(market=broken).arrays([leg(symbol, 1)])
+    with pytest.raises(StaleDataError, match="no published volatility"):
+        SpanModel(market=good, vols="ewma").arrays([leg(symbol, 1)])
     with pytest.raises(StaleDataError, match="no level or forward"):
         SpanModel(market=good).arrays([leg("NIFTY26AUG24400CE", 1)])
 

@@ -142,6 +142,12 @@ def test_a_missing_file_and_a_zip_of_two_are_refused(tmp_path: Path) -> None:
         archive.writestr("a.spn", "")
         archive.writestr("b.spn", "")
 
+    broken = tmp_path / "broken.zip"
+    whole = two.read_bytes()
+    broken.write_bytes(whole[:20] + b"\xff" * 30 + whole[50:])
+
+    with pytest.raises(InputError, match=r"broken\.zip"):
+        read_spn(broken, ["NIFTY"])
     with pytest.raises(InputError, match=r"2 \.spn or"):
         read_spn(two, ["NIFTY"])
     with pytest.raises(InputError, match=r"none\.spn"):

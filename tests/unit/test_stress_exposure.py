@@ -1,8 +1,11 @@
 """Stress tables, the auction's jump, rupee Greeks and concentration."""
 
+import datetime as dt
 import math
+from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from core.errors import InputError
@@ -16,6 +19,7 @@ from tests.fakes_risk import DAY, LOT, NEAR, SPOT, leg, market
 CALL, PUT, HIGH_CALL, LOW_PUT = "NIFTY26JUL24400CE", "NIFTY26JUL24400PE", "NIFTY26JUL25200CE", "NIFTY26JUL23600PE"
 FUTURE, FAR = "NIFTY26JULFUT", "NIFTY26AUG24400CE"
 ALL = (CALL, PUT, HIGH_CALL, LOW_PUT, FUTURE, FAR)
+BARS = Path(__file__).parents[3] / "shared/data/market/bars/NIFTY_3m_2025-07_2026-04_and_2026-08-03.parquet"
 CONDOR = (leg(CALL, -1), leg(PUT, -1), leg(HIGH_CALL, 1), leg(LOW_PUT, 1))
 
 
@@ -56,6 +60,19 @@ def test_the_auction_settles_what_expires_and_moves_the_rest() -> None:
 
     assert found.profits[up, 0] == pytest.approx(settled + moved, rel=1e-9)
     assert found.profits[AUCTION_JUMPS.index(0.0), 0] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.skipif(not BARS.exists(), reason=f"{BARS} is not on this machine")
+def test_the_jumps_are_those_of_the_first_two_days_of_the_closing_auction() -> None:
+    table = pq.read_table(BARS).select(["datetime", "close"]).to_pylist()
+    seen = []
+    for day in (3, 4):
+        rows = [row for row in table if row["datetime"].date() == dt.date(2026, 8, day)]
+        frozen = next(row["close"] for row in rows if row["datetime"].time() >= dt.time(15, 15))
+        seen.append(round(rows[-1]["close"] / frozen - 1, 4))
+
+    assert seen == [0.0082, 0.0062]
+    assert {*seen, *(-jump for jump in seen)} <= set(AUCTION_JUMPS)
 
 
 def test_what_the_auction_takes_from_a_straddle_is_its_time_value_first() -> None:

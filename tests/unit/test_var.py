@@ -131,6 +131,15 @@ def test_gamma_and_vega_enter_the_parametric_form() -> None:
     assert flat < bent < vols
 
 
+def test_a_longer_horizon_scales_by_its_root_and_time_costs_a_long_option() -> None:
+    future, option = book(leg(FUTURE, 1)), book(leg(CALL, 1))
+    one, ten = (parametric_var(future, DAILY, method="delta-normal", horizon_days=days).var for days in (1, 10))
+    still, later = (historical_var(option, history(), elapsed_days=days).var for days in (0, 3))
+
+    assert ten == pytest.approx(math.sqrt(10) * one)
+    assert later > still
+
+
 def test_the_seed_decides_and_thick_tails_lose_more() -> None:
     held = book(leg(CALL, -1))
     first, again, other = (monte_carlo_var(held, DAILY, seed=s, paths=50_000) for s in (1, 1, 2))
@@ -201,6 +210,10 @@ def test_factors_are_refused_where_they_do_not_fit() -> None:
         monte_carlo_var(held, DAILY, seed=1, degrees=2)
     with pytest.raises(InputError, match="between 0 and 1"):
         tail([1.0], 1.0)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        parametric_var(held, DAILY, confidence=99.0)
+    with pytest.raises(InputError, match="longer than 0 days"):
+        monte_carlo_var(held, DAILY, seed=1, horizon_days=0.0)
     with pytest.raises(InputError, match="no number"):
         tail([math.nan] * 200, 0.99)
     with pytest.raises(StaleDataError):
