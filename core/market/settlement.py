@@ -2,7 +2,7 @@
 
 Index options settle at the closing value of the index on the day they expire. Until July 2026 that is the index of its
 constituents' volume-weighted prices of the last half hour, to which the plain mean of the index over 15:00–15:30 comes
-within one to five points in the median (measured on 1,043 days of four indices, docs/pricing.md); from 2026-08-03 the
+within one to five points in the median (measured on 1,043 index-days, docs/pricing.md); from 2026-08-03 the
 closing auction makes it (NCL/CMPT/73370 of 2026-03-19; its hours NSE/CMTR/74466 and SEBI 2026-01-16; BSE alike, BSE
 20260801-2).
 """
@@ -45,7 +45,7 @@ class _Rule(NamedTuple):
 # the latest. In the minute bars of August 2026 the index jumps to the auction's value at 15:28 or 15:29.
 _RULES = (
     _Rule(_D(2026, 8, 3), Method.AUCTION, _T(15, 15), _T(15, 35), _T(15, 35), "NCL/CMPT/73370, NSE/CMTR/74466"),
-    _Rule(_D(2019, 1, 1), Method.AVERAGE, _T(15, 0), _T(15, 30), _T(15, 30), "measured on bars 2024-01 to 2026-07"),
+    _Rule(_D(2019, 1, 1), Method.AVERAGE, _T(15, 0), _T(15, 30), _T(15, 30), "measured on bars of 2019 to 2026"),
 )
 
 

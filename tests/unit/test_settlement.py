@@ -108,6 +108,7 @@ def test_in_an_auction_it_is_the_print_and_never_the_frozen_level() -> None:
 
 
 FILES = {
+    "BANKNIFTY_15m_2018_2023": (900, "Time"),
     "NIFTY_1m_2024-01_2024-08": (60, "ts"),
     "BANKNIFTY_1m_2024-01_2024-08": (60, "ts"),
     "NIFTY_3m_2025-07_2026-04_and_2026-08-03": (180, "datetime"),
@@ -118,20 +119,22 @@ FILES = {
 
 
 def misses(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """|mean − published close| and |last print − published close| in points, a day each, in 2024 to July 2026."""
+    """|mean − published close| and |last print − published close| in points, a day each, before August 2026."""
     seconds, column = FILES[name]
     index = name.split("_", maxsplit=1)[0]
     with gzip.open(CLOSES, "rt") as file:
         published = {r["date"]: r["spot_close"] for r in csv.DictReader(file) if r["symbol"] == index}
-    table = pq.read_table(DATA / "bars" / f"{name}.parquet", columns=[column, "open", "close"]).to_pydict()
+    table = pq.read_table(DATA / "bars" / f"{name}.parquet")
+    table = table.rename_columns([one if one == column else one.lower() for one in table.column_names])
     days: dict[dt.date, list[tuple[dt.datetime, float, float]]] = {}
-    for at, opened, closed in zip(*table.values(), strict=True):
+    for stamp, opened, closed in zip(*(table[one].to_pylist() for one in (column, "open", "close")), strict=True):
+        at = dt.datetime.fromtimestamp(stamp, IST).replace(tzinfo=None) if isinstance(stamp, int) else stamp
         if dt.time(15, 0) <= at.time() < dt.time(15, 30):
             days.setdefault(at.date(), []).append((at, opened, closed))
     mean, last = [], []
     for day, rows in days.items():
         close = published.get(day.isoformat())
-        if not close or len(rows) * seconds != 1800:
+        if not close or len(rows) * seconds != 1800 or day < D(2019, 1, 1):
             continue
         at, opened, closed = zip(*rows, strict=True)
         found = settlement_price(
@@ -155,8 +158,9 @@ def test_the_mean_of_the_half_hour_meets_the_published_close_and_the_last_print_
           f"last print by {np.median(last):.2f} (worst {last.max():.2f}) points")  # fmt: skip
 
     assert mean.size > 150
-    assert np.median(mean) < 0.25 * np.median(last)
-    assert mean.max() < 0.25 * last.max()
+    coarse = FILES[name][0] == 900  # two bars say little about the mean between their ends
+    assert np.median(mean) < (0.5 if coarse else 0.25) * np.median(last)
+    assert mean.max() < (0.6 if coarse else 0.25) * last.max()
     if name.startswith("NIFTY"):
         assert np.median(mean) < 1.5
         assert 9 < np.median(last) < 11
