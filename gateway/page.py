@@ -15,7 +15,7 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 from starlette.staticfiles import StaticFiles
 
-from gateway import charts, panels, skeleton, view
+from gateway import calendar, charts, panels, skeleton, view
 from gateway.actions import Actions
 from gateway.context import Context
 from gateway.store import Kept
@@ -70,7 +70,7 @@ class Page:
                 ui.html(skeleton.ticket(), sanitize=False)
                 self._smile = ui.echart(charts.SMILE, renderer="canvas").props("id=smile")
                 self._oi = ui.echart(charts.OPEN_INTEREST, renderer="canvas").props("id=open-interest")
-                ui.html(skeleton.side(), sanitize=False).props("id=side")
+                ui.html(skeleton.side() + calendar.panel(), sanitize=False).props("id=side")
         ui.on("desk", self._heard)
 
     def push(self) -> None:
@@ -79,6 +79,7 @@ class Page:
         shown = view.Shown()
         view.strip(self._context, shown)
         panels.banner(self._context, shown)
+        calendar.say(self._context, shown)
         for index in self._context.store.indices:
             shown.classes[f"index-tab-{index}"] = "index-tab on" if index == self._index else "index-tab"
         message: dict[str, Any] = {}

@@ -20,7 +20,7 @@ from core.market.indices import (
     tick_paise,
 )
 from core.market.lots import LOTS_SEEN_UNTIL, REVIEW_DAYS, LotRow, lot, lot_rows
-from core.market.overlay import Grade, user_facts
+from core.market.overlay import Grade, remembered, user_facts
 from core.records import Session
 
 WARN_DAYS = 30
@@ -109,13 +109,13 @@ def table_horizons(on: dt.date) -> tuple[Horizon, ...]:
 def horizon_warnings(on: dt.date) -> tuple[str, ...]:
     """One sentence for each table that ends within 30 days of `on` or has ended."""
     return tuple(
-        f"the table of {h.table} {'ended' if h.days_left < 0 else 'ends'} {h.last_day} "
-        f"({abs(h.days_left)} days {'ago' if h.days_left < 0 else 'left'}): {h.todo}"
+        f"{h.table} known to {h.last_day}, {abs(h.days_left)} days {'ago' if h.days_left < 0 else 'left'}: {h.todo}"
         for h in table_horizons(on)
         if h.days_left <= WARN_DAYS
     )
 
 
+@remembered(64)
 def today(exchange: str, on: dt.date, indices: tuple[str, ...]) -> Today:
     """The session of `on`, the next expiry of each of `indices` with its lot, and what ends soon.
 

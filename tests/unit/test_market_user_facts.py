@@ -142,7 +142,7 @@ def test_each_table_says_when_it_ends_and_warns_30_days_before() -> None:
     first = horizon_warnings(D(2026, 12, 1))[0]
     assert "30 days left" in first
     assert "holidays of 2027" in first
-    assert "ended 2026-12-31 (64 days ago)" in horizon_warnings(D(2027, 3, 5))[0]
+    assert "calendar known to 2026-12-31, 64 days ago" in horizon_warnings(D(2027, 3, 5))[0]
 
 
 def test_today_says_the_session_the_next_expiries_with_lots_and_never_raises_for_a_date() -> None:
