@@ -21,8 +21,8 @@ import ray
 
 from actors.analytics.shard import ShardConfig
 from core.errors import InputError, VikalpError
-from core.market import IST, check_index, expiry_moment, to_ns
-from core.pricing import greeks, price, years_to
+from core.market import IST, check_index, to_ns
+from core.pricing import greeks, price, variance_years
 from core.schemas import Kind
 from storage.chain_files import ChainFileSource
 
@@ -77,14 +77,14 @@ def grid_of(path: Path, index: str, at: dt.datetime, cells: tuple[int, int, int]
     if not batches:
         raise InputError(f"{path} has no collection of {index} up to {at:%Y-%m-%d %H:%M}; give a later --time")
     rows = pa.Table.from_batches(batches[-1:]).to_pylist()
-    alive = [row["expiry"] for row in rows if expiry_moment(index, row["expiry"]) > at]
+    alive = [row["expiry"] for row in rows if variance_years(index, row["expiry"], to_ns(at)) > 0]
     if not alive:
         raise InputError(f"{path}: every expiry of {index} is over at {at:%Y-%m-%d %H:%M}; give an earlier --time")
     expiry = min(alive)
     chosen = [row for row in rows if row["expiry"] == expiry]
     forward = _forward(chosen, str(path))
     near = [row for row in chosen if abs(row["strike_paise"] / 100 / forward - 1) <= 0.1]
-    left = years_to(to_ns(expiry_moment(index, expiry)), to_ns(at))
+    left = variance_years(index, expiry, to_ns(at))
     return Grid(
         index=index,
         expiry=expiry,
@@ -92,7 +92,7 @@ def grid_of(path: Path, index: str, at: dt.datetime, cells: tuple[int, int, int]
         strikes=np.array([row["strike_paise"] / 100 for row in near]),
         forwards=forward * np.linspace(0.95, 1.05, cells[0]),
         vols=np.linspace(0.05, 0.40, cells[1]),
-        years=float(left) * np.linspace(1.0, 0.05, cells[2]),
+        years=left * np.linspace(1.0, 0.05, cells[2]),
     )
 
 
