@@ -102,7 +102,7 @@ def without(config: type[BaseModel], made: str, *names: str) -> type[BaseModel]:
 FeedSettings = without(FeedConfig, "FeedSettings", "index", "replay", "hold", "stagger_ms")
 ShardSettings = without(ShardConfig, "ShardSettings", "index")
 OmsSettings = without(OmsConfig, "OmsSettings", "indices")
-GatewaySettings = without(GatewayConfig, "GatewaySettings", "port", "indices", "token_path")
+GatewaySettings = without(GatewayConfig, "GatewaySettings", "port", "indices", "token_path", "exit_cross")
 
 
 class Settings(_Section):

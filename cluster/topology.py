@@ -134,7 +134,8 @@ def _recorder(desk: Desk) -> Spec:
 
 def _gateway(desk: Desk) -> Spec:
     s, token = desk.settings, str(desk_dir(desk.desk) / "token")
-    config = GatewayConfig(port=ports(desk.desk).page, indices=s.indices, token_path=token, **dict(s.gateway))
+    own = {"port": ports(desk.desk).page, "indices": s.indices, "token_path": token, "exit_cross": s.oms.exit_cross}
+    config = GatewayConfig(**own, **dict(s.gateway))
     client = RayDeskClient(desk.namespace, deadline_s=s.supervision.deadline_s)
     shards = _names("shard", s.indices)
     return Spec(name="gateway", cls=GatewayActor, config=config, ports={"desk": client}, upstream=shards)

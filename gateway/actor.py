@@ -32,6 +32,7 @@ class GatewayConfig(BaseModel, frozen=True, extra="forbid"):
     push_s: float = Field(default=0.35, gt=0, description="seconds between two updates of an open page")
     stale_s: float = Field(default=5.0, gt=0, description="a chain older than this, market open, is unhealthy")
     keep_chains: int = Field(default=40, gt=0, description="newest chains kept per index, for the API's sequence=")
+    exit_cross: float = Field(default=0.05, ge=0, lt=1, description="oms.exit_cross, which the page tells before exits")
     timer_ms: int = Field(default=1000, ge=0, description="how often the actor checks its own threads, ms")
 
 
@@ -64,6 +65,7 @@ class GatewayActor:
             token_path=config.token_path,
             push_s=config.push_s,
             stale_s=config.stale_s,
+            exit_cross=config.exit_cross,
         )
         if self._app is None:
             self._app = add_page(make_api(context), context)

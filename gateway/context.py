@@ -16,6 +16,7 @@ class Context:
     token_path: str
     push_s: float
     stale_s: float
+    exit_cross: float = 0.05  # how far the order manager's exits reach beyond the best price: oms.exit_cross
 
     def unwell(self) -> list[str]:
         """Every reason why the desk is not well now, in words; empty is healthy."""
