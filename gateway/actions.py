@@ -10,7 +10,7 @@ from core.errors import InputError, VikalpError
 from core.records import Intent, Margin, Order
 from gateway.context import Context
 from gateway.format import grouped, money, paise
-from gateway.models import OrderRequest
+from gateway.models import MOST_LOTS, OrderRequest
 from gateway.ticket import intent_of
 
 
@@ -50,14 +50,14 @@ class Actions:
             request = OrderRequest(
                 symbol=str(asked.get("symbol")),
                 side=asked.get("side"),  # type: ignore[arg-type]  # pydantic checks it
-                lots=asked.get("lots"),  # type: ignore[arg-type]
+                lots=_lots(str(asked.get("lots"))),
                 order_type=order_type,  # type: ignore[arg-type]
                 limit_paise=paise(str(asked.get("limit"))) if order_type == "LIMIT" else 0,
                 purpose=asked.get("purpose"),  # type: ignore[arg-type]
             )
         except ValidationError as error:
             wrong = error.errors()[0]
-            raise InputError(f"{wrong['loc'][0]}: {wrong['msg']}, was {wrong['input']!r}") from error
+            raise InputError(f"{wrong['loc'][0]}: not {wrong['input']!r}") from error
         return intent_of(request, self._context.store, self._context.clock.now_ns())
 
     def _margin(self, intent: Intent, margin: Margin, asked: Mapping[str, Any]) -> None:
@@ -80,3 +80,10 @@ class Actions:
         if order.message:
             text += f" — {order.message}"
         self._say(about, text=text, tone="bad" if bad else "good", tag=intent.tag)
+
+
+def _lots(typed: str) -> int:
+    """The page says so itself before it asks; this is for whatever else speaks on its socket."""
+    if not (typed.isascii() and typed.isdigit()) or not 1 <= int(typed) <= MOST_LOTS:
+        raise InputError(f"lots: a whole number of 1 or more, at most {MOST_LOTS}, was {typed!r}")
+    return int(typed)

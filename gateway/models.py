@@ -15,6 +15,7 @@ from pydantic import BaseModel, Field, create_model
 from core.records import DeskStatus, LimitUse, Margin, Order, Position
 from core.schemas import CONTRACTS, EXPIRIES
 
+MOST_LOTS = 10_000  # of one order: a slipped digit; the desk's own limit, order_size, is far below
 _TYPES: Mapping[str, Any] = {"string": str, "date32[day]": dt.date, "double": float | None}
 
 
@@ -93,7 +94,7 @@ class OrderRequest(BaseModel, extra="forbid"):
 
     symbol: str = Field(description="Kite trading symbol of a contract in a chain of this desk")
     side: Literal["BUY", "SELL"]
-    lots: int = Field(gt=0, le=10_000, description="lots of the contract's expiry")
+    lots: int = Field(gt=0, le=MOST_LOTS, description="lots of the contract's expiry")
     order_type: Literal["LIMIT", "MARKET"] = "LIMIT"
     limit_paise: int = Field(default=0, ge=0, description="paise; 0 for MARKET")
     product: Literal["NRML", "MIS"] = "NRML"

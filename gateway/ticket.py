@@ -3,6 +3,7 @@
 import uuid
 
 from core.errors import InputError
+from core.market import tick_paise
 from core.orders.tag import make_tag
 from core.records import Intent
 from core.schemas import Kind
@@ -17,6 +18,9 @@ def intent_of(request: OrderRequest, store: ChainStore, now_ns: int) -> Intent:
         raise InputError(f"{request.symbol} is no option; expected a call or a put of a chain")
     if request.order_type == "LIMIT" and request.limit_paise <= 0:
         raise InputError(f"limit_paise: expected above 0 for a LIMIT order, was {request.limit_paise}")
+    tick = tick_paise(kept.index)
+    if request.order_type == "LIMIT" and request.limit_paise % tick:
+        raise InputError(f"limit_paise: expected a multiple of the tick, {tick}, was {request.limit_paise}")
     return Intent(
         tag=make_tag(uuid.uuid4().bytes),
         strategy="manual",
