@@ -21,6 +21,7 @@ from gateway.context import Context
 from gateway.store import Kept
 
 STATIC = Path(__file__).parent / "static"
+SCRIPTS = ("desk.js", "columns.js", "ticket.js")
 
 
 def add_page(app: FastAPI, context: Context) -> FastAPI:
@@ -31,7 +32,8 @@ def add_page(app: FastAPI, context: Context) -> FastAPI:
     @ui.page("/", title="Vikalp", dark=True, response_timeout=10)
     async def desk() -> None:
         ui.add_head_html(f'<link rel="stylesheet" href="/desk/desk.css?{version}">')
-        ui.add_head_html(f'<script src="/desk/desk.js?{version}"></script>')
+        for script in SCRIPTS:
+            ui.add_head_html(f'<script src="/desk/{script}?{version}"></script>')
         page = Page(context)
         await ui.context.client.connected()
         ui.timer(context.push_s, page.push)
@@ -67,7 +69,7 @@ class Page:
             ui.html(skeleton.top(context.store.indices), sanitize=False).props("id=top")
             ui.html(skeleton.left(), sanitize=False).props("id=left")
             with ui.element("div").props("id=right"):
-                ui.html(skeleton.ticket(), sanitize=False)
+                ui.html(skeleton.ticket(), sanitize=False).props("id=ticket-box")
                 self._smile = ui.echart(charts.SMILE, renderer="canvas").props("id=smile")
                 self._oi = ui.echart(charts.OPEN_INTEREST, renderer="canvas").props("id=open-interest")
                 ui.html(skeleton.side() + calendar.panel(), sanitize=False).props("id=side")

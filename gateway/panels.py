@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from core.records import LIVE, ActorStatus, LimitUse, Order, Position
+from core.records import LIVE, ActorStatus, Alert, Order, Position
 from gateway.context import Context
-from gateway.format import DASH, grouped, missing, money, number, price, seconds, time_ist
+from gateway.format import DASH, grouped, money, number, price, seconds, time_ist
+from gateway.limits import Cell, cells
 from gateway.view import Shown, sign
 
-Cell = tuple[str, str]  # text, class
+ALERT_S = 60.0  # an alert that is no alarm goes away after this
 TABLES: dict[str, dict[str, str]] = {
     "orders": {
         "time": "Time",
@@ -19,8 +20,8 @@ TABLES: dict[str, dict[str, str]] = {
         "limit": "Limit",
         "average": "Avg",
         "state": "State",
-        "message": "Said",
         "cancel": "",
+        "message": "Said",
     },
     "positions": {
         "symbol": "Contract",
@@ -31,7 +32,8 @@ TABLES: dict[str, dict[str, str]] = {
         "charges": "Charges",
         "net": "P&L net",
     },
-    "limits": {"name": "Limit", "bar": "", "used": "Used", "allowed": "Allowed"},
+    "closing": {"symbol": "Contract", "side": "Side", "quantity": "Qty"},
+    "limits": {"name": "Limit", "bar": "", "use": "Now"},
     "actors": {"name": "Actor", "state": "State", "age": "Age", "restarts": "Restarts", "gaps": "Gaps"},
 }
 
@@ -58,37 +60,59 @@ def banner(context: Context, shown: Shown) -> None:
         texts[f"pnl-{name}"] = money(total)
         classes[f"pnl-{name}"] = "fig" if name == "charges" else f"fig {sign(total)}"
     trouble = [f"{name} unreachable: {why}" for name, why in view.unreachable.items()]
-    alerts = list(status.alerts)[-1:] if status else []
-    trouble += [f"{alert.severity}: {alert.subject}: {alert.message}" for alert in alerts]
+    shown_alerts = current(status.alerts, context.clock.wall_ns()) if status else []
+    trouble += [f"{time_ist(a.at_wall_ns)} {a.severity}: {a.subject}: {a.message}" for a in shown_alerts]
     texts["trouble"] = " · ".join(trouble)
-    classes["trouble"] = "on bad" if view.unreachable else "on" if trouble else ""
+    alarmed = view.unreachable or any(alert.severity == "alarm" for alert in shown_alerts)
+    classes["trouble"] = "on bad" if alarmed else "on" if trouble else ""
+    texts["exit-says"] = _exit_says(context)
+
+
+def current(alerts: Sequence[Alert], now_wall_ns: int) -> list[Alert]:
+    """The newest alert for ALERT_S, and the newest alarm until another one; newest first."""
+    newest = [alert for alert in alerts[-1:] if now_wall_ns - alert.at_wall_ns < ALERT_S * 1e9]
+    alarms = [alert for alert in alerts if alert.severity == "alarm"][-1:]
+    return newest + [alarm for alarm in alarms if alarm not in newest]
+
+
+def _exit_says(context: Context) -> str:
+    held = sum(1 for position in context.poll.view.positions if position.quantity)
+    if not held:
+        return "Cancel every open order? No position is open."
+    closed = "this position" if held == 1 else f"these {held} positions"
+    reach = f"up to {context.exit_cross * 100:g} % beyond the best price (setting oms.exit_cross)"
+    return f"Cancel every open order, and close {closed} with limit orders that reach {reach}?"
 
 
 def tables(context: Context) -> dict[str, list[dict[str, Any]]]:
-    """Rows of the four small tables; a row is {key, class, cells: [[text, class], …]} in TABLES' column order."""
+    """Rows of the small tables: {key, class, title, cells: [[text, class], …]} in TABLES' column order."""
     view = context.poll.view
     now = context.clock.wall_ns()
     actors = view.status.actors if view.status else ()
+    oldest_first = sorted(view.orders, key=lambda order: order.intent.created_ns)
     return {
-        "orders": [_order(order) for order in reversed(view.orders)],
+        "orders": [_order(order) for order in reversed(oldest_first)],
         "positions": [_position(position) for position in view.positions],
-        "limits": [_limit(limit) for limit in view.limits],
+        "closing": [_closing(position) for position in view.positions if position.quantity],
+        "limits": [
+            row(limit.limit, [(limit.limit.replace("_", " "), ""), *cells(limit, context)]) for limit in view.limits
+        ],
         "actors": [_actor(actor, now) for actor in actors],
     }
 
 
-def _row(key: str, cells: Sequence[Cell], class_: str = "") -> dict[str, Any]:
-    return {"key": key, "class": class_, "cells": [list(cell) for cell in cells]}
+def row(key: str, cells: Sequence[Cell], class_: str = "", title: str = "") -> dict[str, Any]:
+    return {"key": key, "class": class_, "title": title, "cells": [list(cell) for cell in cells]}
 
 
 def _order(order: Order) -> dict[str, Any]:
     intent = order.intent
     live = order.state in LIVE
     tone = {"COMPLETE": "good", "REFUSED": "bad", "REJECTED": "bad", "UNKNOWN": "bad"}.get(order.state, "")
-    return _row(
+    return row(
         intent.tag,
         [
-            (time_ist(order.updated_ns or intent.created_ns), ""),
+            (time_ist(intent.created_ns), ""),
             (intent.symbol, ""),
             (intent.side, intent.side.lower()),
             (grouped(intent.quantity), "n"),
@@ -96,15 +120,17 @@ def _order(order: Order) -> dict[str, Any]:
             (price(intent.limit_paise, zero="MKT"), "n"),
             (number(order.average_paise / 100, 2) if order.average_paise else DASH, "n"),
             (order.state, f"state {tone}"),
-            (order.message, "said"),
             ("cancel" if live else "", "cancel" if live else ""),
+            (order.message, "said"),
         ],
         "live" if live else "over",
+        f"made {time_ist(intent.created_ns)}, last change {time_ist(order.updated_ns)}"
+        + (f": {order.message}" if order.message else ""),
     )
 
 
 def _position(position: Position) -> dict[str, Any]:
-    return _row(
+    return row(
         position.symbol,
         [
             (position.symbol, ""),
@@ -119,28 +145,15 @@ def _position(position: Position) -> dict[str, Any]:
     )
 
 
-def _limit(limit: LimitUse) -> dict[str, Any]:
-    share = 0.0 if missing(limit.used) or limit.allowed <= 0 else min(max(limit.used / limit.allowed, 0.0), 1.0)
-    tone = "bad" if share >= 1 else "slow" if share >= 0.75 else ""
-    used, allowed = (_in_unit(value, limit.unit) for value in (limit.used, limit.allowed))
-    return _row(
-        limit.limit,
-        [(limit.limit.replace("_", " "), ""), (f"{share:.3f}", f"bar {tone}"), (used, "n"), (allowed, "n dim")],
-    )
-
-
-def _in_unit(value: float, unit: str) -> str:
-    if unit == "paise":
-        return money(value)
-    if unit in ("₹", "rupees"):
-        return money(value * 100)
-    return f"{number(value, 0 if float(value).is_integer() else 1)} {unit}"
+def _closing(position: Position) -> dict[str, Any]:
+    side = "SELL" if position.quantity > 0 else "BUY"
+    return row(position.symbol, [(position.symbol, ""), (side, side.lower()), (grouped(abs(position.quantity)), "n")])
 
 
 def _actor(actor: ActorStatus, now_wall_ns: int) -> dict[str, Any]:
     tone = {"READY": "good", "STARTING": "slow", "SILENT": "slow"}.get(actor.state, "bad")
     age = seconds(now_wall_ns - actor.last_progress_ns) if actor.last_progress_ns else DASH
-    return _row(
+    return row(
         actor.name,
         [
             (actor.name, "name"),
@@ -150,4 +163,5 @@ def _actor(actor: ActorStatus, now_wall_ns: int) -> dict[str, Any]:
             (f"{actor.gaps} gaps" if actor.gaps else "", "n slow"),
         ],
         tone,
+        f"{actor.name} {actor.state}" + (f": {actor.why}" if actor.why else ""),
     )

@@ -8,7 +8,10 @@ from gateway.format import COLUMNS, FIGURES
 from gateway.panels import TABLES
 
 # From the strike outwards; the calls are the mirror image.
-ORDER = ("bid", "ask", "ltp", "change", "iv", "delta", "theta", "volume", "oi", "oi_change")
+ORDER = ("bid", "ask", "ltp", "change", "iv", "delta", "theta", "gamma", "vega", "rho", "volume", "oi", "oi_change")
+AT_FIRST_OFF = frozenset({"gamma", "vega", "rho"})  # until a person ticks them
+# Which go first where the window has no room for all that are ticked; bid, ask and ltp never go.
+FIRST_TO_GO = ("oi_change", "change", "volume", "theta", "rho", "vega", "gamma", "oi", "delta", "iv")
 
 
 def top(indices: Sequence[str]) -> str:
@@ -27,17 +30,17 @@ def top(indices: Sequence[str]) -> str:
 <header id="banner">
   <strong>VIKALP</strong><span id="mode" class="mode">–</span><span id="market-says"></span>
   <span id="phase" class="badge">–</span><span class="clock"><span id="market-clock">–</span> IST</span>
-  <span class="grow" id="trouble"></span>
-  <label>orders</label><span id="oms-state" class="badge">–</span>
-  <label>ledger</label><span id="ledger-state" class="badge">–</span>
-  <label>P&amp;L gross</label><span id="pnl-gross" class="fig">–</span>
-  <label>charges</label><span id="pnl-charges" class="fig">–</span>
-  <label>net</label><span id="pnl-net" class="fig">–</span>
+  <output id="connection" role="alert"></output><span id="trouble" data-title=""></span>
+  <span class="pair"><label>orders</label><span id="oms-state" class="badge">–</span></span>
+  <span class="pair"><label>ledger</label><span id="ledger-state" class="badge">–</span></span>
+  <span class="pair"><label>P&amp;L gross</label><span id="pnl-gross" class="fig">–</span></span>
+  <span class="pair"><label>charges</label><span id="pnl-charges" class="fig">–</span></span>
+  <span class="pair"><label>net</label><span id="pnl-net" class="fig">–</span></span>
   <button id="exit-all" class="danger">Exit all</button>
 </header>
 <nav id="strip">{tabs}</nav>
 <section id="figures">{figures}</section>
-<nav id="tabs"><span id="expiries"></span><span class="grow"></span>
+<nav id="tabs"><span id="expiries"></span>
   <span class="dim">chain <span id="chain-index">–</span> <span id="chain-expiry">–</span> № <span id="chain-sequence">–</span></span>
   <details id="columns"><summary>Columns</summary><div>{_choices(COLUMNS)}</div></details></nav>
 """
@@ -45,7 +48,8 @@ def top(indices: Sequence[str]) -> str:
 
 def _choices(columns: Mapping[str, tuple[str, object]]) -> str:
     return "".join(
-        f'<label><input type="checkbox" checked data-column="{name}" id="column-{name}">{label}</label>'
+        f'<label><input type="checkbox" {"" if name in AT_FIRST_OFF else "checked "}data-column="{name}" '
+        f'id="column-{name}">{label}</label>'
         for name, (label, _) in columns.items()
     )
 
@@ -54,9 +58,11 @@ def left() -> str:
     """The chain, and under it orders and positions."""
     heads = [f'<th class="c-{name}">{COLUMNS[name][0]}</th>' for name in ORDER]
     calls, puts = "".join(reversed(heads)), "".join(heads)
+    widths = [f'<col class="c-{name}">' for name in ORDER]
     return f"""
-<div id="chain-box"><table id="chain"><thead>
-<tr class="sides"><th colspan="10">Calls</th><th class="strike"></th><th colspan="10">Puts</th></tr>
+<div id="chain-box"><table id="chain" data-columns="{" ".join(ORDER)}" data-first-to-go="{" ".join(FIRST_TO_GO)}">
+<colgroup>{"".join(reversed(widths))}<col class="strike">{"".join(widths)}</colgroup><thead>
+<tr class="sides"><th colspan="{len(ORDER)}">Calls</th><th class="strike"></th><th colspan="{len(ORDER)}">Puts</th></tr>
 <tr>{calls}<th class="strike">Strike</th>{puts}</tr></thead>
 <tbody id="chain-body"></tbody></table>
 <p id="chain-empty">No chain yet: waiting for the first one of this index.</p></div>
@@ -77,10 +83,11 @@ def _panel(name: str, title: str, empty: str = "") -> str:
 
 def ticket() -> str:
     """The order ticket: a form that the keyboard can fill, and the two confirmations."""
-    return """
-<form id="ticket" class="panel" autocomplete="off"><h2>Order ticket <kbd>B</kbd> <kbd>S</kbd> <kbd>Enter</kbd> <kbd>Esc</kbd></h2>
+    closing = "".join(f"<th>{label}</th>" for label in TABLES["closing"].values())
+    return f"""
+<form id="ticket" class="panel" autocomplete="off" novalidate><h2>Order ticket <kbd>B</kbd> <kbd>S</kbd> <kbd>Enter</kbd> <kbd>Esc</kbd></h2>
 <div class="line"><output id="ticket-symbol" class="symbol">click a price in the chain</output>
-<span class="toggle"><button type="button" id="ticket-buy" class="on">BUY</button><button type="button" id="ticket-sell">SELL</button></span></div>
+<span class="toggle"><button type="button" id="ticket-buy">BUY</button><button type="button" id="ticket-sell">SELL</button></span></div>
 <div class="line"><label>Lots <input id="ticket-lots" type="number" min="1" step="1" value="1"></label>
 <label>Type <select id="ticket-type"><option>LIMIT</option><option>MARKET</option></select></label>
 <label>Limit ₹ <input id="ticket-limit" inputmode="decimal" value=""></label>
@@ -89,9 +96,11 @@ def ticket() -> str:
 <span>SPAN <b id="ticket-span">–</b></span><span>Exposure <b id="ticket-exposure">–</b></span>
 <span>Margin <b id="ticket-margin">–</b></span><span>Charges <b id="ticket-charges">–</b></span><em id="ticket-estimate"></em></div>
 <div class="line"><button id="ticket-send" type="submit" disabled>Review order</button>
-<output id="ticket-message" role="status"></output></div></form>
-<dialog id="exit-dialog"><p>Cancel every open order and close every position at the market?</p>
-<div><button id="exit-cancel">No, keep them</button><button id="exit-confirm" class="danger">Yes, exit all</button></div></dialog>
+<output id="ticket-message" role="status" data-title=""></output></div></form>
+<dialog id="exit-dialog"><p id="exit-says"></p>
+<div class="closing"><table id="closing" data-columns="{" ".join(TABLES["closing"])}"><thead><tr>{closing}</tr></thead><tbody></tbody></table>
+<p class="empty">No position is open.</p></div>
+<div class="choice"><button id="exit-cancel">No, keep them</button><button id="exit-confirm" class="danger">Yes, exit all</button></div></dialog>
 """
 
 

@@ -4,10 +4,11 @@ Nothing here knows NiceGUI. All figures come from one snapshot of the store and 
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from core.market import tick_paise
 from core.schemas import Kind
 from gateway.context import Context
 from gateway.format import (
@@ -75,6 +76,7 @@ def layout(kept: Kept, expiry: dt.date) -> dict[str, Any]:
     """What of the page must be built anew when it changes: the rows of the table and the expiry tabs."""
     return {
         "index": kept.index,
+        "tick": tick_paise(kept.index),
         "expiry": expiry.isoformat(),
         "expiries": [[row["expiry"].isoformat(), row["expiry"].strftime("%d %b").upper()] for row in kept.expiries],
         "rows": [
@@ -122,15 +124,25 @@ def _row(shown: Shown, head: Row, level: int, call: Row | None, put: Row | None)
 
 
 def smile(kept: Kept, expiry: dt.date) -> dict[str, Any]:
-    """ECharts series of the vols by strike: calls and puts out of the money, and the forward."""
-    head = kept.expiry(expiry)
-    calls, puts = [], []
-    for level, call, put in pairs(kept, expiry):
-        for row, points in ((call, calls), (put, puts)):
-            if row is not None and not missing(row["iv"]):
-                points.append([level / 100, round(row["iv"] * 100, 3)])
+    """ECharts series of the vols by strike, %, and the forward; only legs whose vol says something.
+
+    In the money a vol is made of a spread of a few rupees on a price that is all intrinsic value, so each strike shows
+    its side out of the money, and both sides within one strike of the money; a leg without both quotes shows none.
+    """
+    head, rows = kept.expiry(expiry), pairs(kept, expiry)
+    middle = next((at for at, (level, _, _) in enumerate(rows) if level == head["atm_forward_paise"]), None)
+    calls = [] if middle is None else _vols((level, call) for level, call, _ in rows[max(middle - 1, 0) :])
+    puts = [] if middle is None else _vols((level, put) for level, _, put in rows[: middle + 2])
     at = [] if missing(head["forward"]) else [{"xAxis": head["forward"]}]
     return {"series": [{"data": calls, "markLine": {"data": at}}, {"data": puts}]}
+
+
+def _vols(legs: Iterable[tuple[int, Row | None]]) -> list[list[float]]:
+    return [
+        [level / 100, round(row["iv"] * 100, 3)]
+        for level, row in legs
+        if row is not None and row["bid_paise"] > 0 and row["ask_paise"] > 0 and not missing(row["iv"])
+    ]
 
 
 def open_interest(kept: Kept, expiry: dt.date) -> dict[str, Any]:

@@ -1,14 +1,25 @@
-// The page's own script: sets what has changed, and tells the gateway what a person does.
+// The page's own script: sets what has changed, and says when nothing is heard any more.
 // Nodes are made when the layout changes and then kept; a push only sets texts and classes.
 "use strict";
+const $ = (id) => document.getElementById(id);
+
+function make(tag, attributes, text) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  if (text !== undefined) made.append(text); // a text node, so that a push can set it in place
+  return made;
+}
+
+function setText(element, text) {
+  const first = element.firstChild;
+  if (first && first.nodeType === Node.TEXT_NODE) first.nodeValue = text;
+  else element.textContent = text;
+  if (element.dataset.title !== undefined) element.title = text; // it may be shown on one line
+}
+
 const desk = (() => {
-  // From the strike outwards; gateway/skeleton.py has the same order in the header.
-  const ORDER = ["bid", "ask", "ltp", "change", "iv", "delta", "theta", "volume", "oi", "oi_change"];
-  const $ = (id) => document.getElementById(id);
   const nodes = new Map(); // id → element, as long as it is in the document
-  let heardAt = 0;
   let look = null; // the layout on screen
-  let ticket = { symbol: "", side: "BUY", review: false, asked: 0 };
 
   function node(id) {
     let found = nodes.get(id);
@@ -19,34 +30,23 @@ const desk = (() => {
     return found;
   }
 
-  function make(tag, attributes, text) {
-    const made = document.createElement(tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    if (text !== undefined) made.append(text); // a text node, so that a push can set it in place
-    return made;
-  }
-
-  function setText(element, text) {
-    const first = element.firstChild;
-    if (first && first.nodeType === Node.TEXT_NODE) first.nodeValue = text;
-    else element.textContent = text;
-  }
-
   // ---- what the gateway pushes
 
   function apply(message) {
-    heardAt = performance.now();
-    document.body.classList.remove("lost");
+    connection.heard();
     if (message.layout !== undefined) build(message.layout);
     for (const [id, text] of Object.entries(message.texts)) {
       const element = node(id);
-      if (element) setText(element, text);
+      if (!element) continue;
+      setText(element, text);
+      if (element.dataset.column) columns.saw(element.dataset.column, text);
     }
     for (const [id, name] of Object.entries(message.classes)) {
       const element = node(id);
       if (element) element.className = name;
     }
     for (const [name, rows] of Object.entries(message.tables)) fill(name, rows);
+    columns.fit();
   }
 
   function build(layout) {
@@ -59,13 +59,15 @@ const desk = (() => {
       return tab;
     });
     $("expiries").replaceChildren(...tabs);
+    requestAnimationFrame(() => $("expiries").querySelector(".on")?.scrollIntoView({ inline: "nearest", block: "nearest" }));
     $("chain-body").replaceChildren(...(layout === null ? [] : layout.rows.map(chainRow)));
+    columns.forget(layout === null ? [] : layout.rows.map((row) => row[1]));
     requestAnimationFrame(centre);
   }
 
   function chainRow([strike, label, call, put]) {
     const row = make("tr", { id: `row-${strike}` });
-    const cells = (symbol) => ORDER.map((column) => {
+    const cells = (symbol) => columns.order().map((column) => {
       const attributes = { class: `c-${column}` };
       if (symbol) Object.assign(attributes, { id: `cell-${symbol}-${column}`, "data-symbol": symbol, "data-column": column });
       return make("td", attributes, symbol ? "–" : "");
@@ -81,28 +83,30 @@ const desk = (() => {
   function centre() {
     const atm = document.querySelector("#chain-body tr.atm");
     const box = $("chain-box");
-    if (atm) box.scrollTop = atm.offsetTop - box.clientHeight / 2;
-    else if (look) setTimeout(centre, 100);
+    if (!atm) return look && setTimeout(centre, 100);
+    box.scrollTop = atm.offsetTop - box.clientHeight / 2;
+    box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
   }
 
   function fill(name, rows) {
     const table = $(name);
-    const columns = table.dataset.columns.split(" ");
+    const names = table.dataset.columns.split(" ");
     const body = table.tBodies[0];
     const keep = new Map([...body.rows].map((row) => [row.id, row]));
     let before = body.firstChild;
-    for (const { key, class: className, cells } of rows) {
+    for (const { key, class: className, title, cells } of rows) {
       const id = `${name}-${key}`;
       let row = keep.get(id);
       if (!row) {
         row = make("tr", { id });
-        for (const column of columns) row.append(make("td", { id: `${id}-${column}` }, ""));
+        for (const column of names) row.append(make("td", { id: `${id}-${column}` }, ""));
       }
       keep.delete(id);
       if (row !== before) body.insertBefore(row, before);
       else before = row.nextSibling;
       if (row.className !== className) row.className = className;
-      cells.forEach(([text, cellClass], at) => setCell(row.cells[at], text, cellClass, key));
+      if (row.title !== title) row.title = title;
+      cells.forEach(([text, cellClass], at) => setCell(row.cells[at], text, `${cellClass} k-${names[at]}`.trim(), key));
     }
     for (const row of keep.values()) row.remove();
     table.parentElement.classList.toggle("none", rows.length === 0);
@@ -112,158 +116,80 @@ const desk = (() => {
     if (cell.className !== className) cell.className = className;
     if (className.startsWith("bar")) {
       cell.style.setProperty("--share", text);
-    } else if (className === "cancel") {
+    } else if (className.startsWith("cancel")) {
       if (!cell.querySelector("button")) cell.replaceChildren(make("button", { "data-cancel": key, id: `cancel-${key}` }, "cancel"));
     } else if (cell.textContent !== text) {
       cell.textContent = text;
-      cell.title = className === "said" ? text : "";
     }
   }
 
-  // ---- answers to what a person did
+  const tick = () => look && look.tick;
+  return { apply, tick, say: (answer) => ticket.say(answer) };
+})();
 
-  function say(answer) {
-    if (answer.about === "margin") {
-      if (answer.asked !== ticket.asked) return; // an older question's answer
-      for (const name of ["quantity", "premium", "span", "exposure", "margin", "charges", "estimate"])
-        setText($(`ticket-${name}`), answer.failed ? (name === "estimate" ? "" : "–") : answer[name]);
-      if (answer.failed) message(answer.text, answer.tone);
-      return;
+// The clock is pushed with every update: silence means that the gateway, or the way to it, is gone. Then nothing on the
+// page may look well: what it says of the desk is put aside, and back in its place when something is heard again.
+const connection = (() => {
+  const SILENT_MS = 2500;
+  let heardAt = 0; // of performance.now(), 0 before the first
+  let heardTime = "";
+  let aside = null; // element → [text, class] while nothing is heard
+  let ages = []; // [element, seconds when last heard]
+
+  const ist = () => new Date().toLocaleTimeString("en-GB", { timeZone: "Asia/Kolkata" });
+
+  function heard() {
+    heardAt = performance.now();
+    heardTime = ist();
+    if (aside === null) return;
+    for (const [element, [text, name]] of aside) {
+      setText(element, text);
+      element.className = name;
     }
-    message(answer.text, answer.tone);
-    if (answer.about === "order") review(false);
+    aside = null;
+    setText($("connection"), "");
+    document.body.classList.remove("lost");
   }
 
-  function message(text, tone) {
-    const out = $("ticket-message");
-    setText(out, text);
-    out.className = tone || "";
-    out.title = text;
+  function put(element, text, name) {
+    aside.set(element, [element.textContent, element.className]);
+    if (text !== null) setText(element, text);
+    if (name !== null) element.className = name;
   }
 
-  // ---- the ticket
-
-  function order(action) {
-    return {
-      do: action, symbol: ticket.symbol, side: ticket.side, lots: $("ticket-lots").value,
-      type: $("ticket-type").value, limit: $("ticket-limit").value, purpose: $("ticket-purpose").value, asked: ticket.asked,
-    };
-  }
-
-  let asking = 0;
-  function ask() {
-    review(false);
-    if (!ticket.symbol) return;
-    clearTimeout(asking);
-    ticket.asked += 1;
-    asking = setTimeout(() => emitEvent("desk", order("margin")), 150);
-  }
-
-  function choose(side) {
-    ticket.side = side;
-    $("ticket-buy").className = side === "BUY" ? "on" : "";
-    $("ticket-sell").className = side === "SELL" ? "on" : "";
-    $("ticket").dataset.side = side;
-    ask();
-  }
-
-  function review(on) {
-    ticket.review = on;
-    const send = $("ticket-send");
-    send.disabled = !ticket.symbol;
-    setText(send, on ? `Confirm ${ticket.side} ${$("ticket-lots").value} lot(s)` : "Review order");
-    send.className = on ? ticket.side.toLowerCase() : "";
-  }
-
-  function take(cell) {
-    const { symbol, column } = cell.dataset;
-    ticket.symbol = symbol;
-    setText($("ticket-symbol"), symbol);
-    const price = cell.textContent.replaceAll(",", "");
-    $("ticket-limit").value = /^[\d.]+$/.test(price) ? price : "";
-    message("", "");
-    choose(column === "bid" ? "SELL" : "BUY");
-    $("ticket-lots").focus();
-    $("ticket-lots").select();
-  }
-
-  function clear() {
-    ticket.symbol = "";
-    setText($("ticket-symbol"), "click a price in the chain");
-    for (const name of ["quantity", "premium", "span", "exposure", "margin", "charges"]) setText($(`ticket-${name}`), "–");
-    setText($("ticket-estimate"), "");
-    message("", "");
-    review(false);
-  }
-
-  // ---- what a person does; one listener each on the document, since rows come and go
-
-  document.addEventListener("click", (event) => {
-    const at = (selector) => event.target.closest(selector);
-    let hit;
-    if ((hit = at("[data-index]"))) emitEvent("desk", { do: "index", index: hit.dataset.index });
-    else if ((hit = at("[data-expiry]"))) emitEvent("desk", { do: "expiry", expiry: hit.dataset.expiry });
-    else if ((hit = at("[data-cancel]"))) emitEvent("desk", { do: "cancel", tag: hit.dataset.cancel });
-    else if ((hit = at("td.c-bid[data-symbol], td.c-ask[data-symbol], td.c-ltp[data-symbol]"))) take(hit);
-    else if (at("#ticket-buy")) choose("BUY");
-    else if (at("#ticket-sell")) choose("SELL");
-    else if (at("#exit-all")) $("exit-dialog").showModal();
-    else if (at("#exit-cancel")) $("exit-dialog").close();
-    else if (at("#exit-confirm")) {
-      $("exit-dialog").close();
-      emitEvent("desk", { do: "exit" });
+  function lose() {
+    aside = new Map();
+    ages = [];
+    document.body.classList.add("lost");
+    setText($("connection"), `no connection to the desk since ${heardTime}`);
+    for (const id of ["phase", "oms-state", "ledger-state"]) put($(id), "unknown", "badge bad");
+    for (const element of document.querySelectorAll("#strip .age, #actors td[id$='-age']")) {
+      const [, minutes, seconds] = element.textContent.match(/^(?:(\d+)m)?([\d.]+)s$/) || [];
+      if (seconds !== undefined) ages.push([element, 60 * (minutes || 0) + Number(seconds)]);
+      put(element, null, element.closest("#strip") ? "age bad" : null);
     }
-    if (!at("#columns")) $("columns")?.removeAttribute("open");
-  });
+    for (const element of document.querySelectorAll("#actors td.state")) put(element, "unknown", element.className);
+    put($("chain-box"), null, "stale");
+  }
 
-  document.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (event.target.id !== "ticket" || !ticket.symbol) return;
-    if (!ticket.review) return review(true);
-    message("sending…", "");
-    $("ticket-send").disabled = true; // until the answer: one click, one order
-    emitEvent("desk", order("order"));
-  });
-
-  document.addEventListener("input", (event) => {
-    if (event.target.dataset.column) showColumns();
-    else if (event.target.closest("#ticket")) {
-      $("ticket-limit").disabled = $("ticket-type").value === "MARKET";
-      ask();
+  function look() {
+    if (!heardAt) return;
+    const silent = performance.now() - heardAt;
+    if (aside === null && silent > SILENT_MS) lose();
+    if (aside === null) return;
+    for (const [element, before] of ages) {
+      const age = before + silent / 1000;
+      setText(element, age < 60 ? `${age.toFixed(1)}s` : `${Math.floor(age / 60)}m${String(Math.floor(age % 60)).padStart(2, "0")}s`);
     }
-  });
+  }
+  setInterval(look, 250);
 
-  document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.target.tagName === "SELECT") return;
-    if (event.key === "Escape") clear();
-    else if (event.key === "b" || event.key === "B") choose("BUY");
-    else if (event.key === "s" || event.key === "S") choose("SELL");
-    else return;
-    event.preventDefault();
-  });
-
-  // ---- columns, remembered by the browser
-
-  function showColumns() {
-    const off = [...document.querySelectorAll("#columns input:not(:checked)")].map((box) => box.dataset.column);
-    localStorage.setItem("vikalp-columns-off", off.join(" "));
-    const shown = ORDER.length - off.length;
-    document.querySelectorAll("#chain .sides th[colspan]").forEach((head) => (head.colSpan = Math.max(shown, 1)));
-    $("chain").className = off.map((name) => `no-${name}`).join(" ");
+  // Socket.io keeps what is said to a lost desk and says it when it is back: an order must not wait for that.
+  function tell(asked) {
+    if (aside !== null || !window.socket?.connected) return false;
+    emitEvent("desk", asked);
+    return true;
   }
 
-  function started() {
-    if (!$("columns") || !$("ticket")) return setTimeout(started, 50);
-    const off = (localStorage.getItem("vikalp-columns-off") || "").split(" ");
-    document.querySelectorAll("#columns input").forEach((box) => (box.checked = !off.includes(box.dataset.column)));
-    showColumns();
-  }
-  document.addEventListener("DOMContentLoaded", started);
-
-  // The clock is pushed every second: silence means that the gateway, or the way to it, is gone.
-  setInterval(() => {
-    if (heardAt && performance.now() - heardAt > 3000) document.body.classList.add("lost");
-  }, 1000);
-
-  return { apply, say };
+  return { heard, tell };
 })();

@@ -2,7 +2,8 @@
 
 Orders at or above 100 lots are refused; a BUY below 1 rupee stays open; everything else fills at once. The word `down`
 on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that;
-`worn` shows every actor with restarts and gaps behind it, `fresh` ends that.
+`worn` shows every actor with restarts and gaps behind it, `fresh` ends that; `warn` and `old` raise an alert, now and
+two minutes ago, `alarm` one that stays, `quiet` forgets them.
 """
 
 import argparse
@@ -11,12 +12,13 @@ import itertools
 import sys
 import threading
 import time
+from typing import Literal
 
 import msgspec
 
 from core.errors import DeskError, UnknownName
 from core.ports import Payload
-from core.records import ActorStatus, Chain, DeskStatus, Intent, LimitUse, Margin, Order, Position
+from core.records import ActorStatus, Alert, Chain, DeskStatus, Intent, LimitUse, Margin, Order, Position
 from gateway.actor import GatewayActor, GatewayConfig
 from tests.e2e import synthetic
 
@@ -29,6 +31,9 @@ NAMES = (
     "gateway",
     "strategy.ema_channel",
 )
+
+
+LONG = "started again, incarnation 2, pid 4242: the process before it did not answer for 12 s and was ended by its id"
 
 
 class FakeBus:
@@ -57,6 +62,7 @@ class FakeDesk:
     held: dict[str, Position] = dataclasses.field(default_factory=dict)
     down: bool = False
     crashed: bool = False
+    alerts: tuple[Alert, ...] = ()
     worn: bool = False
 
     def chain(self, index: str) -> Chain | None:
@@ -76,6 +82,7 @@ class FakeDesk:
             oms_state="ACTIVE",
             ledger_ok=True,
             actors=tuple(self._actor(name, now) for name in NAMES),
+            alerts=self.alerts,
         )
 
     def _actor(self, name: str, now: int) -> ActorStatus:
@@ -112,9 +119,9 @@ class FakeDesk:
             index=intent.index,
             quantity=signed + (old.quantity if old else 0),
             average_paise=float(intent.limit_paise),
-            last_paise=intent.limit_paise + 35,
+            last_paise=intent.limit_paise + intent.limit_paise // 10,
             realised_paise=0,
-            unrealised_paise=signed * 35,
+            unrealised_paise=signed * (intent.limit_paise // 10),
             charges_paise=2_360 + (old.charges_paise if old else 0),
         )
         return msgspec.structs.replace(
@@ -154,11 +161,15 @@ class FakeDesk:
         return list(self.held.values())
 
     def limits(self) -> list[LimitUse]:
+        entries = sum(order.state not in {"REFUSED", "CANCELLED"} for order in self.book.values())
         return [
-            LimitUse(limit="daily_loss", used=8_250.5, allowed=25_000, unit="rupees"),
-            LimitUse(limit="trades_per_day", used=len(self.book), allowed=20, unit="trades"),
-            LimitUse(limit="position", used=31, allowed=40, unit="lots"),
+            LimitUse(limit="market_hours", used=0, allowed=1, unit="session"),
+            LimitUse(limit="stale_quote", used=0, allowed=10_000, unit="ms"),
             LimitUse(limit="order_size", used=0, allowed=20, unit="lots"),
+            LimitUse(limit="position", used=31, allowed=40, unit="lots"),
+            LimitUse(limit="trades_per_day", used=entries, allowed=100, unit="trades"),
+            LimitUse(limit="consecutive_stops", used=0, allowed=2, unit="stops in a row"),
+            LimitUse(limit="daily_loss", used=8_250.5, allowed=25_000, unit="rupees"),
         ]
 
     def margin(self, intent: Intent) -> Margin:
@@ -169,11 +180,23 @@ class FakeDesk:
         )
 
 
+def alerts(word: str, before: tuple[Alert, ...]) -> tuple[Alert, ...]:
+    """The desk's alerts after `word`, newest last."""
+    if word == "quiet":
+        return ()
+    if word not in ("warn", "old", "alarm"):
+        return before
+    at = time.time_ns() - (0 if word == "warn" else 120_000_000_000)
+    severity: Literal["warning", "alarm"] = "alarm" if word == "alarm" else "warning"
+    return (*before, Alert(at_wall_ns=at, severity=severity, subject="shard.SENSEX", message=LONG))
+
+
 def listen(desk: FakeDesk, ended: threading.Event) -> None:
     for line in sys.stdin:
         word = line.strip()
         desk.down = {"down": True, "up": False}.get(word, desk.down)
         desk.crashed = {"crash": True, "well": False}.get(word, desk.crashed)
+        desk.alerts = alerts(word, desk.alerts)
         desk.worn = {"worn": True, "fresh": False}.get(word, desk.worn)
     ended.set()
 

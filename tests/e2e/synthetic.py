@@ -14,6 +14,8 @@ LOTS = {"NIFTY": 75, "BANKNIFTY": 35, "FINNIFTY": 65, "MIDCPNIFTY": 140, "SENSEX
 EXPIRY_DAYS = (dt.date(2026, 11, 24), dt.date(2026, 12, 1), dt.date(2026, 12, 29))
 OPEN_NS = 1_795_146_300_000_000_000  # 2026-11-20 09:15 IST
 WIDTH = 20
+FAR = {"SENSEX": (60_000, 110_000)}  # prices of five digits before the point
+LATER = {"FINNIFTY": tuple(dt.date(2027, 1, 5) + dt.timedelta(weeks=n) for n in range(15))}  # as in a long replay
 
 
 def _phi(x: float) -> float:
@@ -103,10 +105,11 @@ def chain(index: str, n: int) -> Chain:
     step = STEPS[index]
     middle = round(SPOTS[index] / step) * step
     contracts, expiries = [], []
-    for day in EXPIRY_DAYS:
+    for day in (*EXPIRY_DAYS, *LATER.get(index, ())):
+        width = WIDTH if day in EXPIRY_DAYS else 1
         years = ((day - dt.date(2026, 11, 20)).days + 0.26 - n * 0.25 / 86_400) / 365
         forward = spot * (1 + 0.05 * years)
-        for strike in range(middle - WIDTH * step, middle + WIDTH * step + 1, step):
+        for strike in (*range(middle - width * step, middle + width * step + 1, step), *FAR.get(index, ())):
             contracts += [
                 _contract(index, day, kind, strike, forward=forward, years=years, n=n) for kind in (Kind.CALL, Kind.PUT)
             ]

@@ -47,7 +47,7 @@ def test_a_chain_is_the_batch_with_nan_as_null(world: World) -> None:
     assert set(answer["contracts"][0]) == set(CONTRACTS.names)
     assert set(answer["expiries"][0]) == set(EXPIRIES.names)
     assert answer["expiries"][0]["vix"] is None
-    assert len(answer["contracts"]) == 2 * (2 * synthetic.WIDTH + 1)
+    assert len(answer["contracts"]) == 2 * (2 * synthetic.WIDTH + 1 + len(synthetic.FAR["SENSEX"]))
 
 
 def test_the_last_chains_can_be_asked_for_by_sequence(world: World) -> None:

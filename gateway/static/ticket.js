@@ -1,0 +1,169 @@
+// What a person does: the order ticket, cancel, exit-all, what to look at; and the desk's answers to it.
+"use strict";
+const ticket = (() => {
+  const COSTS = ["quantity", "premium", "span", "exposure", "margin", "charges"];
+  const MOST_LOTS = 10000; // gateway/models.py
+  let now = { symbol: "", side: "", tick: 5, review: false, sending: false, asked: 0 };
+
+  // ---- answers
+
+  function say(answer) {
+    if (answer.about === "margin") {
+      if (answer.asked !== now.asked || !now.symbol) return; // an older question's answer
+      for (const name of [...COSTS, "estimate"])
+        setText($(`ticket-${name}`), answer.failed ? (name === "estimate" ? "" : "–") : answer[name]);
+      if (answer.failed) message(answer.text, answer.tone);
+      return;
+    }
+    if (answer.about === "order") {
+      now.sending = false;
+      if (answer.failed) review(false); // it was not sent: it can be mended
+      else clear();
+    }
+    message(answer.text, answer.tone);
+  }
+
+  function message(text, tone) {
+    setText($("ticket-message"), text);
+    $("ticket-message").className = tone || "";
+  }
+
+  function tell(asked) {
+    const told = connection.tell(asked);
+    if (!told) message("no connection to the desk: nothing was sent", "bad");
+    return told;
+  }
+
+  // ---- the ticket
+
+  function order(action) {
+    return {
+      do: action, symbol: now.symbol, side: now.side, lots: $("ticket-lots").value,
+      type: $("ticket-type").value, limit: $("ticket-limit").value, purpose: $("ticket-purpose").value, asked: now.asked,
+    };
+  }
+
+  // Why the ticket cannot be sent, and the field that says it; null when it can.
+  function wrong() {
+    if (!now.side) return ["side: BUY or SELL", "ticket-buy"];
+    const lots = $("ticket-lots").value.trim();
+    if (!/^\d+$/.test(lots) || Number(lots) < 1) return ["lots: a whole number of 1 or more", "ticket-lots"];
+    if (Number(lots) > MOST_LOTS) return [`lots: at most ${MOST_LOTS} in one order`, "ticket-lots"];
+    if ($("ticket-type").value === "MARKET") return null;
+    const limit = $("ticket-limit").value.trim().replaceAll(",", "");
+    const paise = /^\d+(\.\d{1,2})?$/.test(limit) ? Math.round(Number(limit) * 100) : 0;
+    if (paise <= 0 || paise % now.tick) return [`limit: a multiple of ${(now.tick / 100).toFixed(2)} above 0`, "ticket-limit"];
+    return null;
+  }
+
+  let asking = 0;
+  function ask() {
+    review(false);
+    clearTimeout(asking);
+    now.asked += 1; // an answer to what the ticket said before is no answer to this
+    COSTS.forEach((name) => setText($(`ticket-${name}`), "–"));
+    setText($("ticket-estimate"), "");
+    if (now.symbol && !now.sending && !wrong()) asking = setTimeout(() => connection.tell(order("margin")), 150);
+  }
+
+  function choose(side) {
+    now.side = side;
+    $("ticket-buy").className = side === "BUY" ? "on" : "";
+    $("ticket-sell").className = side === "SELL" ? "on" : "";
+    $("ticket").dataset.side = side;
+    ask();
+  }
+
+  function review(on) {
+    now.review = on;
+    const send = $("ticket-send");
+    send.disabled = !now.symbol || now.sending;
+    setText(send, on ? `Confirm ${now.side} ${$("ticket-lots").value.trim()} lot(s)` : "Review order");
+    send.className = on ? now.side.toLowerCase() : "";
+  }
+
+  function take(cell) {
+    const { symbol, column } = cell.dataset;
+    const price = cell.textContent.replaceAll(",", "");
+    Object.assign(now, { symbol, tick: desk.tick(), sending: false });
+    setText($("ticket-symbol"), symbol);
+    $("ticket-limit").value = /^[\d.]+$/.test(price) ? price : "";
+    message("", "");
+    choose(column === "bid" ? "SELL" : "BUY");
+    $("ticket-lots").focus();
+    $("ticket-lots").select();
+  }
+
+  function clear() {
+    Object.assign(now, { symbol: "", sending: false });
+    setText($("ticket-symbol"), "click a price in the chain");
+    $("ticket-lots").value = "1";
+    $("ticket-limit").value = "";
+    message("", "");
+    choose("");
+  }
+
+  document.addEventListener("submit", (event) => {
+    if (event.target.id !== "ticket") return;
+    event.preventDefault();
+    if (!now.symbol || now.sending) return;
+    const why = wrong();
+    if (why) {
+      review(false);
+      message(why[0], "bad");
+      return $(why[1]).focus();
+    }
+    if (!now.review) {
+      message("", "");
+      return review(true);
+    }
+    if (!tell(order("order"))) return review(false);
+    now.sending = true; // until the answer: one confirmation, one order
+    review(false);
+    message("sending…", "");
+  });
+
+  // ---- one listener each on the document, since rows come and go
+
+  const CLICKS = [
+    ["[data-index]", (hit) => tell({ do: "index", index: hit.dataset.index })],
+    ["[data-expiry]", (hit) => tell({ do: "expiry", expiry: hit.dataset.expiry })],
+    ["[data-cancel]", (hit) => tell({ do: "cancel", tag: hit.dataset.cancel })],
+    ["td.c-bid[data-symbol], td.c-ask[data-symbol], td.c-ltp[data-symbol]", take],
+    ["#ticket-buy", () => choose("BUY")],
+    ["#ticket-sell", () => choose("SELL")],
+    ["#exit-all", () => $("exit-dialog").showModal()],
+    ["#exit-cancel", () => $("exit-dialog").close()],
+    ["#exit-confirm", () => ($("exit-dialog").close(), tell({ do: "exit" }))],
+    ["#orders tbody tr, #trouble, #ticket-message", (hit) => hit.toggleAttribute("data-open")], // the whole text
+  ];
+
+  document.addEventListener("click", (event) => {
+    for (const [selector, act] of CLICKS) {
+      const hit = event.target.closest(selector);
+      if (hit) {
+        act(hit);
+        break;
+      }
+    }
+    if (!event.target.closest("#columns")) $("columns")?.removeAttribute("open");
+  });
+
+  document.addEventListener("input", (event) => {
+    if (!event.target.closest("#ticket")) return;
+    $("ticket-limit").disabled = $("ticket-type").value === "MARKET";
+    ask();
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.target.tagName === "SELECT") return;
+    if ($("exit-dialog")?.open) return; // Esc closes it
+    if (event.key === "Escape") clear();
+    else if (event.key === "b" || event.key === "B") choose("BUY");
+    else if (event.key === "s" || event.key === "S") choose("SELL");
+    else return;
+    event.preventDefault();
+  });
+
+  return { say };
+})();
