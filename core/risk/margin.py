@@ -14,8 +14,8 @@ from core.market.margins import EXTREME_MOVE, EXTREME_SHARE, SCENARIOS
 from core.orders.positions import market_date
 from core.records import Chain, Intent, Margin
 from core.risk.margin_portfolio import portfolio_margin
-from core.risk.margin_terms import MarginRules
-from core.risk.span import SpanModel
+from core.risk.margin_terms import MarginRules, MarginTerms
+from core.risk.span import Carry, SpanModel
 from core.risk.span_legs import Expiry, Leg, Market, Quote, Underlying, expiry_of
 
 __all__ = ["EXTREME_MOVE", "EXTREME_SHARE", "SCENARIOS", "estimate", "margin_of", "rows_of", "scan_risk"]
@@ -38,8 +38,8 @@ def scan_risk(contract: Contract, *, forward: float, vol: float, years: float, d
     leg = Leg(contract=contract, quantity=-1)
     on = expiry_of(leg) - dt.timedelta(days=round(years * 365))
     index = Underlying(close=forward, spot=forward, expiries={expiry_of(leg): Expiry(forward, years, discount)})
-    market = Market(on=on, underlyings={contract.index: index}, quotes={contract.symbol: Quote(math.inf, vol)})
-    return max(0.0, float((-SpanModel(market=market, carry="forward").arrays([leg]).losses).max()))
+    model = _model(leg, index, Quote(math.inf, vol), on, carry="forward")
+    return max(0.0, float((-model.arrays([leg]).losses).max()))
 
 
 def margin_of(
@@ -93,28 +93,31 @@ def estimate(
 ) -> Margin:
     """Margin and charges of `intent` at `price_paise`; selling what is `held` long (signed units) blocks nothing.
 
-    `spot` and `close` (the previous day's official close) are rupees, 0 where unknown: then the forward stands for
-    them and is what the scenarios shift. `span_paise` holds the broker's buffer too, `exposure_paise` the expiry-day
-    addition.
+    `spot` and `close` (the previous day's official close) are rupees, 0 unknown: the forward stands for them then.
+    `span_paise` holds the broker's buffer too, `exposure_paise` the expiry-day addition.
     """
     on = market_date(now_ns)
     cost = charges_at(intent.index, intent.side, intent.quantity, price_paise, on).total_paise
-    premium, short = 0, max(0, intent.quantity - max(0, held))
-    span = exposure = 0
-    if intent.side == "BUY":
-        premium = intent.quantity * price_paise
-    elif short:
+    premium = intent.quantity * price_paise if intent.side == "BUY" else 0
+    short = 0 if intent.side == "BUY" else max(0, intent.quantity - max(0, held))
+    terms = MarginTerms()
+    if short:
         leg = Leg(contract=contract, quantity=-short, product=intent.product)
         level = spot if spot > 0 else forward
-        index = Underlying(
-            close=close if close > 0 else level,
-            spot=level,
-            expiries={expiry_of(leg): Expiry(forward, years, discount)},
-        )
-        market = Market(
-            on=on, underlyings={contract.index: index}, quotes={contract.symbol: Quote(price_paise / 100, vol)}
-        )
-        model = SpanModel(market=market, carry="spot" if spot > 0 else "forward")
+        expiries = {expiry_of(leg): Expiry(forward, years, discount)}
+        index = Underlying(close=close if close > 0 else level, spot=level, expiries=expiries)
+        model = _model(leg, index, Quote(price_paise / 100, vol), on, carry="spot" if spot > 0 else "forward")
         terms = portfolio_margin([leg], model, rules=rules).terms
-        span, exposure = terms.span_paise + terms.buffer_paise, terms.exposure_paise + terms.expiry_day_paise
-    return Margin(premium_paise=premium, span_paise=span, exposure_paise=exposure, charges_paise=cost, estimate=True)
+    return Margin(
+        premium_paise=premium,
+        span_paise=terms.span_paise + terms.buffer_paise,
+        exposure_paise=terms.exposure_paise + terms.expiry_day_paise,
+        charges_paise=cost,
+        estimate=True,
+    )
+
+
+def _model(leg: Leg, index: Underlying, quote: Quote, on: dt.date, *, carry: Carry) -> SpanModel:
+    contract = leg.contract
+    market = Market(on=on, underlyings={contract.index: index}, quotes={contract.symbol: quote})
+    return SpanModel(market=market, carry=carry)
