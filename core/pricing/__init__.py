@@ -1,6 +1,6 @@
 """Prices, implied vols and Greeks of European options on a forward; forwards from put–call parity."""
 
-from core.pricing.black76 import Greeks, greeks, price
+from core.pricing.black76 import Greeks, HigherGreeks, greeks, higher_greeks, price
 from core.pricing.forward import ParityForward, parity_forward
 from core.pricing.implied import ImpliedVol, implied_vol, nse_implied_vol
 from core.pricing.realised import Annual, Estimator, Ohlc, bars_per_year, realised_vol, vol_premium
@@ -14,6 +14,7 @@ __all__ = [
     "Clock",
     "Estimator",
     "Greeks",
+    "HigherGreeks",
     "ImpliedVol",
     "Ohlc",
     "ParityForward",
@@ -24,6 +25,7 @@ __all__ = [
     "expected_settlement",
     "fit_surface",
     "greeks",
+    "higher_greeks",
     "implied_vol",
     "nse_implied_vol",
     "nse_years",

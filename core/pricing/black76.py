@@ -27,6 +27,16 @@ class Greeks(NamedTuple):
     rho: Any  # per 0.01 of rate, forward held
 
 
+class HigherGreeks(NamedTuple):
+    """Each of the broadcast shape; NaN where the inputs are outside the domain, 0 at no time or no vol."""
+
+    vanna: Any  # of delta, per 0.01 of vol
+    volga: Any  # of vega (per 0.01), per 0.01 of vol
+    charm: Any  # of delta, per calendar day that passes, at an unchanged forward and rate
+    speed: Any  # of gamma, per forward point
+    zomma: Any  # of gamma, per 0.01 of vol
+
+
 def price(
     kind: ArrayLike, forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, discount: ArrayLike
 ) -> Any:
@@ -65,3 +75,20 @@ def greeks(
     out = np.empty((5, *shape))
     run(kernels.greeks_rows, inputs, [out.reshape(5, -1)], shape)
     return Greeks(*(row[()] for row in out))
+
+
+def higher_greeks(
+    kind: ArrayLike, forward: ArrayLike, strike: ArrayLike, years: ArrayLike, vol: ArrayLike, discount: ArrayLike
+) -> HigherGreeks:
+    """Return how delta, gamma and vega of `greeks` change: vanna, volga, charm, speed and zomma, same arguments.
+
+    With b = D·n(d₁): −b·d₂/σ, F·b·√T·d₁d₂/σ, r·Δ + b·d₂/2T, −Γ·(d₁/σ√T + 1)/F and Γ·(d₁d₂ − 1)/σ, then in the units
+    above. At no time or no vol all are 0, but for a charm of r·Δ while there is time.
+
+    >>> round(float(higher_greeks(1, 100.0, 110.0, 0.25, 0.2, 1.0).vanna), 5)
+    0.01331
+    """
+    inputs, shape = columns(kind, forward, strike, years, vol, discount)
+    out = np.empty((5, *shape))
+    run(kernels.higher_rows, inputs, [out.reshape(5, -1)], shape)
+    return HigherGreeks(*(row[()] for row in out))

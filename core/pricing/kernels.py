@@ -56,6 +56,29 @@ def load(scratch: Floats, at: int, column: Floats, first: int, count: int) -> No
 
 
 @inlined
+def load_all(
+    s: Floats, a: Floats, b: Floats, c: Floats, d: Floats, e: Floats, f: Floats, first: int, count: int
+) -> None:
+    """Six columns into the first six rows of the scratch. One by one: a loop over them is not seen through by LLVM."""
+    load(s, KIND, a, first, count)
+    load(s, FORWARD, b, first, count)
+    load(s, STRIKE, c, first, count)
+    load(s, YEARS, d, first, count)
+    load(s, VOL, e, first, count)
+    load(s, DISCOUNT, f, first, count)
+
+
+@inlined
+def store(scratch: Floats, out: Floats, first: int, count: int) -> None:
+    """The rows from FIRST_OUT on into the block's part of each row of `out`."""
+    for row in range(out.shape[0]):
+        at = FIRST_OUT + row * BLOCK
+        part = out[row, first : first + count]
+        for j in range(part.size):
+            part[j] = scratch[at + j]
+
+
+@inlined
 def usable(kind: float, forward: float, strike: float, years: float, vol: float, discount: float) -> bool:
     inside = (abs(kind) == 1.0) & (forward > 0.0) & (strike > 0.0) & (discount > 0.0) & (vol >= 0.0)
     return inside & finite(forward + strike + years + vol + discount)
@@ -102,16 +125,9 @@ def price_rows(
     s = np.empty(7 * BLOCK)
     for first in range(start, stop, BLOCK):
         count = min(BLOCK, stop - first)
-        load(s, KIND, kind, first, count)
-        load(s, FORWARD, forward, first, count)
-        load(s, STRIKE, strike, first, count)
-        load(s, YEARS, years, first, count)
-        load(s, VOL, vol, first, count)
-        load(s, DISCOUNT, discount, first, count)
+        load_all(s, kind, forward, strike, years, vol, discount, first, count)
         price_lanes(s)
-        part = out[0, first : first + count]
-        for j in range(part.size):
-            part[j] = s[FIRST_OUT + j]
+        store(s, out, first, count)
 
 
 @inlined
@@ -174,17 +190,53 @@ def greeks_rows(
     s = np.empty(14 * BLOCK)
     for first in range(start, stop, BLOCK):
         count = min(BLOCK, stop - first)
-        load(s, KIND, kind, first, count)
-        load(s, FORWARD, forward, first, count)
-        load(s, STRIKE, strike, first, count)
-        load(s, YEARS, years, first, count)
-        load(s, VOL, vol, first, count)
-        load(s, DISCOUNT, discount, first, count)
+        load_all(s, kind, forward, strike, years, vol, discount, first, count)
         greeks_geometry(s)
         greeks_tails(s)
         greeks_lanes(s)
-        for row in range(5):
-            at = FIRST_OUT + row * BLOCK
-            part = out[row, first : first + count]
-            for j in range(part.size):
-                part[j] = s[at + j]
+        store(s, out, first, count)
+
+
+@inlined
+def higher_lanes(s: Floats) -> None:
+    for j in range(BLOCK):
+        kind, forward, strike, vol = s[KIND + j], s[FORWARD + j], s[STRIKE + j], s[VOL + j]
+        years, discount, root = max(s[YEARS + j], 0.0), s[DISCOUNT + j], s[ROOT + j]
+        total, each, density = s[TOTAL + j], s[EACH + j], s[DENSITY + j]
+        lasting = years if years > 0.0 else 1.0
+        live = vol * root > 0.0
+        below = forward < strike
+        h, t = s[DISTANCE + j], 0.5 * total
+        d1, d2 = (t - h if below else h + t), (-h - t if below else h - t)
+        per_forward, per_total, per_year = total * lasting * each, forward * lasting * each, forward * total * each
+        per_vol = root * per_total
+        chance = s[SHARE + j] * per_forward
+        outside = 1.0 - chance if (kind > 0.0) != below else chance
+        inside = kind * (forward - strike)
+        delta = kind * discount * (outside if live else (1.0 if inside > 0.0 else 0.0))
+        bell = density * per_forward
+        gamma = bell * per_forward * per_total
+        charm = (s[GROWTH + j] * delta + 0.5 * bell * d2) * per_year * PER_DAY
+        ok = usable(kind, forward, strike, s[YEARS + j], vol, discount)
+        live_gamma = gamma if live else 0.0
+        s[DELTA + j] = (-bell * d2 * per_vol * PER_POINT if live else 0.0) if ok else math.nan
+        s[GAMMA + j] = (density * root * d1 * d2 * per_vol * PER_POINT**2 if live else 0.0) if ok else math.nan
+        s[THETA + j] = (charm if years > 0.0 else 0.0) if ok else math.nan
+        s[VEGA + j] = -live_gamma * (d1 * per_total + 1.0) * per_forward if ok else math.nan
+        s[RHO + j] = live_gamma * (d1 * d2 - 1.0) * per_vol * PER_POINT if ok else math.nan
+
+
+@compiled
+def higher_rows(
+    kind: Floats, forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats,
+    out: Floats, start: int, stop: int,
+) -> None:  # fmt: skip
+    """out: vanna, volga, charm, speed, zomma, shape (5, n)."""
+    s = np.empty(14 * BLOCK)
+    for first in range(start, stop, BLOCK):
+        count = min(BLOCK, stop - first)
+        load_all(s, kind, forward, strike, years, vol, discount, first, count)
+        greeks_geometry(s)
+        greeks_tails(s)
+        higher_lanes(s)
+        store(s, out, first, count)

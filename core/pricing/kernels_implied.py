@@ -17,7 +17,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from core.pricing.kernels import BLOCK, load
+from core.pricing.kernels import BLOCK, load_all
 from core.pricing.lanes import SQRT_HALF, compiled, erfcx_pair, finite, inlined, log_ratio, polynomial
 from core.pricing.reason import Reason
 
@@ -197,12 +197,7 @@ def implied_vol_rows(
     s = np.empty(ROWS * BLOCK)
     for first in range(start, stop, BLOCK):
         count = min(BLOCK, stop - first)
-        load(s, KIND, kind, first, count)
-        load(s, PRICE, price, first, count)
-        load(s, FORWARD, forward, first, count)
-        load(s, STRIKE, strike, first, count)
-        load(s, YEARS, years, first, count)
-        load(s, DISCOUNT, discount, first, count)
+        load_all(s, kind, price, forward, strike, years, discount, first, count)
         judge(s)
         guess(s)
         for _ in range(STEPS):

@@ -3,12 +3,13 @@
 from typing import Any
 
 from core.pricing import kernels, kernels_implied, svi
-from core.pricing.black76 import greeks, price
+from core.pricing.black76 import greeks, higher_greeks, price
 from core.pricing.implied import implied_vol
 
 KERNELS: dict[str, Any] = {
     "price_rows": kernels.price_rows,
     "greeks_rows": kernels.greeks_rows,
+    "higher_rows": kernels.higher_rows,
     "implied_vol_rows": kernels_implied.implied_vol_rows,
 }
 
@@ -21,6 +22,7 @@ def warm() -> dict[str, int]:
     price(1, 100.0, 100.0, 0.25, 0.2, 1.0)
     implied_vol(1, 4.0, 100.0, 100.0, 0.25, 1.0)
     greeks(1, 100.0, 100.0, 0.25, 0.2, 1.0)
+    higher_greeks(1, 100.0, 100.0, 0.25, 0.2, 1.0)
     svi.warm()
     return signatures()
 

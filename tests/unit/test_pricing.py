@@ -16,6 +16,7 @@ from core.pricing import (
     black76,
     forward,
     greeks,
+    higher_greeks,
     implied,
     implied_vol,
     price,
@@ -160,6 +161,7 @@ def test_nothing_compiles_after_warm() -> None:
     price(np.array([1, -1], np.int8), frozen, [90, 100], np.float32(0.1), 0.2, 1)
     implied_vol(np.array([1, -1], np.int64), frozen[::-1] / 10, frozen, np.asfortranarray([[100.0], [90.0]]), 0.1, 1)
     greeks([], [], [], [], [], [])
+    higher_greeks(1, 100, [90, 100], 0.1, 0.2, 1)
 
     assert signatures() == before
     assert set(before.values()) == {1}

@@ -32,9 +32,10 @@ PACKED_DIVISION = re.compile(r"vdivpd\s.*[yz]mm")
     [
         (kernels.price_rows, (OUT,), 60, 3),  # 64, 3
         (kernels.greeks_rows, (OUT,), 70, 4),  # 77, 4
+        (kernels.higher_rows, (OUT,), 70, 4),  # 82, 4
         (kernels_implied.implied_vol_rows, (VOL, CODES), 90, 13),  # 95 and 13 if its step is not unrolled
     ],
-    ids=["price", "greeks", "implied_vol"],
+    ids=["price", "greeks", "higher", "implied_vol"],
 )
 def test_every_loop_of_a_kernel_is_vector_instructions(
     kernel: object, outputs: tuple[object, ...], multiplications: int, divisions: int
