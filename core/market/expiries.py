@@ -5,13 +5,13 @@ holidays published by then. core/market/expiry_rules.py holds the rows.
 """
 
 import datetime as dt
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from core.errors import UnknownDate
 from core.market.calendar import calendar_grade, full_day, last_published
 from core.market.expiry_rules import LONG_DATED, MONTHLY, STARTS, WEEKLY, Rule
-from core.market.holidays import AD_HOC, LAST_DAY, PROVISIONAL_TO, published_from
+from core.market.holidays import AD_HOC, FIRST_DAY, LAST_DAY, PROVISIONAL_TO, SPECIAL, published_from
 from core.market.indices import check_contract_index
 from core.market.overlay import Grade, dump_of, remembered, user_facts
 
@@ -37,7 +37,7 @@ def expiries(
             f"expiries of {index} on {on} are not known; the table covers {first} ({source}) to {PROVISIONAL_TO}"
         )
     dump = dump_of(on) if known is None else None
-    days = (dump.expiries(index) if dump else ()) or _schedule(index, max(known or on, first), on.year + 1)
+    days = (dump.expiries(index) if dump else ()) or _listed(index, max(known or on, first), on.year + 1)
     found = days[bisect_left(days, on) :]
     if published:
         found = tuple(day for day in found if day <= last_published())
@@ -99,9 +99,17 @@ def _rule(index: str, expiry: dt.date, known: dt.date) -> Rule:
     return rows[-1]
 
 
+def _listed(index: str, known: dt.date, year: int) -> tuple[dt.date, ...]:
+    """Every expiry from the beginning of the year before `year` on, as known on `known`."""
+    told = _told(index, known)
+    far = [monthly_expiry(index, month.year, month.month, told) for month in _long_dated(index, known, told)]
+    near = _schedule(index, told, year)
+    return (*near, *sorted(day for day in far if day > near[-1]))
+
+
 @remembered(512)
 def _schedule(index: str, known: dt.date, year: int) -> tuple[dt.date, ...]:
-    """Every expiry from the beginning of the year before `year` on, as known on `known`."""
+    """Weekly and monthly expiries of `year` and the year before, as known on `known`."""
     start = dt.date(year - 1, 1, 1)
     found = set()
     weeks = set()
@@ -114,9 +122,22 @@ def _schedule(index: str, known: dt.date, year: int) -> tuple[dt.date, ...]:
     for day in _weeklies(index, known, start, dt.date(year, 12, 31)):
         if day.isocalendar()[:2] not in weeks:
             found.add(_moved(day, known))
-    for month in _long_dated(index, known):
-        found.add(monthly_expiry(index, month.year, month.month, known))
     return tuple(sorted(found))
+
+
+def _told(index: str, known: dt.date) -> dt.date:
+    """The last day up to `known` on which anything about the expiries of `index` became known."""
+    moments = _moments(index)
+    return moments[bisect_right(moments, known) - 1]
+
+
+@remembered(16)
+def _moments(index: str) -> tuple[dt.date, ...]:
+    changes = {row.known_from for row in (*WEEKLY[index], *MONTHLY[index])}
+    changes |= {change.known_from for change in AD_HOC} | set(SPECIAL) | {facts.published for facts in user_facts()}
+    changes |= {row.date for facts in user_facts() for row in facts.sessions}
+    changes |= {published_from(year) for year in range(FIRST_DAY.year, PROVISIONAL_TO.year + 10)}
+    return (dt.date.min, *sorted(changes))
 
 
 def _weeklies(index: str, known: dt.date, start: dt.date, end: dt.date) -> Iterator[dt.date]:
@@ -133,11 +154,11 @@ def _weeklies(index: str, known: dt.date, start: dt.date, end: dt.date) -> Itera
             day += _WEEK
 
 
-def _long_dated(index: str, known: dt.date) -> list[dt.date]:
+def _long_dated(index: str, known: dt.date, told: dt.date) -> list[dt.date]:
     """Months of the quarterlies and half-yearlies listed on `known`, behind the three serial months."""
     quarters, halves = LONG_DATED.get(index, (0, 0))
     month = known.replace(day=1)
-    if monthly_expiry(index, month.year, month.month, known) < known:
+    if month >= MONTHLY[index][0].first and monthly_expiry(index, month.year, month.month, told) < known:
         month = _next_month(month)
     after = _next_month(_next_month(month))
     found: list[dt.date] = []

@@ -35,6 +35,7 @@ from core.market import (
     to_ns,
     why_closed,
 )
+from core.market.calendar import full_day
 from core.schemas import Kind
 
 D = dt.date
@@ -46,7 +47,7 @@ D = dt.date
 @settings(max_examples=150, deadline=None)
 def test_a_symbol_goes_round(index: str, data: st.DataObject, kind: Kind, steps: int) -> None:
     on = D(2024, 5, 1) + dt.timedelta(days=data.draw(st.integers(0, 900)))
-    expiry = data.draw(st.sampled_from(expiries(index, on)))
+    expiry = data.draw(st.sampled_from(expiries(index, on)[:9]))  # exchanges list weeklies a few weeks ahead
     strike = steps * strike_step_paise(index)
     contract = parse_symbol(option_symbol(index, expiry, kind, strike), on)
     assert (contract.index, contract.expiry, contract.kind, contract.strike_paise) == (index, expiry, kind, strike)
@@ -274,3 +275,40 @@ def test_freeze_by_date() -> None:
     assert freeze("NIFTYNXT50", D(2024, 8, 1)) == 600
     with pytest.raises(UnknownDate, match="begins"):
         freeze("NIFTY", D(2023, 1, 2))
+
+
+DAYS = st.dates(D(2024, 4, 24), D(2031, 12, 31))
+
+
+@given(st.sampled_from(CONTRACT_INDICES), DAYS)
+@settings(max_examples=200)
+def test_expiries_are_trading_days_of_their_day_s_knowledge_in_order_and_have_lots(index: str, on: D) -> None:
+    listed = expiries(index, on)
+
+    assert list(listed) == sorted(set(listed))
+    assert listed[0] >= on
+    assert all(full_day(day, on) for day in listed)
+    assert all(lot(index, day, on) > 0 for day in listed)
+    months = {(day.year, day.month) for day in listed if day.year <= on.year + 1} - {(on.year, on.month)}
+    assert {monthly_expiry(index, *month, known=on) for month in months} <= set(listed)
+
+
+@given(st.sampled_from(CONTRACT_INDICES), DAYS)
+@settings(max_examples=100)
+def test_tomorrow_s_list_is_today_s_without_what_expired_unless_something_became_known(index: str, on: D) -> None:
+    tomorrow = on + dt.timedelta(days=1)
+    if tomorrow.year != on.year:
+        return
+    before = expiries(index, on, known=on)
+    after = expiries(index, tomorrow, known=on)
+
+    assert [day for day in before if day > on][:20] == list(after[:20])
+
+
+@given(st.dates(D(2012, 1, 10), D(2031, 12, 20)))
+@settings(max_examples=200)
+def test_the_next_session_s_previous_one_is_the_last_up_to_the_day(on: D) -> None:
+    after = next_session("NSE", on)
+
+    assert previous_session("NSE", after) <= on < after
+    assert session("NSE", after) is not None
