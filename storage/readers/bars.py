@@ -1,4 +1,4 @@
-"""Recorded bars of an index from a Parquet file, whatever its columns are called, checked against the session.
+"""Recorded bars from a Parquet file, whatever its columns are called, checked against the session.
 
 The trap in such files is the label. A bar is named by its open: the first of a session is 09:15. Some sources make a
 bar 09:14 of the print before the open, others label a bar by its close; either moves every indicator by one bar.
@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from core.errors import InputError, UnknownDate
+from core.errors import UnknownDate
 from core.market import IST, exchange_of, from_ns, parse_symbol, session, to_ns
 from core.schemas import BARS
 from storage.readers.cells import paise, whole
-from storage.readers.refusal import MEND, Read, refusal
+from storage.readers.refusal import Read, refusal
 from storage.readers.rows import Column, Rows, from_table
+from storage.readers.source import read_parquet
 
 Ints = NDArray[np.int64]
 _EPOCH = dt.date(1970, 1, 1)
@@ -29,21 +29,20 @@ _PRICES = ("open", "high", "low", "close")
 
 
 def read_bars(path: str | Path, symbol: str, seconds: int, *, strict: bool = False) -> Read:
-    """Bars of the index `symbol`, each `seconds` long, as schemas.BARS; naive times are IST, integers Unix seconds.
+    """Bars of `symbol`, each `seconds` long, as schemas.BARS; naive times are IST, integers Unix seconds.
 
     Refused are bars outside the session, off its grid, out of order or twice, and prices that contradict each other.
     `notes` names the days that the calendar does not cover, whose hours are not checked. Raises InputError for a file
     that is none, with `strict` for its first bad row, UnknownName for a symbol nobody knows.
     """
     contract = parse_symbol(symbol)
-    table = _table(Path(path))
+    table = read_parquet(path)
     names = _names(path, table.column_names)
     rows = from_table(path, table, names.values())
     rows.values["start_ns"], bad = _starts(rows.cells[names["time"]])
     rows.refuse(bad, names["time"], "a time, as 2025-08-29 09:15:00")
     rows.parse(Column(names[name], f"{name}_paise", _PRICE) for name in _PRICES)
-    if "volume" in names:
-        rows.parse([Column(names["volume"], "volume", whole())])
+    rows.parse(Column(names[name], name, whole()) for name in ("volume", "oi") if name in names)
     _check_prices(rows, names)
     _check_hours(rows, names["time"], exchange_of(contract.index), seconds)
     _check_order(rows, names["time"])
@@ -52,30 +51,21 @@ def read_bars(path: str | Path, symbol: str, seconds: int, *, strict: bool = Fal
         "index": pa.array([contract.index] * many, pa.string()),
         "symbol": pa.array([symbol] * many, pa.string()),
         "kind": pa.array(np.full(many, int(contract.kind), np.int8)),
-        "expiry": pa.nulls(many, pa.date32()),
-        "strike_paise": pa.array(np.zeros(many, np.int64)),
+        "expiry": pa.array([contract.expiry] * many, pa.date32()),
+        "strike_paise": pa.array(np.full(many, contract.strike_paise)),
         "seconds": pa.array(np.full(many, seconds, np.int32)),
-        "oi": pa.array(np.zeros(many, np.int64)),
     }
-    rows.values.setdefault("volume", pa.array(np.zeros(many, np.int64)))
+    for name in ("volume", "oi"):
+        rows.values.setdefault(name, pa.array(np.zeros(many, np.int64)))
     return rows.read(BARS, strict=strict)
 
 
-def _table(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check its path")
-    try:
-        return pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: cut off or no Parquet file ({error}); {MEND}") from error
-
-
 def _names(path: str | Path, columns: list[str]) -> dict[str, str]:
-    """Our name → the file's, for the time, the four prices and, if there is one, the volume."""
+    """Our name → the file's, for the time, the four prices and, if they are there, volume and open interest."""
     found: dict[str, str] = {}
     for column in columns:
         name = "time" if column.lower() in _TIMES else column.lower()
-        if name in {"time", "volume", *_PRICES}:
+        if name in {"time", "volume", "oi", *_PRICES}:
             if name in found:
                 raise refusal(path, "row 0", column, f"one column for the {name}", f"{found[name]} and {column}")
             found[name] = column
@@ -152,7 +142,8 @@ def _check_hours(rows: Rows, header: str, exchange: str, seconds: int) -> None:
 
 
 def _hours(rows: Rows, exchange: str, days: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Open and close of each row's day, both 0 on a closed day, and whether the calendar covers it."""
+    """Open and close of each row's day, both 0 on a closed day; whether the row is good and the calendar has its day."""
+    good = np.array([row not in rows.reasons for row in range(len(rows))], bool)
     numbers, place = np.unique(days, return_inverse=True)
     table = np.zeros((numbers.size, 2), np.int64)
     known = np.ones(numbers.size, bool)
@@ -165,6 +156,8 @@ def _hours(rows: Rows, exchange: str, days: Ints) -> tuple[Ints, Ints, NDArray[n
         if hours is not None:
             table[at] = to_ns(hours.open), to_ns(hours.close)
     if not known.all():
-        outside = [_EPOCH + dt.timedelta(days=number) for number in numbers[~known].tolist()]
-        rows.notes.append(f"hours not checked on {len(outside)} days, {outside[0]} to {outside[-1]}: no calendar")
-    return table[place, 0], table[place, 1], known[place]
+        outside = np.unique(days[good & ~known[place]]).tolist()
+        if outside:
+            ends = (_EPOCH + dt.timedelta(days=outside[0]), _EPOCH + dt.timedelta(days=outside[-1]))
+            rows.notes.append(f"hours not checked on {len(outside)} days, {ends[0]} to {ends[1]}: no calendar")
+    return table[place, 0], table[place, 1], known[place] & good

@@ -8,15 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from core.errors import InputError
 from core.file_schemas import FO_BHAVCOPY
 from core.schemas import Kind
 from storage.readers.cells import Cell, blank, date, number, one_of, paise, text, whole
-from storage.readers.refusal import MEND, Read
+from storage.readers.refusal import Read
 from storage.readers.rows import Column, Rows, from_table, from_text
-from storage.readers.source import read_text
+from storage.readers.source import read_parquet, read_text
 
 _UDIFF_TYPES = {"IDO": (True, True), "IDF": (True, False), "STO": (False, True), "STF": (False, False)}
 _OLD_TYPES = {"OPTIDX": (True, True), "FUTIDX": (True, False), "OPTSTK": (False, True), "FUTSTK": (False, False)}
@@ -63,7 +61,7 @@ def read_udiff(path: str | Path, *, strict: bool = False) -> Read:
     """
     if Path(path).suffix == ".parquet":
         columns = tuple(column for column in UDIFF if column.header not in _NOT_IN_PARQUET)
-        rows = from_table(path, _parquet(Path(path)), [column.header for column in columns])
+        rows = from_table(path, read_parquet(path), [column.header for column in columns])
         rows.parse(columns)
     else:
         rows = from_text(read_text(path, r"BhavCopy_.*\.csv"), [column.header for column in UDIFF])
@@ -130,12 +128,3 @@ def _finish(rows: Rows, *, strict: bool) -> Read:
     rows.values["settlement_paise"] = pa.array(settlement, mask=expiring)
     rows.values["final_settlement_paise"] = pa.array(settlement, mask=~expiring)
     return rows.read(FO_BHAVCOPY, strict=strict)
-
-
-def _parquet(path: Path) -> pa.Table:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; check its path")
-    try:
-        return pq.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{path}: cut off or no Parquet file ({error}); {MEND}") from error

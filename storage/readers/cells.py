@@ -135,7 +135,7 @@ def _texts(cells: pa.Array) -> tuple[pa.Array, Bools]:
 
 def _floats(cells: pa.Array, *, optional: bool) -> tuple[Floats, Bools, Bools]:
     """Values, the mask of what is no number below 2^53, and the mask of what is blank and may be."""
-    if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type):
+    if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type):
         values = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
         empty = _mask(cells.is_null()) | np.isnan(values)
     else:

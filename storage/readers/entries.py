@@ -9,7 +9,7 @@ from typing import Any
 
 from core.errors import InputError
 from core.market import IST, to_ns
-from storage.readers.refusal import MEND, Read, Refused, refusal, shown
+from storage.readers.refusal import MEND, Refused, refusal, shown
 from storage.readers.source import decode, read_bytes
 
 _LARGEST = 1e13
@@ -129,9 +129,3 @@ def structural(path: str | Path, read: Callable[[], Any], place: str) -> Any:
         return read()
     except Wrong as wrong:
         raise refusal(path, place, wrong.column, wrong.expected, wrong.found) from None
-
-
-__all__ = [
-    "Read", "Wrong", "collect", "day_of", "moment_of", "number_of", "paise_of", "part", "read_json", "structural",
-    "text_of", "whole_of",
-]  # fmt: skip

@@ -95,7 +95,7 @@ def _day(path: str | Path, cells: Sequence[Sequence[str]]) -> dt.date:
 
 
 def _add_up(path: str | Path, table: pa.Table) -> None:
-    """INDEX FUTURES and INDEX OPTIONS are the sums of the indices', a paisa of rounding a row allowed."""
+    """INDEX FUTURES and INDEX OPTIONS are the sums of the indices'; amounts may be off by their rounding."""
     rows = {row["instrument"]: row for row in table.to_pylist()}
     for total in _TOTALS:
         if total not in rows:

@@ -169,5 +169,5 @@ def _split(line: str, many: int) -> tuple[list[str], str]:
 
 
 def _flat(column: pa.ChunkedArray) -> pa.Array:
-    whole = column.combine_chunks()
-    return whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
+    type_ = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    return column.cast(type_).combine_chunks()

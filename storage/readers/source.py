@@ -1,4 +1,4 @@
-"""Bytes and lines of a file, out of gzip and zip where it is packed; every way it can be torn is an InputError."""
+"""Bytes, lines and tables of a file, unpacked where it is gzip or zip; a torn one, however it is, is an InputError."""
 
 import gzip
 import io
@@ -8,6 +8,9 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from core.errors import InputError
 from storage.readers.refusal import MEND, refusal
@@ -54,6 +57,16 @@ def read_text(path: str | Path, member: str = r".*\.csv") -> Text:
         inner, raw = _member(Path(path), raw, member)
         name = f"{path}: {inner}"
     return decode(name, inner, raw)
+
+
+def read_parquet(path: str | Path) -> pa.Table:
+    """A Parquet file's table; InputError for one that is missing, cut off or none."""
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such file; check its path")
+    try:
+        return pq.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        raise InputError(f"{path}: cut off or no Parquet file ({error}); {MEND}") from error
 
 
 def decode(name: str, member: str, raw: bytes) -> Text:

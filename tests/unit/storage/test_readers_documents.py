@@ -149,3 +149,22 @@ def test_a_good_document_is_read_whole(name: str, tmp_path: Path) -> None:
     path.write_text(json.dumps(make()))
 
     assert read(path, strict=True).table.schema in FILE_SCHEMAS.values()
+
+
+def test_bars_of_a_contract_carry_it_and_their_open_interest(tmp_path: Path) -> None:
+    table = samples.bars_table().append_column("OI", pa.array([75, 150, 150]))
+    path = tmp_path / "b.parquet"
+    path.write_bytes(samples.parquet(table.set_column(0, "ts", table["ts"].dictionary_encode())))
+    first, *_ = read_bars(path, "NIFTY2631024500CE", 60, strict=True).table.to_pylist()
+
+    some(first, index="NIFTY", kind=Kind.CALL, strike_paise=24_500_00, expiry=D(2026, 3, 10), oi=75, open_paise=100_00)
+
+
+def test_a_row_without_a_time_is_refused_and_leaves_no_note(tmp_path: Path) -> None:
+    path = tmp_path / "b.parquet"
+    times = pa.array(["2026-03-04 09:15:00", None, "2026-03-04 09:17:00"])
+    path.write_bytes(samples.parquet(samples.bars_table().set_column(0, "ts", times)))
+    read = BARS(path)
+
+    assert [(row.place, row.column) for row in read.refused] == [("row 2", "ts")]
+    assert read.notes == ()
