@@ -47,6 +47,7 @@ _RULES = (
     _Rule(_D(2026, 8, 3), Method.AUCTION, _T(15, 15), _T(15, 35), _T(15, 35), "NCL/CMPT/73370, NSE/CMTR/74466"),
     _Rule(_D(2019, 1, 1), Method.AVERAGE, _T(15, 0), _T(15, 30), _T(15, 30), "measured on bars of 2019 to 2026"),
 )
+_FIRST_PRINT = _T(15, 28)
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class Settlement:
     begin: dt.datetime  # of the averaging window or the auction; the spot index is frozen from here on in an auction
     end: dt.datetime
     known: dt.datetime  # from this moment on the settlement price is known and the option worth its intrinsic value
+    source: str  # the circular, or what it was measured on
 
     @cached_property
     def begin_ns(self) -> int:
@@ -86,6 +88,7 @@ def settlement(index: str, expiry: dt.date) -> Settlement:
         begin=_at(expiry, rule.begin),
         end=_at(expiry, rule.end),
         known=_at(expiry, rule.known),
+        source=rule.source,
     )
 
 
@@ -96,14 +99,14 @@ def expiry_moment(index: str, expiry: dt.date) -> dt.datetime:
 
 
 def spot_frozen(index: str, now_ns: int) -> bool:
-    """Whether the spot index says nothing at that moment, because its constituents are in the closing auction.
+    """Whether the spot index lags what trades on it, because its constituents are in the closing auction.
 
-    From 15:15 to the end of the day on every day since 2026-08-03: first it stands still, then it is the close.
+    From 15:15 to the last trade, 15:40, since 2026-08-03: first it stands still, then it is the auction's close.
     Raises as `settlement` does.
     """
     local = from_ns(now_ns)
     rule = _rule(check_index(index), local.date())
-    return rule.method is Method.AUCTION and rule.begin <= local.time()
+    return rule.method is Method.AUCTION and rule.begin <= local.time() <= close_time(local.date())
 
 
 class SettlementSource(StrEnum):
@@ -126,7 +129,7 @@ def settlement_price(
 
     The bars are those of the index on that day, `seconds` long, stamped at their start. Before August 2026 they give
     the mean of the half hour, each bar the middle of its open and close; from then on the auction's value, which is
-    the last level if it stands after the freeze at 15:15.
+    the last level of the auction if it is not the one frozen at its beginning.
 
     Raises InputError where no close is published and the bars do not cover the window, or end before the auction's
     print: the last trade before it is no substitute (a median 10 and at worst 112 points off on NIFTY).
@@ -135,21 +138,22 @@ def settlement_price(
         return SettlementPrice(published_paise, SettlementSource.PUBLISHED)
     inside = (start_ns >= ends.begin_ns) & (start_ns < ends.end_ns)
     if ends.method is Method.AVERAGE:
-        missing = round((ends.end_ns - ends.begin_ns) / (seconds * 1_000_000_000)) - int(inside.sum())
-        if missing:
+        wanted, found = round((ends.end - ends.begin).total_seconds() / seconds), int(inside.sum())
+        if found != wanted:
             raise InputError(
-                f"{ends.index} {ends.expiry}: no published close, and {missing} bars of {seconds} s are missing from "
-                f"{ends.begin:%H:%M} to {ends.end:%H:%M}; give the close or the whole half hour"
+                f"{ends.index} {ends.expiry}: no published close, and {found} of the {wanted} bars of {seconds} s "
+                f"from {ends.begin:%H:%M} to {ends.end:%H:%M}; give the close or the whole half hour"
             )
         middle = 0.5 * (open_paise[inside] + close_paise[inside])
         return SettlementPrice(round(float(middle.mean())), SettlementSource.MEAN)
-    levels = close_paise[inside]
-    if not levels.size or levels[-1] == levels[0]:
+    struck = start_ns + seconds * 1_000_000_000 > to_ns(_at(ends.expiry, _FIRST_PRINT))
+    frozen, after = close_paise[inside & ~struck], close_paise[inside & struck]
+    if not frozen.size or not after.size or after[-1] == frozen[-1]:
         raise InputError(
-            f"{ends.index} {ends.expiry}: no published close, and the bars end on the level frozen at "
-            f"{ends.begin:%H:%M}; give the close"
+            f"{ends.index} {ends.expiry}: no published close, and no print of the auction in the bars, only the level "
+            f"frozen at {ends.begin:%H:%M} or none; give the close"
         )
-    return SettlementPrice(int(levels[-1]), SettlementSource.PRINT)
+    return SettlementPrice(int(after[-1]), SettlementSource.PRINT)
 
 
 def _rule(index: str, on: dt.date) -> _Rule:

@@ -109,7 +109,8 @@ def smile(
     kind: +1 call, −1 put; vega: per 0.01 of vol, as `greeks` gives it; spread: ask − bid, rupees, NaN where there is no
     two-sided quote. A vol is in doubt by half the spread over its vega. Entries with a NaN are left out.
     """
-    doubt = np.maximum(0.5 * spread, HALF_TICK) / (100 * vega)
+    with np.errstate(divide="ignore", invalid="ignore"):  # no vega, infinite doubt
+        doubt = np.maximum(0.5 * spread, HALF_TICK) / (100 * vega)
     use = (kind * (strike - forward) >= 0) & np.isfinite(vol) & np.isfinite(doubt) & (vol > 0)
     return Smile(years, forward, np.log(strike[use] / forward), vol[use], doubt[use])
 

@@ -14,11 +14,11 @@ from enum import StrEnum
 from functools import lru_cache
 
 from core.market import Settlement, SettlementMethod, exchange_of, from_ns, session, settlement, to_ns
+from core.market.calendar import full_day
 from core.records import Session
 
 NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
 SESSIONS_PER_YEAR = 252  # of the trading clock, the usual convention; NSE held 246 to 249 a year in 2019–2025
-_FULL = {"normal", "weekend"}  # sessions that count: a drill or a muhurat hour is no day of news
 
 
 class Clock(StrEnum):
@@ -143,5 +143,5 @@ def _length_ns(index: str, day: dt.date) -> int:
 
 
 def _full_session(index: str, day: dt.date) -> Session | None:
-    hours = session(exchange_of(index), day)
-    return hours if hours is not None and hours.kind in _FULL else None
+    """The session of `day` if it counts: a drill or a muhurat hour is no day of news."""
+    return session(exchange_of(index), day) if full_day(day) else None

@@ -71,7 +71,9 @@ def test_the_rule_changes_on_3_august_2026_and_begins_in_2019() -> None:
         ("2026-08-03 15:14:59", False),
         ("2026-08-03 15:15", True),
         ("2026-08-03 15:40", True),
+        ("2026-08-03 15:40:01", False),
         ("2026-08-04 09:15", False),
+        ("2026-11-08 18:30", False),  # a muhurat evening
     ],
 )
 def test_the_spot_is_frozen_from_the_auction_on(moment: str, *, frozen: bool) -> None:
@@ -92,7 +94,7 @@ def test_without_one_it_is_the_mean_of_the_half_hour_alone() -> None:
 
 
 def test_a_half_hour_with_holes_is_refused() -> None:
-    with pytest.raises(InputError, match="3 bars of 60 s are missing from 15:00 to 15:30"):
+    with pytest.raises(InputError, match="27 of the 30 bars of 60 s from 15:00 to 15:30"):
         settlement_price(
             settlement("NIFTY", HALF_HOUR), published_paise=None, **bars(HALF_HOUR, "15:00", [24_000_00] * 27)
         )
@@ -103,8 +105,10 @@ def test_in_an_auction_it_is_the_print_and_never_the_frozen_level() -> None:
     levels = [24_462_95] + [24_463_45] * 13 + [24_614_90] * 2
     found = settlement_price(ends, published_paise=None, **bars(AUCTION, "15:14", levels))
     assert found == (24_614_90, SettlementSource.PRINT)
-    with pytest.raises(InputError, match=r"frozen at 15:15"):
-        settlement_price(ends, published_paise=None, **bars(AUCTION, "15:14", levels[:-2]))
+    moved = [*levels[:3], 24_470_00, *levels[4:-2]]  # a late tick is no print either
+    for without in (levels[:-2], moved, levels[:8], levels[-2:], []):
+        with pytest.raises(InputError, match=r"no print of the auction"):
+            settlement_price(ends, published_paise=None, **bars(AUCTION, "15:14", without))
 
 
 FILES = {

@@ -118,6 +118,8 @@ def test_the_trading_clock_stands_still_at_night_and_counts_sessions() -> None:
     assert left(at(JULY, "15:15")) == pytest.approx(1.25 / 375)
     assert left(at(JULY, "15:30")) == 0.0
     assert variance_years("NIFTY", AUGUST, at(AUGUST, "15:25"), Clock.TRADING) * 252 == pytest.approx(10 / 385)
+    weekend = [variance_years("NIFTY", D(2026, 11, 9), at(D(2026, 11, day), "15:40"), Clock.TRADING) for day in (6, 8)]
+    assert weekend[0] == weekend[1] > 0  # the muhurat Sunday of unknown hours between them does not count
     with pytest.raises(UnknownDate):
         variance_years("NIFTY", D(2099, 6, 30), at(D(2026, 12, 1), "12:00"), Clock.TRADING)
 
