@@ -49,8 +49,9 @@ class Spread(NamedTuple):
 class RiskArrays(NamedTuple):
     """Of some legs in one market, whoever computed them.
 
-    `losses` is (legs, 16) rupees a unit long, loss positive; `deltas` the composite delta of a unit long, `prices`
-    rupees a unit; `spots`, `spreads` and `short_minimum` (rupees a short unit) by index.
+    `losses` is (legs, 16) rupees a unit long, loss positive; `prices` rupees a unit; `deltas` the composite delta of a
+    unit long, NaN where no index has two expiries and nobody asks for it; `spots`, `spreads` and `short_minimum`
+    (rupees a short unit) by index.
     """
 
     losses: Floats
@@ -103,7 +104,7 @@ class SpanModel(msgspec.Struct, frozen=True, kw_only=True):
         table = np.array(rows, float).reshape(len(rows), len(_Row._fields))
         return RiskArrays(
             losses=_losses(self, table),
-            deltas=_deltas(self, table) if _spreads_matter(legs) else np.zeros(len(rows)),
+            deltas=_deltas(self, table) if _spreads_matter(legs) else np.full(len(rows), math.nan),
             prices=table[:, 8].copy(),
             spots=spots,
             spreads={name: _spreads(self.market, name, legs) for name in spots},
