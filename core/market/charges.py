@@ -163,8 +163,9 @@ def exercise_charges(index: str, quantity: int, intrinsic_paise: int, on: dt.dat
 def contract_note(day: TradingDay) -> ContractNote:
     """The day's charges, each line rounded once: STT, STT on exercise and stamp to the rupee, the rest to the paisa.
 
-    Halves go up. GST is on the exact sums, not on the rounded lines, which may differ by a paisa from a note printed
-    the other way. Fills with one tag are one order. Raises InputError for a fill of another day.
+    Halves go up (brokers' notices on the STT rules: geojit, tradejini). GST is on the exact sums, not on the rounded
+    lines, which may differ by a paisa from a note printed the other way. Fills with one tag are one order. Raises
+    InputError for a fill of another day.
     """
     own = _distinct(day.fills)
     for fill in own:

@@ -24,12 +24,13 @@ _FLAT = _D(2024, 10, 1)  # from here on the exchanges charge flat rates: SEBI's 
 _BUDGET24, _BUDGET26 = "Finance Act 2024 (livemint 2024-10, cleartax)", "BSE 20260331-7; mid-day 2026-02"
 
 STT_SELL = (
+    RateRow(_D(2016, 6, 1), _R("0.0005"), "NSE circular of May 2016, as reported: 0.05 % of premium"),
     RateRow(_D(2023, 4, 1), _R("0.000625"), "cleartax; the start is not confirmed by a circular"),
     RateRow(_D(2024, 10, 1), _R("0.001"), _BUDGET24),
     RateRow(_D(2026, 4, 1), _R("0.0015"), _BUDGET26),
 )
 STT_EXERCISE = (
-    RateRow(_D(2023, 4, 1), _R("0.00125"), "cleartax: in force before and until 2026-03-31"),
+    RateRow(_D(2019, 9, 1), _R("0.00125"), "NSE circular as reported by fyers: on the intrinsic value from 2019-09-01"),
     RateRow(_D(2026, 4, 1), _R("0.0015"), _BUDGET26),
 )
 TRANSACTION = {
@@ -41,7 +42,7 @@ TRANSACTION = {
 }
 IPFT = {
     "NSE": (
-        RateRow(_FLAT, _R("0.000005"), "NSE/FA/64323: 50 a crore"),
+        RateRow(_FLAT, _R("0.000005"), "NSE/FA/64323: 50 a crore; shareindia's list of charges"),
         RateRow(_D(2026, 3, 1), _R("0.0000001"), "NSE/FA/73061, 2026-02-27: 1 a crore"),
     ),
     "BSE": (RateRow(_FLAT, _R(0), "none beside the transaction charge in what was read"),),

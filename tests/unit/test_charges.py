@@ -17,6 +17,7 @@ from core.market import (
     contract_note,
     exercise_charges,
     option_symbol,
+    rates,
     to_ns,
 )
 from core.market.moment import IST
@@ -120,6 +121,33 @@ def test_exercise_is_taxed_on_the_intrinsic_value(on: dt.date, rupees: str) -> N
     assert cost == Charges(exercise_stt=Decimal(rupees))
 
 
+def test_the_broker_s_published_example_of_exercise() -> None:
+    """NIFTY 10800 CE expires at 10,900, one lot of 75: ₹9.38 (fyers' notice on the circular of 2019-09-01)."""
+    assert round(exercise_charges("NIFTY", 75, 100_00, D(2019, 9, 26)).total, 2) == Decimal("9.38")
+
+
+@pytest.mark.parametrize(("units", "paise", "rupees"), [(100, 670_67, 101), (100, 669_33, 100), (100, 670_00, 101)])
+def test_stt_of_half_a_rupee_and_more_goes_up(units: int, paise: int, rupees: int) -> None:
+    """Brokers' published example: ₹100.60 is ₹101 on the note, ₹100.40 is ₹100; here 100.6005, 100.3995 and 100.50."""
+    assert contract_note(TradingDay(MAY, (fill(1, units, paise),))).stt_paise == rupees * 100
+
+
+@pytest.mark.parametrize(
+    ("on", "per_lakh"),
+    [
+        (D(2016, 6, 1), 50),
+        (D(2023, 3, 31), 50),
+        (D(2023, 4, 1), Decimal("62.5")),
+        (D(2024, 9, 30), Decimal("62.5")),
+        (D(2024, 10, 1), 100),
+        (D(2026, 3, 31), 100),
+        (D(2026, 4, 1), 150),
+    ],
+)
+def test_stt_on_a_sale_by_date(on: dt.date, per_lakh: Decimal) -> None:
+    assert rates.rate(rates.STT_SELL, on, "STT") * 100_000 == per_lakh
+
+
 def test_a_contract_note_rounds_each_line_once() -> None:
     """Worked by hand. Sales 2 × 6,500, purchase 6,500; STT 19.50 → ₹20, stamp 0.195 → ₹0, exercise 9.75 → ₹10."""
     fills = (fill(1, 65, 100_00, tag="A"), fill(2, 65, 100_00, tag="B"), fill(3, 65, 100_00, side="BUY", tag="C"))
@@ -168,8 +196,8 @@ def test_fills_positions_orders_and_the_note_agree(rows: list[tuple[str, int, in
 def test_what_cannot_be_charged_is_refused_with_its_numbers() -> None:
     with pytest.raises(UnknownDate, match="2024-10-01"):
         charges_at("NIFTY", "BUY", 25, 100_00, D(2024, 9, 30))
-    with pytest.raises(UnknownDate, match="STT on exercise on 2023-03-31"):
-        exercise_charges("NIFTY", 25, 100_00, D(2023, 3, 31))
+    with pytest.raises(UnknownDate, match=r"STT on exercise on 2019-08-31 .* begins 2019-09-01"):
+        exercise_charges("NIFTY", 75, 100_00, D(2019, 8, 31))
     with pytest.raises(InputError, match="quantity above 0"):
         charges_at("NIFTY", "BUY", 0, 100_00, MAY)
     with pytest.raises(InputError, match="quantity above 0"):
