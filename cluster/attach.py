@@ -8,6 +8,7 @@ desk.
 import os
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from types import TracebackType
@@ -18,6 +19,7 @@ import ray
 
 from cluster.auth import admit
 from cluster.client import RayDeskClient
+from cluster.facts import install_facts
 from cluster.state import read_state
 from core.errors import DeskError
 from core.market import check_index, parse_symbol
@@ -25,6 +27,17 @@ from core.orders.tag import make_tag
 from core.records import DeskStatus, Intent, Order, Position, Side
 
 NAMESPACE = "vikalp"
+BACK_OFF_S = 0.5
+_attached: list["AttachedClient"] = []  # whose this process's one connection to Ray is; the newest last
+
+
+class AttachedClient(RayDeskClient):
+    """A desk's client for as long as its connection is this process's: another attach() may be to another desk."""
+
+    def handle(self, actor: str) -> Any:
+        if not _attached or _attached[-1] is not self or not ray.is_initialized():
+            raise DeskError("this Desk's connection was given up, by detach() or a later attach(): attach again")
+        return super().handle(actor)
 
 
 class Desk:
@@ -96,7 +109,8 @@ class Desk:
 
     def detach(self) -> None:
         """Leave the desk as it is and end this process's connection."""
-        if ray.is_initialized():
+        if _attached and _attached[-1] is self.client:
+            _attached.clear()
             ray.shutdown()
 
     def __enter__(self) -> Self:
@@ -115,34 +129,42 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
     """
     if address is None:
         state = read_state(desk)
+        install_facts()
         token, address, namespace = state.token_path, state.address, state.namespace
     else:
         token, namespace = os.environ.get("RAY_AUTH_TOKEN_PATH", ""), NAMESPACE
         if not token:
             raise DeskError('set RAY_AUTH_TOKEN_PATH to a copy of the desk\'s token (there: eval "$(vikalp env)")')
-    admit(token)
     if ray.is_initialized():
+        if not _attached:
+            raise DeskError("this process is connected to Ray already, not by attach(): ray.shutdown() first")
+        _attached.clear()
         ray.shutdown()
+    admit(token)
     options: dict[str, Any] = {} if address.startswith("ray://") else {"log_to_driver": False, "logging_level": "error"}
     before = signal.getsignal(signal.SIGTERM)
     try:
         _connect(address, namespace, options)
     finally:
         # ray.init takes SIGTERM for itself; whoever attaches may have a desk of its own to end on it.
-        if threading.current_thread() is threading.main_thread():
+        if before is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-    return Desk(RayDeskClient(namespace))
+    client = AttachedClient(namespace)
+    _attached.append(client)
+    return Desk(client)
 
 
 def _connect(address: str, namespace: str, options: dict[str, Any]) -> None:
     # Ray's client server forks a server for each client, and now and then the fork dies at once: ask it once more.
-    attempts = 2 if address.startswith("ray://") else 1
+    again = address.startswith("ray://")
     while True:
-        attempts -= 1
         try:
             ray.init(address=address, namespace=namespace, **options)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            if attempts and isinstance(error, ConnectionError):
-                continue
-            raise DeskError(f"the desk at {address} did not let us in: {error}") from error
-        return
+            ray.shutdown()  # a connection half made would refuse the next
+            if not (again and isinstance(error, ConnectionError)):
+                raise DeskError(f"the desk at {address} did not let us in: {error}") from error
+            again = False
+            time.sleep(BACK_OFF_S)
+        else:
+            return
