@@ -1,4 +1,4 @@
-"""The implied vols of every expiry of one index as one surface without static arbitrage, or with it flagged.
+"""The implied vols of every expiry of one index as one surface without static arbitrage.
 
 Each expiry is an SVI slice of total variance against log-moneyness on its own forward, weighted by what its quotes
 know. A slice that allows a butterfly is fitted again until it does not. Where an earlier slice lies above a later one,
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
-from core.pricing import svi
+from core.pricing import svi, svi_kernels
 
 Floats = NDArray[np.float64]
 
@@ -25,6 +25,7 @@ FINEST_VOL = 0.0005  # no quote knows its vol better: 0.05 points, so that the f
 HALF_TICK = 0.025  # rupees
 GRID = 81  # points of log-moneyness at which butterflies are repaired
 FINE = 401  # points at which they are looked for
+HALVINGS = 20  # of a mixture's share
 BEYOND = 0.25  # of an expiry's quoted range, added on both sides of it for that
 
 
@@ -45,8 +46,7 @@ class Slice(NamedTuple):
     low: float  # log-moneyness of its outermost quotes
     high: float
     rmse: float  # of vol over its quotes, unweighted, as the surface gives them
-    repaired: bool  # its best fit allowed a butterfly
-    butterfly: bool  # and the repaired one still does, on the range that was checked
+    repaired: bool  # its best fit allowed a butterfly on its range, and was moved until it did not
     lifted: float  # largest vol by which earlier expiries lift it where it is quoted; 0 has no calendar arbitrage
 
 
@@ -126,7 +126,7 @@ def fit_surface(smiles: Sequence[Smile]) -> Surface:
     fits = [_fit(one) for one in used]
     raw = np.array([params for params, _ in fits])
     years, forwards = np.array([one.years for one in used]), np.array([one.forward for one in used])
-    slices = [_judged(one, params, repaired=repaired) for one, (params, repaired) in zip(used, fits, strict=True)]
+    slices = [_judged(one, repaired=repaired) for one, (params, repaired) in zip(used, fits, strict=True)]
     surface = Surface(years, forwards, raw, tuple(slices))
     return Surface(years, forwards, raw, tuple(_beside_others(surface, i, one) for i, one in enumerate(used)))
 
@@ -145,7 +145,26 @@ def _fit(one: Smile) -> tuple[Floats, bool]:
     params = svi.fit(one.k, w, weight)
     if not _folds(params, one):
         return params, False
-    return svi.refit(one.k, w, weight, params, _checked(one, GRID)), True
+    params = svi.refit(one.k, w, weight, params, _checked(one, GRID))
+    return _flattened(params, float(w @ weight / weight.sum()), one), True
+
+
+def _flattened(params: Floats, level: float, one: Smile) -> Floats:
+    """`params` if they allow no butterfly, else the mixture nearest to them with the flat slice that allows none.
+
+    A mixture of a slice and a level is again a slice, of the same ρ, m and σ.
+    """
+
+    def mixed(share: float) -> Floats:
+        return np.array([share * params[0] + (1 - share) * level, share * params[1], *params[2:]])
+
+    if not _folds(params, one):
+        return params
+    kept, folding = 0.0, 1.0
+    for _ in range(HALVINGS):
+        share = 0.5 * (kept + folding)
+        kept, folding = (kept, share) if _folds(mixed(share), one) else (share, folding)
+    return mixed(kept)
 
 
 def _checked(one: Smile, points: int) -> Floats:
@@ -154,12 +173,12 @@ def _checked(one: Smile, points: int) -> Floats:
 
 
 def _folds(params: Floats, one: Smile) -> bool:
-    return bool((svi.butterfly(params, _checked(one, FINE)) < 0).any())
+    return svi.folds(params, _checked(one, FINE), svi_kernels.LEAST * float(one.vol.min()) ** 2 * one.years)
 
 
-def _judged(one: Smile, params: Floats, *, repaired: bool) -> Slice:
+def _judged(one: Smile, *, repaired: bool) -> Slice:
     low, high = float(one.k.min()), float(one.k.max())
-    return Slice(one.k.size, low, high, 0.0, repaired, _folds(params, one), 0.0)
+    return Slice(one.k.size, low, high, 0.0, repaired, 0.0)
 
 
 def _beside_others(surface: Surface, i: int, one: Smile) -> Slice:

@@ -4,6 +4,8 @@ w(k) = a + b·(ρ(k − m) + √((k − m)² + σ²)), k = ln(K/F), w = vol²·T
 volatility parameterization", 2004, the raw parameters). A slice is an array of the five, last axis a, b, ρ, m, σ.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -42,6 +44,19 @@ def butterfly(params: Floats, k: Floats) -> Floats:
     return np.where(positive, g, -np.inf)
 
 
+def bottom(params: Floats) -> float:
+    """Return the k of a slice's least total variance; ±inf where it falls for ever."""
+    _, b, rho, m, sigma = params
+    return float(m - sigma * rho / np.sqrt(1 - rho**2)) if b > 0 and abs(rho) < 1 else -math.copysign(math.inf, rho)
+
+
+def folds(params: Floats, seen: Floats, least: float) -> bool:
+    """Return whether g < 0, or w < `least`, at any k of `seen` or at the bottom of the slice between them."""
+    k = bottom(params)
+    at = np.append(seen, k) if seen[0] < k < seen[-1] else seen
+    return bool((butterfly(params, at) < 0).any() or (total_variance(params, at) < least).any())
+
+
 def fit(k: Floats, w: Floats, weight: Floats) -> Floats:
     """Return the five parameters nearest to total variances `w` at `k` in weighted squares; butterflies not excluded.
 
@@ -56,9 +71,9 @@ def fit(k: Floats, w: Floats, weight: Floats) -> Floats:
 
 
 def refit(k: Floats, w: Floats, weight: Floats, params: Floats, grid: Floats) -> Floats:
-    """Return parameters near the quotes, from `params` on, with w > 0 and g ≥ 0 at every k of `grid`.
+    """Return parameters near the quotes, from `params` on, with g ≥ 0 and w > 0 at every k of `grid`, rising.
 
-    Where no such slice is found the rules are broken as little as can be: look at `butterfly` of what comes back.
+    Where no such slice is found the rules are broken as little as can be: `folds` says whether they are.
     """
     a, b, rho, m, sigma = params
     inner = np.array([a, b * sigma * (1 + rho), b * sigma * (1 - rho), m, np.log(sigma)])

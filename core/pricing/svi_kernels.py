@@ -23,6 +23,7 @@ F = TypeVar("F", bound=Callable[..., object])
 
 STEEPEST = 2.0  # slope of a wing of total variance, Lee
 MARGIN = 1e-3  # of g, so that what is repaired on a grid holds between its points
+LEAST = 0.01  # of the least quoted total variance: a slice stays above it where it is checked
 PENALTIES = (1e2, 1e4, 1e6)  # on squared violations; as it rises what is left of them falls
 GRID = 9  # starts in m and in σ each
 SINGULAR = 1e-12  # of the product of two variances
@@ -86,14 +87,14 @@ def best_linear(x: Floats, points: Floats, linear: Floats) -> float:
 
 
 @compiled
-def broken_at(x: Floats, k: float, level: float) -> float:
-    """How far a slice breaks its rules at k, squared: w > 0 and g ≥ 0."""
+def broken_at(x: Floats, k: float, level: float, floor: float) -> float:
+    """How far a slice breaks its rules at k, squared: w ≥ floor and g ≥ 0."""
     a, u, v, m, sigma = x[0], x[1], x[2], x[3], math.exp(x[4])
     y = (k - m) / sigma
     z = math.sqrt(y * y + 1.0)
     w = a + 0.5 * u * (z + y) + 0.5 * v * (z - y)
-    if not w > 1e-6 * level:
-        return float(1.0 + (w / level) ** 2)
+    if not w >= floor:
+        return float(1.0 + ((floor - w) / level) ** 2)
     slope = (0.5 * u * (y / z + 1.0) + 0.5 * v * (y / z - 1.0)) / sigma
     bend = 0.5 * (u + v) / (z * z * z * sigma * sigma)
     g = (1.0 - 0.5 * k * slope / w) ** 2 - 0.25 * slope * slope * (1.0 / w + 0.25) + 0.5 * bend
@@ -106,15 +107,20 @@ def penalised(x: Floats, points: Floats, grid: Floats, level: float, penalty: fl
     a, u, v, m, sigma = x[0], x[1], x[2], x[3], math.exp(x[4])
     most = STEEPEST * sigma
     outside = min(u, 0.0) ** 2 + min(v, 0.0) ** 2 + max(u - most, 0.0) ** 2 + max(v - most, 0.0) ** 2
-    total = 0.0
+    total, floor = 0.0, math.inf
     for i in range(points.shape[1]):
+        floor = min(floor, 2.0 * LEAST * points[1, i])
         y = (points[0, i] - m) / sigma
         z = math.sqrt(y * y + 1.0)
         miss = a + 0.5 * u * (z + y) + 0.5 * v * (z - y) - points[1, i]
         total += points[2, i] * miss * miss
     broken = outside / (level * level)
     for k in grid:
-        broken += broken_at(x, k, level)
+        broken += broken_at(x, k, level, floor)
+    if u > 0.0 and v > 0.0:  # the bottom of the slice, which no grid need meet
+        k = m - 0.5 * sigma * (u - v) / math.sqrt(u * v)
+        if grid[0] <= k <= grid[-1]:
+            broken += broken_at(x, k, level, floor)
     return float(total / (level * level) + penalty * broken)
 
 

@@ -39,7 +39,7 @@ def test_a_surface_without_arbitrage_comes_back_and_is_left_alone() -> None:
 
     assert surface.years == pytest.approx(YEARS)
     for one, slice_ in zip(smiles, surface.slices, strict=True):
-        assert (slice_.quotes, slice_.repaired, slice_.butterfly) == (one.k.size, False, False)
+        assert (slice_.quotes, slice_.repaired) == (one.k.size, False)
         assert slice_.rmse < 0.002
         assert slice_.lifted < 1e-9
         assert np.median(np.abs(surface.vol(one.k, one.years) - one.vol)) < 0.001
@@ -107,13 +107,31 @@ def test_an_expiry_gives_way_where_it_is_not_quoted() -> None:
     assert surface.total_variance(-0.2, 0.01) <= surface.total_variance(-0.2, 0.02)
 
 
-def test_a_butterfly_in_the_quotes_is_repaired_or_flagged() -> None:
+def test_a_butterfly_in_the_quotes_is_repaired_and_said() -> None:
     k = np.linspace(-1.5, 1.5, 61)
     vogt = np.array([-0.0410, 0.1331, 0.3060, 0.3586, 0.4153])
-    (found,) = fit_surface([Smile(1.0, 100.0, k, np.sqrt(svi.total_variance(vogt, k)), np.full(61, 0.002))]).slices
+    surface = fit_surface([Smile(1.0, 100.0, k, np.sqrt(svi.total_variance(vogt, k)), np.full(61, 0.002))])
 
-    assert (found.repaired, found.butterfly) == (True, False)
-    assert 0.0001 < found.rmse < 0.02
+    assert surface.slices[0].repaired
+    assert 0.0001 < surface.slices[0].rmse < 0.02
+    assert svi.butterfly(surface.params[0], np.linspace(-1.5, 1.5, 2001)).min() >= 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(-1.5, 1.5), st.floats(0.01, 3.0)), min_size=5, max_size=40),
+    st.floats(1e-6, 2.0),
+)
+def test_no_quotes_however_wild_leave_a_butterfly_or_a_variance_below_zero(
+    quoted: list[tuple[float, float]], years: float
+) -> None:
+    k, vol = np.array(quoted).T
+    surface = fit_surface([Smile(years, 100.0, k, vol, np.full(k.size, 0.01))])
+    seen = np.linspace(k.min(), k.max(), 400)
+
+    assert np.isfinite(surface.params).all()
+    assert svi.butterfly(surface.params[0], seen).min() > -1e-3  # looked for at other points
+    assert (surface.total_variance(seen, years) > 0).all()
 
 
 def test_thin_and_settled_expiries_are_left_out_and_nothing_at_all_is_refused() -> None:
