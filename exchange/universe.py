@@ -11,7 +11,16 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.market import expiries, expiry_moment, future_symbol, lot, option_symbol, strike_step_paise, to_ns
+from core.market import (
+    expiries,
+    expiry_moment,
+    future_symbol,
+    is_monthly,
+    lot,
+    option_symbol,
+    strike_step_paise,
+    to_ns,
+)
 from core.schemas import TICKS, Kind
 
 VIX = "INDIA VIX"
@@ -37,19 +46,14 @@ class Universe:
         return int(self.kind.size)
 
 
-def _monthly(days: tuple[dt.date, ...]) -> set[dt.date]:
-    """The last expiry listed in each calendar month; the last month of the table may be cut and is still its last."""
-    return {max(d for d in days if (d.year, d.month) == month) for month in {(d.year, d.month) for d in days}}
-
-
 def build(index: str, on: dt.date, *, open_paise: int, expiry_count: int, strikes_each_side: int) -> Universe:
     """The universe of `index` on `on`: `expiry_count` expiries × (2 × strikes_each_side + 1) strikes × call and put.
 
-    Fewer expiries when the calendar's table ends before; raises UnknownDate when it holds none.
+    Futures of the next three months. Past the published calendar expiries are provisional; UnknownDate past 2031.
     """
     listed = expiries(index, on)
     days = listed[:expiry_count]
-    futures = sorted(_monthly(listed))[:3]
+    futures = [day for day in listed if is_monthly(index, day)][:3]
     every = tuple(sorted({*days, *futures}))
     place = {day: i for i, day in enumerate(every)}
     step = strike_step_paise(index)

@@ -18,7 +18,7 @@ DATA = (Path(__file__).parents[2] / "../shared/data/market").resolve()
 DUMPS = {
     "kite_bfo_2025-09": dt.date(2025, 9, 8),
     "kite_nfo_2025-11": dt.date(2025, 11, 20),
-    "kite_nfo_2026-05": dt.date(2026, 5, 28),
+    "kite_nfo_2026-05": dt.date(2026, 5, 29),
 }
 
 

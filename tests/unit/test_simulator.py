@@ -14,6 +14,7 @@ from core.errors import ConfigError, InputError, UnknownDate, UnknownName
 from core.market import INDICES, expiries, lot, parse_symbol, session, to_ns
 from core.schemas import DEPTH, Kind, check
 from exchange.simulator import SimulatedSource
+from exchange.universe import build
 
 DAY = dt.date(2026, 11, 20)
 EXPIRY = dt.date(2026, 11, 23)  # of every NSE index: prices run down to what they settle at
@@ -191,3 +192,19 @@ def test_what_cannot_be_simulated_is_refused_with_the_reason() -> None:
         source(ticks_per_second=0)
     with pytest.raises(ConfigError, match="open"):
         list(SimulatedSource(index="NIFTY", seed=1, session_date=DAY).market.universe.kind)
+
+
+@pytest.mark.parametrize(
+    ("index", "day", "futures"),
+    [
+        # The weekly of Thursday 1 May 2025 expired on 30 April, after April's monthly: it is no future.
+        ("NIFTY", dt.date(2025, 4, 23), ["2025-04-24", "2025-05-29", "2025-06-26"]),
+        ("SENSEX", dt.date(2026, 12, 30), ["2026-12-31", "2027-01-28", "2027-02-25"]),
+    ],
+)
+def test_futures_are_the_monthlies_of_the_next_three_months(index: str, day: dt.date, futures: list[str]) -> None:
+    made = build(index, day, open_paise=2_500_000, expiry_count=4, strikes_each_side=1)
+    rows = made.contracts.to_pylist()
+
+    assert [str(row["expiry"]) for row in rows if row["kind"] == Kind.FUTURE] == futures
+    assert len({row["expiry"] for row in rows if row["kind"] == Kind.CALL}) == 4
