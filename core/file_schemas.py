@@ -52,6 +52,7 @@ INSTRUMENTS = pa.schema(
 FO_BHAVCOPY = pa.schema(
     [
         field("date", _DAY, "date", "trading day"),
+        field("exchange", _TEXT, "name", "NSE or BSE"),
         *_CONTRACT,
         field("listed_expiry", _DAY, "date", "expiry as listed; a later holiday may have moved it"),
         *_OHLC,

@@ -1,7 +1,8 @@
-"""NSE's F&O bhavcopies: UDiFF (since 2024-07-08; csv, zip, or Parquet of the same columns) and the format before it.
+"""F&O bhavcopies: UDiFF (since 2024-07-08; csv, zip, or Parquet of the same columns) and the format before it.
 
-What misleads in them is settled here once: UDiFF's traded volume is in contracts and its open interest in units; the
-settlement price of an expiring contract is the close of its underlying, not what the option is worth.
+What misleads in them is settled here once: NSE's traded volume is in contracts, BSE's in units, and the open interest
+of both in units, which the turnover must confirm; the settlement price of an expiring contract is the close of its
+underlying, not what the option is worth.
 """
 
 from pathlib import Path
@@ -23,28 +24,30 @@ _ISO = date("%Y-%m-%d")
 _UDIFF_PARTS: tuple[tuple[str, str, Cell], ...] = (
     ("TradDt", "date", _ISO), ("BizDt", "business_date", _ISO),
     ("Sgmt", "segment", one_of({"FO": "FO"}, pa.string())),
-    ("Src", "source", one_of({"NSE": "NSE", "BSE": "BSE"}, pa.string())),
+    ("Src", "exchange", one_of({"NSE": "NSE", "BSE": "BSE"}, pa.string())),
     ("FinInstrmTp", "type", one_of({name: name for name in _UDIFF_TYPES}, pa.string())),
     ("FinInstrmId", "token", whole(least=1)), ("ISIN", "isin", text(optional=True)), ("TckrSymb", "underlying", text()),
     ("SctySrs", "series", text(optional=True)), ("XpryDt", "listed_expiry", _ISO),
     ("FininstrmActlXpryDt", "expiry", _ISO), ("StrkPric", "strike_paise", paise(optional=True)),
-    ("OptnTp", "right", one_of({"CE": "CE", "PE": "PE", "": ""}, pa.string())),
+    ("OptnTp", "right", one_of({"CE": "CE", "PE": "PE", "": "", "XX": ""}, pa.string())),
     ("FinInstrmNm", "symbol", text()), ("OpnPric", "open_paise", paise()), ("HghPric", "high_paise", paise()),
     ("LwPric", "low_paise", paise()), ("ClsPric", "close_paise", paise()), ("LastPric", "last_paise", paise()),
     ("PrvsClsgPric", "prev_close_paise", paise()), ("UndrlygPric", "underlying_paise", paise()),
     ("SttlmPric", "settlement_paise", paise()), ("OpnIntrst", "oi", whole()),
-    ("ChngInOpnIntrst", "oi_change", whole(least=-1e15)), ("TtlTradgVol", "contracts", whole()),
+    ("ChngInOpnIntrst", "oi_change", whole(least=-1e15)), ("TtlTradgVol", "traded", whole()),
     ("TtlTrfVal", "notional_rupees", number(least=0)), ("TtlNbOfTxsExctd", "trades", whole()),
     ("SsnId", "session", text()), ("NewBrdLotQty", "lot", whole(least=1)), ("Rmks", "remarks", text(optional=True)),
     *((f"Rsvd{n}", f"reserved{n}", text(optional=True)) for n in (1, 2, 3, 4)),
 )  # fmt: skip
 UDIFF = tuple(Column(*part) for part in _UDIFF_PARTS)
 _NOT_IN_PARQUET = {"ISIN", "SctySrs", "Rmks", "Rsvd1", "Rsvd2", "Rsvd3", "Rsvd4"}  # empty in every F&O file
-_OLD_DAY = date("%d-%b-%Y")
+_OLD_DAY = date("%d-%b-%Y", "%d-%b-%y")  # NSE's file of 2012-05-14 has years of two digits
+_OLD_RIGHTS = {"CE": "CE", "PE": "PE", "XX": "", "CA": "CE", "PA": "PE"}  # American: stock options until 2010
+_TURNOVER_SLACK = 0.1  # a wrong unit is off by the lot, ten and more; two real rows by 0.1 %
 _OLD_PARTS: tuple[tuple[str, str, Cell], ...] = (
     ("INSTRUMENT", "type", one_of({name: name for name in _OLD_TYPES}, pa.string())), ("SYMBOL", "underlying", text()),
     ("EXPIRY_DT", "expiry", _OLD_DAY), ("STRIKE_PR", "strike_paise", paise()),
-    ("OPTION_TYP", "right", one_of({"CE": "CE", "PE": "PE", "XX": ""}, pa.string())),
+    ("OPTION_TYP", "right", one_of(_OLD_RIGHTS, pa.string())),
     ("OPEN", "open_paise", paise()), ("HIGH", "high_paise", paise()), ("LOW", "low_paise", paise()),
     ("CLOSE", "close_paise", paise()), ("SETTLE_PR", "settlement_paise", paise()), ("CONTRACTS", "contracts", whole()),
     ("VAL_INLAKH", "notional_rupees", number(least=0, scale=1e5)), ("OPEN_INT", "oi", whole()),
@@ -64,10 +67,10 @@ def read_udiff(path: str | Path, *, strict: bool = False) -> Read:
         rows = from_table(path, read_parquet(path), [column.header for column in columns])
         rows.parse(columns)
     else:
-        rows = from_text(read_text(path, r"BhavCopy_.*\.csv"), [column.header for column in UDIFF])
+        rows = from_text(read_text(path, r"BhavCopy_.*\.(csv|CSV)"), [column.header for column in UDIFF])
         rows.parse(UDIFF)
         rows.one_day("date", "TradDt")
-    rows.values["volume"] = pa.array(rows.ints("contracts") * rows.ints("lot"))
+    _quantities(rows)
     _check(rows, {column.name: column.header for column in UDIFF}, _UDIFF_TYPES)
     last = rows.ints("last_paise")
     outside = (last < rows.ints("low_paise")) | (last > rows.ints("high_paise"))
@@ -75,6 +78,7 @@ def read_udiff(path: str | Path, *, strict: bool = False) -> Read:
     expiring = rows.ints("date_number") == rows.ints("expiry_number")
     differs = rows.ints("settlement_paise") != rows.ints("underlying_paise")
     rows.refuse(expiring & differs, "SttlmPric", "the underlying's close as an expiring contract's settlement price")
+    _check_turnover(rows)
     return _finish(rows, strict=strict)
 
 
@@ -88,10 +92,29 @@ def read_old_bhavcopy(path: str | Path, *, strict: bool = False) -> Read:
     rows.parse(OLD)
     rows.one_day("date", "TIMESTAMP")
     rows.values["listed_expiry"] = rows.values["expiry"]
+    rows.values["exchange"] = pa.array(["NSE"] * len(rows), pa.string())
     for name in _NOT_IN_OLD:
         rows.values[name] = pa.nulls(len(rows), pa.int64())
     _check(rows, {column.name: column.header for column in OLD}, _OLD_TYPES)
     return _finish(rows, strict=strict)
+
+
+def _quantities(rows: Rows) -> None:
+    """`contracts` and `volume` in units, of which NSE publishes the first and BSE the second."""
+    traded, lot = rows.ints("traded"), np.maximum(rows.ints("lot"), 1)
+    units = np.array(rows.values["exchange"].to_pylist(), object) == "BSE"
+    rows.refuse(units & (traded % lot != 0), "TtlTradgVol", "units of whole lots, as BSE gives them")
+    rows.values["contracts"] = pa.array(np.where(units, traded // lot, traded))
+    rows.values["volume"] = pa.array(np.where(units, traded, traded * lot))
+
+
+def _check_turnover(rows: Rows) -> None:
+    """The turnover is (strike + price) × units at a price of the day; volume in another unit shows here."""
+    strike, volume, value = rows.ints("strike_paise"), rows.ints("volume"), rows.floats("notional_rupees")
+    low, high = ((strike + rows.ints(f"{side}_paise")) / 100 * volume for side in ("low", "high"))
+    priced = (volume > 0) & (rows.ints("high_paise") > 0)
+    off = (value < low * (1 - _TURNOVER_SLACK)) | (value > high * (1 + _TURNOVER_SLACK))
+    rows.refuse(priced & off, "TtlTrfVal", "the turnover, (strike + price) × units traded")
 
 
 def _check(rows: Rows, header: dict[str, str], types: dict[str, tuple[bool, bool]]) -> None:
@@ -117,7 +140,7 @@ def _check(rows: Rows, header: dict[str, str], types: dict[str, tuple[bool, bool
     rows.refuse((high > 0) & (low > high), header["low_paise"], "a low not above the high")
     rows.refuse((high > 0) & ((opened < low) | (opened > high)), header["open_paise"], "an open between low and high")
     rows.refuse((rows.ints("contracts") == 0) & (high > 0), header["high_paise"], "no price where nothing was traded")
-    key = ("date", "underlying", "expiry", "kind", "strike_paise")
+    key = ("date", "exchange", "underlying", "expiry", "kind", "strike_paise")
     rows.once(key, header["underlying"], "contract")
 
 

@@ -91,20 +91,20 @@ def number(*, least: float = -math.inf, optional: bool = False, scale: float = 1
     return Cell(f"a number{_at_least(least)}", parse)
 
 
-def date(form: str, *, optional: bool = False) -> Cell:
-    """A day written as `form` (strptime's letters), or a date already."""
+def date(*forms: str, optional: bool = False) -> Cell:
+    """A day written as one of `forms` (strptime's letters), or a date already."""
 
     def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
         if pa.types.is_date(cells.type):
             return cells.cast(pa.date32()).fill_null(dt.date(1970, 1, 1)), _mask(cells.is_null())
         trimmed, bad = _texts(cells)
         coded = trimmed.dictionary_encode()
-        days = [_day(word, form) for word in coded.dictionary.to_pylist()]
+        days = [_day(word, forms) for word in coded.dictionary.to_pylist()]
         codes = _numbers_of(coded.indices)
         unread = np.array([day is None for day in days], bool)[codes] & ~(_blank(trimmed) & optional)
         return pa.array(days, pa.date32()).take(pa.array(codes)), bad | unread
 
-    return Cell(f"a day as {dt.date(2025, 11, 14).strftime(form)}", parse)
+    return Cell(f"a day as {dt.date(2025, 11, 14).strftime(forms[0])}", parse)
 
 
 def blank() -> Cell:
@@ -117,12 +117,14 @@ def blank() -> Cell:
     return Cell("nothing", parse)
 
 
-def _day(word: str, form: str) -> dt.date | None:
-    try:
-        day = dt.datetime.strptime(word, form).date()  # noqa: DTZ007 a calendar day has no zone
-    except ValueError:
-        return None
-    return day if _FIRST_YEAR <= day.year <= _LAST_YEAR else None
+def _day(word: str, forms: tuple[str, ...]) -> dt.date | None:
+    for form in forms:
+        try:
+            day = dt.datetime.strptime(word, form).date()  # noqa: DTZ007 a calendar day has no zone
+        except ValueError:
+            continue
+        return day if _FIRST_YEAR <= day.year <= _LAST_YEAR else None
+    return None
 
 
 def _texts(cells: pa.Array) -> tuple[pa.Array, Bools]:

@@ -98,6 +98,31 @@ def test_an_expiring_option_s_settlement_price_is_the_index_and_named_so(tmp_pat
     some(expiring, settlement_paise=None, final_settlement_paise=22_545_05, underlying_paise=22_545_05, oi=7_525)
 
 
+def test_bse_s_volume_is_in_units_where_nse_s_is_in_contracts(tmp_path: Path) -> None:
+    header = samples.UDIFF_CSV.splitlines()[0] + "\n"
+    path = CSV["udiff"].write(tmp_path, header + samples.BSE_ROWS)
+    option, future = read_udiff(path, strict=True).table.to_pylist()
+
+    some(option, exchange="BSE", volume=2_940, contracts=147, lot=20, oi=2_320)
+    some(future, kind=Kind.FUTURE, strike_paise=0, volume=500, contracts=25)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "column"),
+    [
+        (",2940,234318000.00", ",2950,234318000.00", "TtlTradgVol"),  # no whole lots
+        (",2940,234318000.00", ",2940,4686360000.00", "TtlTrfVal"),  # as if the volume were contracts
+        ("FO,BSE,IDO", "FO,NSE,IDO", "TtlTrfVal"),  # NSE's rule on a BSE row
+    ],
+)
+def test_a_turnover_that_contradicts_the_volume_is_refused(old: str, new: str, column: str, tmp_path: Path) -> None:
+    header = samples.UDIFF_CSV.splitlines()[0] + "\n"
+    path = CSV["udiff"].write(tmp_path, header + samples.BSE_ROWS.replace(old, new))
+    read = read_udiff(path)
+
+    assert [(row.place, row.column) for row in read.refused] == [("line 2", column)]
+
+
 @pytest.mark.parametrize("line", [1, 2, 4])
 def test_one_row_of_another_day_is_refused_wherever_it_stands(line: int, tmp_path: Path) -> None:
     sample = CSV["udiff"]
@@ -115,6 +140,13 @@ def test_the_old_bhavcopy_has_no_lot_and_says_so(tmp_path: Path) -> None:
     some(future, kind=Kind.FUTURE, date=D(2019, 3, 1), expiry=D(2019, 3, 28), notional_rupees=56_050_000.0)
     some(call, contracts=200, volume=None, lot=None, last_paise=None, oi=150_000, settlement_paise=110_35)
     some(expiring, settlement_paise=None, final_settlement_paise=10_863_50)
+
+
+def test_the_old_bhavcopy_s_years_of_two_digits_and_american_options_are_read(tmp_path: Path) -> None:
+    text = samples.OLD.replace("28-Mar-2019,740,CE", "28-Mar-19,740,CA")
+    american = CSV["old_bhavcopy"].read(CSV["old_bhavcopy"].write(tmp_path, text), strict=True).table.to_pylist()[3]
+
+    some(american, expiry=D(2019, 3, 28), kind=Kind.CALL, underlying="INFY", exchange="NSE")
 
 
 def test_both_layouts_of_the_market_activity_have_units_and_premium(tmp_path: Path) -> None:
