@@ -56,9 +56,9 @@ def price(
     3.9878
     """
     inputs, shape = columns(kind, forward, strike, years, vol, discount)
-    out = np.empty((1, *shape))
-    run(kernels.price_rows, inputs, [out.reshape(1, -1)], shape)
-    return out[0][()]
+    out = np.empty(shape)
+    run(kernels.price_rows, inputs, [out.reshape(-1)], shape)
+    return out[()]
 
 
 def greeks(
@@ -72,9 +72,9 @@ def greeks(
     0.5199
     """
     inputs, shape = columns(kind, forward, strike, years, vol, discount)
-    out = np.empty((5, *shape))
-    run(kernels.greeks_rows, inputs, [out.reshape(5, -1)], shape)
-    return Greeks(*(row[()] for row in out))
+    out = [np.empty(shape) for _ in Greeks._fields]
+    run(kernels.greeks_rows, inputs, [column.reshape(-1) for column in out], shape)
+    return Greeks(*(column[()] for column in out))
 
 
 def higher_greeks(
@@ -89,6 +89,6 @@ def higher_greeks(
     0.01331
     """
     inputs, shape = columns(kind, forward, strike, years, vol, discount)
-    out = np.empty((5, *shape))
-    run(kernels.higher_rows, inputs, [out.reshape(5, -1)], shape)
-    return HigherGreeks(*(row[()] for row in out))
+    out = [np.empty(shape) for _ in HigherGreeks._fields]
+    run(kernels.higher_rows, inputs, [column.reshape(-1) for column in out], shape)
+    return HigherGreeks(*(column[()] for column in out))

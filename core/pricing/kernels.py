@@ -1,7 +1,7 @@
 """The compiled loops for price and Greeks: 256 rows at a time, through a scratch that stays in the first cache.
 
-A kernel takes six columns (float64, C-ordered, read-only, of n entries or of one that stands for all), one array of
-outputs and the rows start…stop that are its share. So it has exactly one compiled signature, whatever the caller's
+A kernel takes six columns (float64, C-ordered, read-only, of n entries or of one that stands for all), its outputs
+and the rows start…stop that are its share. So it has exactly one compiled signature, whatever the caller's
 arrays were, and nothing compiles once `core.pricing.warm()` has run. A block is always computed whole, its end filled
 up, so that a row takes the same instructions wherever it stands: its neighbours cannot change a bit of it.
 
@@ -69,13 +69,21 @@ def load_all(
 
 
 @inlined
-def store(scratch: Floats, out: Floats, first: int, count: int) -> None:
-    """The rows from FIRST_OUT on into the block's part of each row of `out`."""
-    for row in range(out.shape[0]):
-        at = FIRST_OUT + row * BLOCK
-        part = out[row, first : first + count]
-        for j in range(part.size):
-            part[j] = scratch[at + j]
+def store(scratch: Floats, at: int, out: Floats, first: int, count: int) -> None:
+    """A row of the scratch into the block's part of `out`."""
+    part = out[first : first + count]
+    for j in range(part.size):
+        part[j] = scratch[at + j]
+
+
+@inlined
+def store_all(s: Floats, a: Floats, b: Floats, c: Floats, d: Floats, e: Floats, first: int, count: int) -> None:
+    """The five rows of results."""
+    store(s, DELTA, a, first, count)
+    store(s, GAMMA, b, first, count)
+    store(s, THETA, c, first, count)
+    store(s, VEGA, d, first, count)
+    store(s, RHO, e, first, count)
 
 
 @inlined
@@ -121,13 +129,13 @@ def price_rows(
     kind: Floats, forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats,
     out: Floats, start: int, stop: int,
 ) -> None:  # fmt: skip
-    """out: price, shape (1, n)."""
+    """out: price, shape (n,)."""
     s = np.empty(7 * BLOCK)
     for first in range(start, stop, BLOCK):
         count = min(BLOCK, stop - first)
         load_all(s, kind, forward, strike, years, vol, discount, first, count)
         price_lanes(s)
-        store(s, out, first, count)
+        store(s, FIRST_OUT, out, first, count)
 
 
 @inlined
@@ -184,9 +192,9 @@ def greeks_lanes(s: Floats) -> None:
 @compiled
 def greeks_rows(
     kind: Floats, forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats,
-    out: Floats, start: int, stop: int,
+    delta: Floats, gamma: Floats, theta: Floats, vega: Floats, rho: Floats, start: int, stop: int,
 ) -> None:  # fmt: skip
-    """out: delta, gamma, theta, vega, rho, shape (5, n)."""
+    """Outputs of shape (n,)."""
     s = np.empty(14 * BLOCK)
     for first in range(start, stop, BLOCK):
         count = min(BLOCK, stop - first)
@@ -194,7 +202,7 @@ def greeks_rows(
         greeks_geometry(s)
         greeks_tails(s)
         greeks_lanes(s)
-        store(s, out, first, count)
+        store_all(s, delta, gamma, theta, vega, rho, first, count)
 
 
 @inlined
@@ -229,9 +237,9 @@ def higher_lanes(s: Floats) -> None:
 @compiled
 def higher_rows(
     kind: Floats, forward: Floats, strike: Floats, years: Floats, vol: Floats, discount: Floats,
-    out: Floats, start: int, stop: int,
+    vanna: Floats, volga: Floats, charm: Floats, speed: Floats, zomma: Floats, start: int, stop: int,
 ) -> None:  # fmt: skip
-    """out: vanna, volga, charm, speed, zomma, shape (5, n)."""
+    """Outputs of shape (n,)."""
     s = np.empty(14 * BLOCK)
     for first in range(start, stop, BLOCK):
         count = min(BLOCK, stop - first)
@@ -239,4 +247,4 @@ def higher_rows(
         greeks_geometry(s)
         greeks_tails(s)
         higher_lanes(s)
-        store(s, out, first, count)
+        store_all(s, vanna, volga, charm, speed, zomma, first, count)

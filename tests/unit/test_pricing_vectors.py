@@ -15,8 +15,7 @@ from core.pricing import kernels, kernels_implied, lanes
 from core.pricing.warm import KERNELS
 
 COLUMN = types.Array(types.float64, 1, "C", readonly=True)
-OUT = types.Array(types.float64, 2, "C")
-VOL, CODES = types.Array(types.float64, 1, "C"), types.Array(types.int8, 1, "C")
+OUT, CODES = types.Array(types.float64, 1, "C"), types.Array(types.int8, 1, "C")
 SHARE = (types.int64, types.int64)
 HOST = dict(binding.get_host_cpu_features())
 PACKED = re.compile(r"vfn?m\w+pd\s.*[yz]mm")
@@ -31,9 +30,9 @@ PACKED_DIVISION = re.compile(r"vdivpd\s.*[yz]mm")
     ("kernel", "outputs", "multiplications", "divisions"),
     [
         (kernels.price_rows, (OUT,), 60, 3),  # 64, 3
-        (kernels.greeks_rows, (OUT,), 70, 4),  # 77, 4
-        (kernels.higher_rows, (OUT,), 70, 4),  # 82, 4
-        (kernels_implied.implied_vol_rows, (VOL, CODES), 90, 13),  # 95 and 13 if its step is not unrolled
+        (kernels.greeks_rows, (OUT,) * 5, 70, 4),  # 77, 4
+        (kernels.higher_rows, (OUT,) * 5, 70, 4),  # 82, 4
+        (kernels_implied.implied_vol_rows, (OUT, CODES), 90, 13),  # 95 and 13 if its step is not unrolled
     ],
     ids=["price", "greeks", "higher", "implied_vol"],
 )

@@ -1,0 +1,90 @@
+"""Implied vols a second on one core and on two: a chain of a million rows, each answer beside the vol behind it.
+
+Peers, in the same run, each in an environment of its own and on one core: py_vollib_vectorized (its last release wants
+libraries of 2023) and fast-vollib's numba backend.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.chain_rows import RATE, ROWS, save
+from benchmarks.rounds import Contestant, race
+from benchmarks.side import NoPeer, peer_python
+from benchmarks.table import Row, write
+
+ROUNDS = 7
+VECTORIZED = (
+    "py_vollib_vectorized==0.1.1", "py_vollib==1.0.1", "py_lets_be_rational==1.0.1", "numpy==1.24.4", "numba==0.57.1",
+    "pandas==1.5.3", "scipy==1.10.1", "setuptools==65.5.0",
+)  # fmt: skip
+FAST = ("fast-vollib==0.2.4", "numpy==2.4.6", "numba==0.68.1", "scipy==1.17.1", "pandas==3.1.1")
+
+HEAD = """
+import sys
+import numpy as np
+data = np.load(sys.argv[1])
+kind, premium, forward, strike, years, discount = (
+    data[name] for name in ("kind", "premium", "forward", "strike", "years", "discount"))
+flag = np.where(kind > 0, "c", "p")
+def check():
+    return np.abs(np.ravel(found) - data["vol"])[data["clear"]].max()
+"""
+OURS = (
+    HEAD
+    + """
+from core.pricing import implied_vol
+def work():
+    global found
+    found = implied_vol(kind, premium, forward, strike, years, discount).vol
+"""
+)
+THEIRS = (
+    HEAD
+    + """
+from {module} import {function} as implied_vol
+def work():
+    global found
+    found = implied_vol(premium, forward, strike, {rate}, years, flag, return_as="numpy", on_error="ignore"{more})
+"""
+)
+
+
+def main() -> int:
+    try:
+        old, fast = peer_python(*VECTORIZED), peer_python(*FAST)
+    except NoPeer as error:
+        print(f"implied_vol: {error}", file=sys.stderr)
+        return 1
+    vectorized = THEIRS.format(module="py_vollib_vectorized", function="vectorized_implied_volatility_black",
+                               rate=RATE, more="")  # fmt: skip
+    numba = THEIRS.format(module="fast_vollib", function="fast_implied_volatility_black", rate=RATE,
+                          more=', backend="numba"')  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "chain.npz"
+        save(path)
+        entered = {
+            "one": Contestant(OURS, str(path), threads=1), "two": Contestant(OURS, str(path), threads=2),
+            "old": Contestant(vectorized, str(path), threads=1, python=old),
+            "fast": Contestant(numba, str(path), threads=1, python=fast),
+        }  # fmt: skip
+        error = {name: contestant.checked for name, contestant in entered.items()}
+        rate = {name: ROWS / seconds / 1e6 for name, seconds in race(entered, ROUNDS).items()}
+    ours = f"{rate['one']:.1f} M/s, worst error {error['one']:.0e}"
+    rows = [
+        Row(question="implied vol, one core", ours=ours, ratio=rate["one"] / rate["old"], asked="≥ 8×",
+            peer=f"{rate['old']:.2f} M/s, py_vollib_vectorized 0.1.1, worst error {error['old']:.0e}",
+            reached=rate["one"] >= 8 * rate["old"]),
+        Row(question="implied vol, one core, beside numba", ours=ours, ratio=rate["one"] / rate["fast"], asked="≥ 4×",
+            peer=f"{rate['fast']:.2f} M/s, fast-vollib 0.2.4 on numba, worst error {error['fast']:.0e}",
+            reached=rate["one"] >= 4 * rate["fast"]),
+        Row(question="implied vol, two cores", ours=f"{rate['two']:.1f} M/s", peer=f"{rate['one']:.1f} M/s on one",
+            ratio=rate["two"] / rate["one"], asked="≥ 1.7×", reached=rate["two"] >= 1.7 * rate["one"]),
+    ]  # fmt: skip
+    for row in rows:
+        write(row)
+    return 0 if all(row.reached for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
