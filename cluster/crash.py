@@ -171,6 +171,8 @@ class Guard:
         use(facts)
         self._bus, self._timer_ms = ports.get("bus"), getattr(config, "timer_ms", 0)
         actor = cls(config, **ports)
+        if ray.get_runtime_context().was_current_actor_reconstructed and hasattr(actor, "restarted"):
+            actor.restarted()  # for the few to whom a second life is another thing than the first
         attempt = 0
         while True:
             try:
@@ -223,19 +225,20 @@ class Guard:
             self._in_flight_ns = 0
 
     def _count_gap(self, stamp: Stamp) -> None:
-        """Messages missing before this one. What was sent while this actor was opening is no gap: it asks for all."""
-        if stamp.sent_wall_ns < self._ready_ns:
-            return
+        """Messages missing before this one; a sender's first epoch here begins wherever it begins.
+
+        What was lost while this actor opened was never promised to it: not counted, but told, since what it asked for
+        in open() may be older.
+        """
         key = (stamp.source, stamp.topic)
         before = self._last.get(key)
-        if before is None or before.epoch != stamp.epoch:
-            self._last[key] = stamp
-        elif stamp.sequence > before.sequence:
-            missing = stamp.sequence - before.sequence - 1
-            self._last[key] = stamp
-            if missing:
-                self._gaps += missing
-                self._tell_of_gap(stamp.source)
+        if before is not None and before.epoch == stamp.epoch and stamp.sequence <= before.sequence:
+            return
+        self._last[key] = stamp
+        missing = 0 if before is None else stamp.sequence - 1 - (before.sequence if before.epoch == stamp.epoch else 0)
+        if before is not None and missing > 0:
+            self._gaps += missing if before.sent_wall_ns >= self._ready_ns else 0
+            self._tell_of_gap(stamp.source)
 
     def _tell_of_gap(self, source: str) -> None:
         """An actor with `on_gap(source)` may ask for what it missed, at most once a second: no load upon a load."""

@@ -7,15 +7,14 @@ restart  adopts the running actors by name; starts counted before are forgotten
 """
 
 import os
-import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-import psutil
 import ray
 import structlog
 from ray import cloudpickle
@@ -25,6 +24,7 @@ from cluster.alerts import AlertDesk
 from cluster.client import Calls
 from cluster.crash import plain_logs
 from cluster.decide import Finding, SupervisionConfig, Watch, decide
+from cluster.pids import kill, runs
 from cluster.playback import Playback
 from cluster.topology import Spec, start
 from cluster.vitals import Vitals
@@ -58,6 +58,7 @@ class _Seen:
     asked_ns: int = 0
     starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
     quarantined: bool = False
+    lost: int = 0  # messages to the recorder that its ring gave up
     finding: Finding = field(default_factory=lambda: Finding("STARTING"))
 
 
@@ -86,7 +87,8 @@ class Supervisor:
         threading.Thread(target=self._run, name="supervise", daemon=True).start()
         if facts.mode == "REPLAY":
             feeds = [name for name in self._seen if name.startswith("feed.")]
-            Playback(feeds, Calls(facts.namespace), clock).start()
+            alarm = partial(self._alerts.raise_, "alarm", "replay")
+            Playback(feeds, Calls(facts.namespace), clock, alarm=alarm).start()
 
     @ray.method(concurrency_group="reports")
     def opened(self, name: str, pid: int, started_ns: int) -> None:
@@ -208,17 +210,24 @@ class Supervisor:
                 seen.finding = finding
             if finding.do != "nothing":
                 self._do(seen, finding, told=finding.state == before)
-            if seen.vitals and seen.vitals.rss_mb > self._limits.rss_limit_mb:
-                self._alerts.raise_(
-                    "warning",
-                    name,
-                    # Not how much: an alert is only held back while its words are the same.
-                    f"takes more than supervision.rss_limit_mb, {self._limits.rss_limit_mb} MB; see `vikalp status`",
-                )
+            if seen.vitals is not None:
+                self._warn_of(seen, seen.vitals)
+
+    def _warn_of(self, seen: _Seen, vitals: Vitals) -> None:
+        # Not how much: an alert is only held back while its words are the same.
+        name, limit_mb = seen.spec.name, self._limits.rss_limit_mb
+        if vitals.rss_mb > limit_mb:
+            self._alerts.raise_("warning", name, f"takes more than supervision.rss_limit_mb, {limit_mb} MB")
+        lost = sum(count for way, count in vitals.dropped.items() if way.startswith("lost:"))
+        if lost > seen.lost:
+            self._alerts.raise_(
+                "alarm", name, "gave up rows the recorder had not taken (bus.ring_mb): the tape has a gap"
+            )
+        seen.lost = lost
 
     def _watch(self, seen: _Seen) -> Watch:
         here = seen.vitals is not None and seen.vitals.node_id == self._node
-        alive = not here or (seen.vitals is not None and _runs(seen.vitals.pid))
+        alive = not here or (seen.vitals is not None and runs(seen.vitals.pid))
         return Watch(
             exists=seen.exists,
             upstream=seen.spec.upstream,
@@ -246,7 +255,7 @@ class Supervisor:
             ray.kill(seen.handle, no_restart=True)
         elif seen.vitals is not None and seen.vitals.node_id == self._node:
             # ray.kill takes six seconds on a stopped process; SIGKILL does not.
-            _kill(seen.vitals.pid)
+            kill(seen.vitals.pid)
         else:
             ray.kill(seen.handle, no_restart=False)
 
@@ -282,18 +291,3 @@ def _value(reference: Any) -> Any:
         return ray.get(reference)
     except RayError as error:
         return error
-
-
-def _runs(pid: int) -> bool:
-    """False also for one that was killed and whose parent has not looked yet."""
-    try:
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except psutil.Error:
-        return False
-
-
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        log.info("was gone already", pid=pid)

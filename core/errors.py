@@ -10,6 +10,7 @@ VikalpError
 ├── OrderRefused      a limit said no: which, allowed, asked
 ├── LedgerDown        the ledger cannot be reached; nothing is sent
 ├── LedgerFenced      a newer order manager holds the ledger's epoch; this one must stop
+├── ReplayBroken      a replay's feed died: a second life would play the day a second time; start it again
 └── DeskError         no desk, a second desk, or a desk that does not answer
 """
 
@@ -69,6 +70,10 @@ class LedgerDown(VikalpError):
 
 class LedgerFenced(VikalpError):
     """Another order manager has taken the ledger's epoch."""
+
+
+class ReplayBroken(VikalpError):
+    """A recorded day is played in one life of its feed or not at all."""
 
 
 class DeskError(VikalpError):

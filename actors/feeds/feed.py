@@ -3,7 +3,8 @@
 in       refresh (a shard, the order manager or a strategy asks for everything); the source behind its port
 out      ticks, bars, snapshot, past_bars
 state    latest tick of every contract, the bars of this session (soft: the source refills them)
-restart  first poll gives the full book again; a simulated market also gives back the session's bars near the money
+restart  first poll gives the full book again; a simulated market also gives back the session's bars near the money;
+         a replay stops: the others hold what came before, and the day would begin a second time
 """
 
 from collections import Counter
@@ -16,6 +17,7 @@ from actors.feeds.kept import Kept
 from actors.feeds.latest import Latest
 from actors.feeds.pace import Pace
 from actors.feeds.sift import received, sift
+from core.errors import ReplayBroken
 from core.market.bars import Bars
 from core.ports import Bus, Clock, Source
 from core.records import FeedProgress
@@ -54,7 +56,7 @@ class FeedActor:
         self._counts: Counter[str] = Counter()
         self._market_ns = self._progress_ns = 0
         self._pace = None if config.replay is None else Pace(config.replay)
-        self._running, self._done = not config.hold, False
+        self._running, self._done, self._broken = not config.hold, False, False
         self._unsent: list[pa.RecordBatch] = []  # bars that may have closed while this feed was down
 
     def open(self) -> None:
@@ -68,12 +70,16 @@ class FeedActor:
                 self._kept.add(self._bars.add(batch))
             self._unsent = self._kept.closed_after(now - self._config.resend_s * 1_000_000_000)
 
+    def restarted(self) -> None:
+        """Told by the host before open() when this is not the first life."""
+        self._broken = self._pace is not None
+
     def begin(self) -> None:
         """Let a held replay start; without effect on one that runs."""
         self._running = True
 
     def on_timer(self) -> None:
-        if self._done or not self._running:
+        if self._done or self._broken or not self._running:
             return
         if self._pace is None:
             while self._unsent:
@@ -94,6 +100,9 @@ class FeedActor:
             self._bus.publish("past_bars", bars, index=self._config.index)
 
     def progress(self) -> FeedProgress:
+        """Raises ReplayBroken when this feed died on the way."""
+        if self._broken:
+            raise ReplayBroken(f"feed.{self._config.index} died in the middle of its replay; start the replay again")
         counts = {**self._source.counts(), **self._counts, "late_for_bars": self._bars.late}
         return FeedProgress(
             index=self._config.index, market_ns=self._market_ns, batches=self._counts["batches"],

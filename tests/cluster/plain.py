@@ -136,3 +136,23 @@ class Wall:
 
     def now_ns(self) -> int:
         return time.time_ns()
+
+
+class PlainTaker:
+    """A recorder whose every row is durable at once."""
+
+    def __init__(self, config: Any) -> None:
+        self._values: list[int] = []
+
+    def open(self) -> None:
+        """Nothing to load."""
+
+    def record(self, stamp: Stamp, payload: pa.RecordBatch) -> int:
+        self._values.append(payload.column("value")[0].as_py())
+        return stamp.sequence
+
+    def values(self) -> list[int]:
+        return self._values
+
+    def check_health(self) -> int:
+        return 0

@@ -13,10 +13,11 @@ import ray
 from cluster.bus import BusLimits, RayBus
 from cluster.client import Calls
 from cluster.topology import Spec
+from cluster.wire import encode, size_of
 from core.errors import DeskError, InputError, UnknownName
 from core.records import Stamp
 from tests.cluster.conftest import NAMESPACE, call, ready, until, vitals
-from tests.cluster.plain import Board, Plain, PlainConfig, PlainRecorder, batch
+from tests.cluster.plain import Board, Plain, PlainConfig, PlainRecorder, PlainTaker, batch
 
 pytestmark = pytest.mark.cluster
 Create = Callable[[Spec], Any]
@@ -45,17 +46,22 @@ def test_a_deliberate_error_is_counted_and_a_gap_seen(create: Create) -> None:
     assert (health.refused, health.gaps, health.handled) == (1, 2, 2)
 
 
-def test_a_gap_is_told_once_a_second_and_what_was_sent_before_ready_is_none(create: Create) -> None:
+def test_a_gap_is_told_once_a_second_and_what_was_lost_while_opening_is_not_counted(create: Create) -> None:
     actor = create(plain("guard.gaps"))
     ready(actor)
-    for sequence in (1, 7):
-        ray.get(actor.receive.remote(stamp(sequence, sent_wall_ns=1), batch(sequence)))
-    ray.get(actor.receive.remote(stamp(20), batch(20)))
-    assert (vitals(actor).health.gaps, call(actor, "heard")) == (0, [])
 
-    for sequence in (22, 25):
-        ray.get(actor.receive.remote(stamp(sequence), batch(sequence)))
-    assert (vitals(actor).health.gaps, call(actor, "heard")) == (3, ["t"])
+    def hears(sequence: int, epoch: int = 1, sent_wall_ns: int = 0) -> tuple[int, int]:
+        sent = stamp(sequence, epoch=epoch, sent_wall_ns=sent_wall_ns)
+        ray.get(actor.receive.remote(sent, batch(sequence)))
+        return vitals(actor).health.gaps, len(call(actor, "heard"))
+
+    assert hears(4, sent_wall_ns=1) == (0, 0)
+    assert hears(9) == (0, 1), "lost while it opened: not counted, but asked for"
+    assert hears(11) == (1, 1), "told once a second"
+    time.sleep(1.05)
+    assert hears(14) == (3, 2)
+    assert hears(3, epoch=2) == (5, 2), "a sender's new epoch begins at 1"
+    assert hears(2, epoch=2) == (5, 2), "late, and no gap"
 
 
 def test_a_bug_ends_the_process_and_ray_starts_it_clean(create: Create) -> None:
@@ -180,6 +186,19 @@ def test_the_last_rows_are_sent_again_though_nothing_follows_them(create: Create
     until(lambda: ready(recorder).pid != pid, within_s=20, what="a new recorder")
 
     until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=20, what="the five rows again")
+
+
+def test_rows_the_ring_gave_up_stay_counted_when_all_the_others_are_on_disk(create: Create, tmp_path: Path) -> None:
+    limits = BusLimits(ring_bytes=3 * size_of(encode(batch(1))))
+    sender = create(plain("bus.full", bus("bus.full", {"numbers": ("recorder",)}, limits=limits)))
+    ready(sender)
+    call(sender, "send", "numbers", 1, 20)  # no recorder yet
+    assert call(sender, "send", "numbers", 21, 21)["lost:recorder"] == 18
+    recorder = create(Spec(name="recorder", cls=PlainTaker, config=PlainConfig()))
+    ready(recorder)
+    until(lambda: call(recorder, "values") == [19, 20, 21], within_s=15, what="what was left")
+
+    until(lambda: vitals(sender).dropped == {"lost:recorder": 18}, within_s=5, what="the loss is still said")
 
 
 def test_in_a_replay_publish_returns_when_the_message_was_handled(create: Create) -> None:

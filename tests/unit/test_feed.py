@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from actors.feeds.feed import FeedActor, FeedConfig
 from actors.feeds.sift import sift
+from core.errors import ReplayBroken
 from core.market import session, to_ns
 from core.schemas import DEPTH, TICKS
 from exchange.simulator import SimulatedSource
@@ -195,6 +196,20 @@ def test_after_a_restart_a_simulated_feed_has_the_session_s_bars_again() -> None
     spot = [bar for bar in sent if bar["symbol"] == "NIFTY" and bar["seconds"] == 180]
     starts = sorted({bar["start_ns"] for bar in spot})
     assert starts == [to_ns(hours.open) + i * 180 * S for i in range(5)]
+
+
+def test_a_replay_is_not_played_a_second_time_by_a_second_life_and_a_live_feed_goes_on() -> None:
+    actor, bus, _ = feed([(1, quote(1))], replay="max")
+    actor.restarted()
+    actor.on_timer()
+    assert bus.heard == []
+    with pytest.raises(ReplayBroken, match=r"feed\.NIFTY died"):
+        actor.progress()
+
+    live, bus, _ = feed([(0, quote(0))])
+    live.restarted()
+    live.on_timer()
+    assert len(bus.of("ticks")) == live.progress().batches == 1
 
 
 def test_a_setting_nobody_knows_is_refused() -> None:

@@ -10,7 +10,7 @@ from cluster.client import Calls
 from cluster.clock import ReplayClock
 from cluster.playback import Playback
 from cluster.state import DeskState, desk_dir, pid_of, read_state, write_state
-from core.errors import DeskError
+from core.errors import DeskError, ReplayBroken
 from core.records import FeedProgress
 
 
@@ -30,27 +30,48 @@ def test_of_several_desks_desk_0_is_meant_and_without_it_one_must_be_named(
     assert read_state(None).desk == 0
 
 
-class Feeds:
+class Actors:
     """Two feeds of a replay and the order manager, as `Calls` reaches them."""
 
     def __init__(self) -> None:
         self.done = {"feed.NIFTY": True, "feed.SENSEX": False}
-        self.halted: list[str] = []
+        self.oms, self.why, self.broken = "ACTIVE", [], ""
 
     def call(self, actor: str, method: str, *args: str) -> FeedProgress | str:
+        if (actor, method) == ("oms", "state"):
+            return self.oms
         if actor == "oms":
-            self.halted.append(args[0])
-            return "HALTED"
+            self.oms = "HALTED"
+            self.why.append(args[0])
+            return self.oms
+        if actor == self.broken:
+            raise ReplayBroken(f"{actor} died")
         done = self.done[actor]
         return FeedProgress(index=actor, market_ns=9 if done else 5, batches=1, total=1, ticks=1, done=done, counts={})
 
 
-def test_a_replay_is_over_when_its_last_feed_is_and_then_nothing_is_traded() -> None:
-    feeds, clock = Feeds(), ReplayClock(1)
-    playback = Playback(list(feeds.done), cast("Calls", feeds), clock)
+def playback() -> tuple[Playback, Actors, ReplayClock, list[str]]:
+    actors, clock, alarms = Actors(), ReplayClock(1), []
+    return Playback(list(actors.done), cast("Calls", actors), clock, alarm=alarms.append), actors, clock, alarms
 
-    assert not playback.look()
-    assert (clock.now_ns(), feeds.halted) == (9, [])
-    feeds.done["feed.SENSEX"] = True
-    assert playback.look()
-    assert feeds.halted == ["the replay is over: no quote moves any more"]
+
+def test_a_replay_is_over_when_its_last_feed_is_and_then_nothing_is_traded_whatever_is_restarted() -> None:
+    follower, actors, clock, alarms = playback()
+    follower.look()
+    assert (clock.now_ns(), actors.oms) == (9, "ACTIVE")
+
+    actors.done["feed.SENSEX"] = True
+    follower.look()
+    assert actors.why == ["the replay is over: no quote moves any more"]
+    actors.oms = "ACTIVE"  # a new order manager whose ledger did not take the halt
+    follower.look()
+    follower.look()
+    assert (actors.oms, len(actors.why), alarms) == ("HALTED", 2, [])
+
+
+def test_a_replay_whose_feed_died_is_over_and_says_so() -> None:
+    follower, actors, _, alarms = playback()
+    actors.broken = "feed.SENSEX"
+    follower.look()
+    follower.look()
+    assert (actors.oms, actors.why, alarms) == ("HALTED", ["feed.SENSEX died"], ["feed.SENSEX died"])
