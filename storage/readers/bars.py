@@ -142,7 +142,7 @@ def _check_hours(rows: Rows, header: str, exchange: str, seconds: int) -> None:
 
 
 def _hours(rows: Rows, exchange: str, days: Ints) -> tuple[Ints, Ints, NDArray[np.bool_]]:
-    """Open and close of each row's day, both 0 on a closed day; whether the row is good and the calendar has its day."""
+    """Open and close of each row's day, both 0 on a closed day; whether the row is good and the calendar has it."""
     good = np.array([row not in rows.reasons for row in range(len(rows))], bool)
     numbers, place = np.unique(days, return_inverse=True)
     table = np.zeros((numbers.size, 2), np.int64)
