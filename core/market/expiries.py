@@ -62,12 +62,21 @@ def monthly_expiry(index: str, year: int, month: int, known: dt.date | None = No
     return day
 
 
-def is_monthly(index: str, expiry: dt.date) -> bool:
-    """Whether a contract of `expiry` is its month's last: on the day it expired, or on a day it was listed for.
+@remembered(16_384)
+def is_monthly(index: str, expiry: dt.date, on: dt.date | None = None) -> bool:
+    """Whether a contract of `expiry` is its month's last: as known on `on`; None: on the day it expired, or was listed.
 
-    A holiday or a new weekday moves a listed expiry (31 March 2026 became the 30th); its symbol stays the same.
+    A holiday or a new weekday moves a listed expiry (31 March 2026 became the 30th); its symbol stays the same. Without
+    `on` a day that is a weekly expiry of its own time is none: Thursday 2026-12-24 is a weekly of SENSEX, although two
+    years before, when SENSEX expired on Fridays, December's monthly was listed for that day.
     """
-    return expiry in _ever_monthly(check_contract_index(index), expiry.year, expiry.month)
+    check_contract_index(index)
+    if on is not None:
+        return monthly_expiry(index, expiry.year, expiry.month, on) == expiry
+    if monthly_expiry(index, expiry.year, expiry.month) == expiry:
+        return True
+    own_time = _schedule(index, _told(index, max(expiry, STARTS[index][0])), expiry.year + 1)
+    return expiry not in own_time and expiry in _ever_monthly(index, expiry.year, expiry.month)
 
 
 def expiry_grade(index: str, expiry: dt.date, on: dt.date | None = None) -> Grade:
@@ -205,6 +214,12 @@ def _ever_monthly(index: str, year: int, month: int) -> frozenset[dt.date]:
 
 
 def _moved(day: dt.date, known: dt.date) -> dt.date:
+    """The trading day up to `day` on which a contract scheduled for `day` expires."""
+    for change in AD_HOC:
+        if change.date == day and not change.closed and known >= change.known_from:
+            before = _moved(day, change.known_from - _DAY)
+            if before < change.known_from:  # it had expired when the holiday was taken back
+                return before
     while not full_day(day, known):
         day -= _DAY
     return day

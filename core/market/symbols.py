@@ -43,8 +43,8 @@ class Contract:
     symbol: str
 
 
-def option_symbol(index: str, expiry: dt.date, kind: Kind, strike_paise: int) -> str:
-    """Kite symbol of an option; UnknownName for an index or kind that has none.
+def option_symbol(index: str, expiry: dt.date, kind: Kind, strike_paise: int, on: dt.date | None = None) -> str:
+    """Kite symbol of an option, as written on `on` (None: in its own time); UnknownName where there is none.
 
     >>> option_symbol("NIFTY", dt.date(2025, 9, 2), Kind.CALL, 24500_00)
     'NIFTY2590224500CE'
@@ -54,15 +54,15 @@ def option_symbol(index: str, expiry: dt.date, kind: Kind, strike_paise: int) ->
     right = "CE" if kind == Kind.CALL else "PE"
     rupees, paise = divmod(strike_paise, 100)
     strike = f"{rupees}.{paise:02d}".rstrip("0") if paise else str(rupees)
-    return f"{_prefix(index, expiry)}{strike}{right}"
+    return f"{_prefix(index, expiry, on)}{strike}{right}"
 
 
-def future_symbol(index: str, expiry: dt.date) -> str:
+def future_symbol(index: str, expiry: dt.date, on: dt.date | None = None) -> str:
     """Kite symbol of a future; UnknownDate where `expiry` is not the last of its month: futures are monthly."""
-    if not is_monthly(index, expiry):
+    if not is_monthly(index, expiry, on):
         last = monthly_expiry(index, expiry.year, expiry.month)
         raise UnknownDate(f"no future of {index} expires on {expiry}; that month's expires on {last}")
-    return f"{_prefix(index, expiry)}FUT"
+    return f"{_prefix(index, expiry, on)}FUT"
 
 
 @remembered(65_536)
@@ -88,7 +88,7 @@ def parse_symbol(symbol: str, on: dt.date | None = None) -> Contract:
         return Contract(part["index"], Kind.FUTURE, expiry, 0, symbol)
     strike_paise = _paise(part["strike"])
     contract = Contract(part["index"], _RIGHTS[right], expiry, strike_paise, symbol)
-    written = option_symbol(contract.index, expiry, contract.kind, strike_paise)
+    written = option_symbol(contract.index, expiry, contract.kind, strike_paise, on)
     if written != symbol:
         raise UnknownName(f"{symbol!r} is written {written!r}")
     return contract
@@ -109,8 +109,8 @@ def nse_identifier(contract: Contract) -> str:
 
 
 @remembered(16_384)
-def parse_identifier(identifier: str) -> Contract:
-    """The contract NSE's identifier names; its `symbol` is Kite's. UnknownName for anything else."""
+def parse_identifier(identifier: str, on: dt.date | None = None) -> Contract:
+    """The contract NSE's identifier names; its `symbol` is Kite's, as of `on`. UnknownName for anything else."""
     match = _IDENTIFIER.fullmatch(identifier)
     if match is None:
         raise UnknownName(f"{identifier!r} {_NO_IDENTIFIER}")
@@ -121,8 +121,8 @@ def parse_identifier(identifier: str) -> Contract:
     try:
         expiry = dt.datetime.strptime(part["date"], "%d-%m-%Y").date()  # noqa: DTZ007 a day has no zone
         if right == "XX":
-            return Contract(index, Kind.FUTURE, expiry, 0, future_symbol(index, expiry))
-        symbol = option_symbol(index, expiry, _RIGHTS[right], strike_paise)
+            return Contract(index, Kind.FUTURE, expiry, 0, future_symbol(index, expiry, on))
+        symbol = option_symbol(index, expiry, _RIGHTS[right], strike_paise, on)
     except (ValueError, UnknownDate) as error:
         raise UnknownName(f"{identifier!r} {_NO_IDENTIFIER}: {error}") from error
     return Contract(index, _RIGHTS[right], expiry, strike_paise, symbol)
@@ -154,8 +154,8 @@ def _expiry(part: dict[str, str], symbol: str, on: dt.date | None) -> dt.date:
 
 
 @remembered(2048)
-def _prefix(index: str, expiry: dt.date) -> str:
+def _prefix(index: str, expiry: dt.date, on: dt.date | None) -> str:
     check_contract_index(index)
-    if is_monthly(index, expiry):
+    if is_monthly(index, expiry, on):
         return f"{index}{expiry:%y}{_MONTHS[expiry.month - 1]}"
     return f"{index}{expiry:%y}{_SIGNS[expiry.month - 1]}{expiry:%d}"

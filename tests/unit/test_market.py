@@ -47,11 +47,11 @@ D = dt.date
 @settings(max_examples=150, deadline=None)
 def test_a_symbol_goes_round(index: str, data: st.DataObject, kind: Kind, steps: int) -> None:
     on = D(2024, 5, 1) + dt.timedelta(days=data.draw(st.integers(0, 900)))
-    expiry = data.draw(st.sampled_from(expiries(index, on)[:9]))  # exchanges list weeklies a few weeks ahead
+    expiry = data.draw(st.sampled_from(expiries(index, on)))
     strike = steps * strike_step_paise(index)
-    contract = parse_symbol(option_symbol(index, expiry, kind, strike), on)
+    contract = parse_symbol(option_symbol(index, expiry, kind, strike, on), on)
     assert (contract.index, contract.expiry, contract.kind, contract.strike_paise) == (index, expiry, kind, strike)
-    assert parse_identifier(nse_identifier(contract)) == contract
+    assert parse_identifier(nse_identifier(contract), on) == contract
 
 
 @pytest.mark.parametrize("bad", ["", "NIFTY2593124500CE", "nifty25SEP24500CE", "NIFTY25SEPCE", "NIFTY2590224500"])
@@ -143,6 +143,7 @@ def test_an_expiry_is_answered_as_it_was_known_on_the_day_asked_about() -> None:
     assert expiries("NIFTY", D(2023, 6, 28))[0] == D(2023, 6, 28)
     assert monthly_expiry("NIFTY", 2023, 6) == D(2023, 6, 28)
     assert monthly_expiry("MIDCPNIFTY", 2023, 6) == D(2023, 6, 27)  # it expired before anybody knew
+    assert expiries("MIDCPNIFTY", D(2023, 6, 28))[0] == D(2023, 7, 5)
     # NIFTY of September 2025 was a Thursday's until 2025-07-31.
     assert D(2025, 9, 25) in expiries("NIFTY", D(2025, 7, 31))
     assert D(2025, 9, 30) in expiries("NIFTY", D(2025, 8, 1))
@@ -303,6 +304,20 @@ def test_tomorrow_s_list_is_today_s_without_what_expired_unless_something_became
     after = expiries(index, tomorrow, known=on)
 
     assert [day for day in before if day > on][:20] == list(after[:20])
+
+
+@given(st.sampled_from(CONTRACT_INDICES), DAYS)
+@settings(max_examples=200)
+def test_of_the_next_expiries_one_a_month_has_the_monthly_s_symbol(index: str, on: D) -> None:
+    for day in expiries(index, on)[:9]:
+        monthly = monthly_expiry(index, day.year, day.month, known=on) == day
+        assert is_monthly(index, day) == is_monthly(index, day, on) == monthly
+
+
+def test_a_weekly_on_a_day_that_once_was_a_monthly_s_is_written_as_a_weekly() -> None:
+    assert option_symbol("SENSEX", D(2026, 12, 24), Kind.CALL, 84_000_00) == "SENSEX26D2484000CE"
+    assert option_symbol("SENSEX", D(2026, 12, 31), Kind.CALL, 84_000_00) == "SENSEX26DEC84000CE"
+    assert option_symbol("SENSEX", D(2026, 12, 24), Kind.CALL, 84_000_00, D(2024, 7, 1)) == "SENSEX26DEC84000CE"
 
 
 @given(st.dates(D(2012, 1, 10), D(2031, 12, 20)))

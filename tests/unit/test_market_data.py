@@ -94,8 +94,8 @@ def test_every_row_of_a_dump_goes_round_with_its_expiry_lot_and_tick(name: str) 
         assert lot(contract.index, expiry, on) == int(row["lot_size"]), row
         tick = (future_tick_paise if contract.kind == Kind.FUTURE else tick_paise)(contract.index)
         assert tick == round(float(row["tick_size"]) * 100)
-        assert written(contract.index, expiry, contract.kind, contract.strike_paise) == row["tradingsymbol"]
-        assert parse_identifier(nse_identifier(contract)) == contract
+        assert written(contract.index, expiry, contract.kind, contract.strike_paise, on) == row["tradingsymbol"]
+        assert parse_identifier(nse_identifier(contract), on) == contract
         seen += 1
 
     assert seen > 4_000
@@ -110,7 +110,7 @@ def test_every_name_of_the_udiff_files_goes_round_with_its_expiry_and_lot() -> N
         assert (contract.index, contract.expiry, contract.strike_paise) == (row["TckrSymb"], expiry, strike)
         assert (contract.kind == Kind.FUTURE) == (row["FinInstrmTp"] == "IDF")
         assert lot(contract.index, expiry, on) == row["NewBrdLotQty"], row
-        assert written(contract.index, expiry, contract.kind, strike) == row["FinInstrmNm"]
+        assert written(contract.index, expiry, contract.kind, strike, on) == row["FinInstrmNm"]
 
     assert len(udiff()) > 105_000
 
@@ -141,5 +141,7 @@ def test_lots_are_those_of_the_exchange_s_file() -> None:
     assert {index: lot(index, D(2025, 10, 28), D(2025, 10, 7)) for index in found} == found
 
 
-def written(index: str, expiry: D, kind: Kind, strike_paise: int) -> str:
-    return future_symbol(index, expiry) if kind == Kind.FUTURE else option_symbol(index, expiry, kind, strike_paise)
+def written(index: str, expiry: D, kind: Kind, strike_paise: int, on: D) -> str:
+    if kind == Kind.FUTURE:
+        return future_symbol(index, expiry, on)
+    return option_symbol(index, expiry, kind, strike_paise, on)
