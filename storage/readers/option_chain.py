@@ -8,7 +8,7 @@ import datetime as dt
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -32,6 +32,21 @@ from storage.readers.entries import (
 from storage.readers.refusal import Read, refusal
 
 _NSE_SIDES = {"CE": Kind.CALL, "PE": Kind.PUT}
+
+
+class _Names(NamedTuple):
+    """What NSE calls an entry's expiry, how a leg writes it, and a leg's best bid and ask."""
+
+    expiry: str
+    leg_form: str
+    bid: str
+    bid_qty: str
+    ask: str
+    ask_qty: str
+
+
+_FIRST = _Names("expiryDate", "%d-%b-%Y", "bidprice", "bidQty", "askPrice", "askQty")
+_V3 = _Names("expiryDates", "%d-%m-%Y", "buyPrice1", "buyQuantity1", "sellPrice1", "sellQuantity1")
 _BSE_SIDES = {"C_": Kind.CALL, "": Kind.PUT}  # a call's columns begin with C_, a put's have no prefix
 _BSE_TOTALS = {  # the page's own sum: the column summed
     "tot_C_Open_Interest": "C_Open_Interest",
@@ -42,7 +57,7 @@ _BSE_TOTALS = {  # the page's own sum: the column summed
 
 
 def read_nse_chain(path: str | Path, *, strict: bool = False) -> Read:
-    """NSE's document as OPTION_CHAIN, a row an option, every expiry on the page.
+    """NSE's document as OPTION_CHAIN, a row an option: option-chain-indices, every expiry, or option-chain-v3, one.
 
     Raises InputError for a document that is none, with `strict` for its first bad entry (a strike of an expiry).
     """
@@ -52,11 +67,17 @@ def read_nse_chain(path: str | Path, *, strict: bool = False) -> Read:
     seen: set[tuple[Any, ...]] = set()
 
     def rows_of(entry: Any) -> list[dict[str, Any]]:
-        strike, expiry = paise_of(entry, "strikePrice", least=0.01), day_of(entry, "expiryDate", "%d-%b-%Y")
+        names = _V3 if isinstance(entry, dict) and _V3.expiry in entry else _FIRST
+        strike, expiry = paise_of(entry, "strikePrice", least=0.01), day_of(entry, names.expiry, "%d-%b-%Y")
         sides = [side for side in _NSE_SIDES if side in entry]
         if not sides:
             raise Wrong("CE, PE", "a call, a put or both", "neither")
-        rows = [_nse_row(entry[side], _NSE_SIDES[side], strike, expiry, at) for side in sides]
+        for side in sides:
+            leg = entry[side]
+            if paise_of(leg, "strikePrice") != strike or day_of(leg, "expiryDate", names.leg_form) != expiry:
+                raise Wrong("strikePrice", "the strike and expiry of its entry", leg["strikePrice"])
+        both = {"fetched_ns": at, "expiry": expiry, "strike_paise": strike}
+        rows = [both | _nse_row(entry[side], _NSE_SIDES[side], names, expiry, at) for side in sides]
         _once(rows, seen, "strikePrice")
         return rows
 
@@ -90,22 +111,17 @@ def read_bse_chain(path: str | Path, *, strict: bool = False) -> Read:
     return Read(pa.Table.from_pylist(rows, OPTION_CHAIN), refused)
 
 
-def _nse_row(leg: Any, kind: Kind, strike: int, expiry: dt.date, at: int) -> dict[str, Any]:
-    if paise_of(leg, "strikePrice") != strike or day_of(leg, "expiryDate", "%d-%b-%Y") != expiry:
-        raise Wrong("strikePrice", "the strike and expiry of its entry", leg.get("strikePrice"))
+def _nse_row(leg: Any, kind: Kind, names: _Names, expiry: dt.date, at: int) -> dict[str, Any]:
     return {
-        "fetched_ns": at,
         "index": _index(leg, "underlying"),
         "kind": int(kind),
-        "expiry": expiry,
-        "strike_paise": strike,
         "spot_paise": paise_of(leg, "underlyingValue", least=0.01),
         "last_paise": paise_of(leg, "lastPrice"),
         "change_paise": round(number_of(leg, "change") * 100),  # a float's tail: 95.30000000000001
-        "bid_paise": paise_of(leg, "bidprice"),
-        "bid_qty": whole_of(leg, "bidQty"),
-        "ask_paise": paise_of(leg, "askPrice"),
-        "ask_qty": whole_of(leg, "askQty"),
+        "bid_paise": paise_of(leg, names.bid),
+        "bid_qty": whole_of(leg, names.bid_qty),
+        "ask_paise": paise_of(leg, names.ask),
+        "ask_qty": whole_of(leg, names.ask_qty),
         **_quantities(
             _lot(leg, "underlying", expiry, at),
             lambda name, least: number_of(leg, name, least=least),

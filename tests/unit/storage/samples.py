@@ -141,6 +141,18 @@ def nse_chain() -> dict[str, Any]:
     return {"records": {"timestamp": "03-May-2023 15:30:00", "underlyingValue": 43312.7, "data": data}}
 
 
+def nse_chain_v3() -> dict[str, Any]:
+    """The page since 2025: one expiry, other names, the leg's expiry in digits; quantities in units, the rest in lots."""
+    quotes = {"bidprice": "buyPrice1", "bidQty": "buyQuantity1", "askPrice": "sellPrice1", "askQty": "sellQuantity1"}
+    chain = nse_chain()
+    for entry in chain["records"]["data"]:
+        entry["expiryDates"] = entry.pop("expiryDate")
+        for side in {"CE", "PE"} & entry.keys():
+            leg = {quotes.get(name, name): value for name, value in entry[side].items()}
+            entry[side] = leg | {"expiryDate": "25-05-2023", "optionType": side}
+    return chain
+
+
 def bse_entry(strike: int, **changes: str) -> dict[str, str]:
     return {
         "C_Open_Interest": "4,162", "C_Absolute_Change_OI": "-3", "C_Last_Trd_Price": "1886.20", "C_NetChange": "-0.55",
@@ -229,6 +241,7 @@ CSV = {
 }
 JSON: dict[str, tuple[Callable[..., Read], Callable[[], Any]]] = {
     "nse_chain": (read_nse_chain, nse_chain),
+    "nse_chain_v3": (read_nse_chain, nse_chain_v3),
     "bse_chain": (read_bse_chain, bse_chain),
     "cash": (read_cash_flows, lambda: [dict(entry) for entry in CASH]),
 }

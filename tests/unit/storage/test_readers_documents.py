@@ -46,6 +46,15 @@ def test_nse_s_chain_is_in_lots_that_become_units(tmp_path: Path) -> None:
     assert other["strike_paise"] == 43_100_00
 
 
+def test_nse_s_newer_page_says_the_same_under_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "nse.json"
+    path.write_text(json.dumps(samples.nse_chain()))
+    first = read_nse_chain(path, strict=True).table
+    path.write_text(json.dumps(samples.nse_chain_v3()))
+
+    assert read_nse_chain(path, strict=True).table.drop_columns("iv").equals(first.drop_columns("iv"))
+
+
 def test_lots_that_are_no_whole_units_are_refused_and_an_unknown_lot_is_null(tmp_path: Path) -> None:
     path = tmp_path / "nse.json"
     chain = samples.nse_chain()
