@@ -31,12 +31,12 @@ def top(indices: Sequence[str]) -> str:
   <strong>VIKALP</strong><span id="mode" class="mode">–</span><span id="market-says"></span>
   <span id="phase" class="badge">–</span><span class="clock"><span id="market-clock">–</span> IST</span>
   <output id="connection" role="alert"></output><span id="trouble" data-title=""></span>
-  <span class="pair"><label>orders</label><span id="oms-state" class="badge">–</span></span>
+  <div class="sums"><span class="pair"><label>orders</label><span id="oms-state" class="badge">–</span></span>
   <span class="pair"><label>ledger</label><span id="ledger-state" class="badge">–</span></span>
   <span class="pair"><label>P&amp;L gross</label><span id="pnl-gross" class="fig">–</span></span>
   <span class="pair"><label>charges</label><span id="pnl-charges" class="fig">–</span></span>
   <span class="pair"><label>net</label><span id="pnl-net" class="fig">–</span></span>
-  <button id="exit-all" class="danger">Exit all</button>
+  <button id="exit-all" class="danger">Exit all</button></div>
 </header>
 <nav id="strip">{tabs}</nav>
 <section id="figures">{figures}</section>

@@ -8,6 +8,7 @@ const columns = (() => {
   let strikes = 1;
   let fitted = ""; // what the last fit was made of: nothing is done when that has not changed
   let digit = 0; // px
+  let room = 0; // px of the box; its observer says it, since asking at every push would lay the page out twice
 
   const order = () => $("chain").dataset.columns.split(" ");
   const boxes = () => [...document.querySelectorAll("#columns input")];
@@ -33,10 +34,9 @@ const columns = (() => {
   }
 
   function fit() {
-    const box = $("chain-box");
     const ticked = boxes().filter((input) => input.checked).map((input) => input.dataset.column);
-    const made = [box.clientWidth, strikes, ...longest.values(), ...ticked].join(" ");
-    if (made === fitted || !longest.size || !box.clientWidth) return;
+    const made = [room, strikes, ...longest.values(), ...ticked].join(" ");
+    if (made === fitted || !longest.size || !room) return;
     fitted = made;
     if (!digit) measure();
     const width = (name) => Math.ceil(longest.get(name) * digit) + PAD;
@@ -44,7 +44,7 @@ const columns = (() => {
     const total = (names) => strike + 2 * names.reduce((sum, name) => sum + width(name), 0);
     let shown = order().filter((name) => ticked.includes(name));
     for (const name of $("chain").dataset.firstToGo.split(" "))
-      if (total(shown) > box.clientWidth) shown = shown.filter((other) => other !== name);
+      if (total(shown) > room) shown = shown.filter((other) => other !== name);
     show(shown, ticked, width, strike, total(shown));
   }
 
@@ -72,7 +72,10 @@ const columns = (() => {
     if (!$("columns") || !$("chain-box")) return setTimeout(started, 50);
     const on = localStorage.getItem(KEY);
     if (on !== null) boxes().forEach((input) => (input.checked = on.split(" ").includes(input.dataset.column)));
-    new ResizeObserver(fit).observe($("chain-box"));
+    new ResizeObserver(() => {
+      room = $("chain-box").clientWidth;
+      fit();
+    }).observe($("chain-box"));
   }
   document.addEventListener("DOMContentLoaded", started);
 

@@ -98,7 +98,10 @@ const ticket = (() => {
     Object.assign(now, { symbol: "", sending: false });
     setText($("ticket-symbol"), "click a price in the chain");
     $("ticket-lots").value = "1";
+    $("ticket-type").value = "LIMIT";
+    $("ticket-purpose").value = "entry";
     $("ticket-limit").value = "";
+    $("ticket-limit").disabled = false;
     message("", "");
     choose("");
   }
