@@ -17,7 +17,9 @@ from core.market.charges import (
     exercise_charges,
     turnover_charges,
 )
+from core.market.dump import merge_dump
 from core.market.expiries import expiries, expiry_grade, is_monthly, monthly_expiry
+from core.market.facts import table_horizons
 from core.market.freeze import freeze
 from core.market.hours import day_windows
 from core.market.indices import (
@@ -85,6 +87,7 @@ __all__ = [
     "future_tick_paise",
     "is_monthly",
     "lot",
+    "merge_dump",
     "monthly_expiry",
     "next_session",
     "nse_identifier",
@@ -98,6 +101,7 @@ __all__ = [
     "settlement_price",
     "spot_frozen",
     "strike_step_paise",
+    "table_horizons",
     "tick_paise",
     "to_ns",
     "turnover_charges",

@@ -3,6 +3,7 @@
 import csv
 import datetime as dt
 import gzip
+import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -94,6 +95,13 @@ def listed() -> Iterator[tuple[str, str, dt.date, dt.date]]:
         chain = pq.read_table(data(f"option_chain/NSE_{index}_chain_2019-05_2019-09.parquet"), columns=["ts", "expiry"])
         for at, expiry in set(zip(chain["ts"].to_pylist(), chain["expiry"].to_pylist(), strict=True)):
             yield "chains of 2019", index, at.date(), expiry.date()
+
+    late = pq.read_table(data("option_chain/NSE_NIFTY_chain_2025-08-27_29.parquet"), columns=["date", "Expiry_Date"])
+    for at, text in set(zip(late["date"].to_pylist(), late["Expiry_Date"].to_pylist(), strict=True)):
+        yield "chain of 2025", "NIFTY", day(str(at)[:10]), day(text)
+    chains = json.loads(data("option_chain/raw/nse_banknifty_2023-05-03.json").read_text())
+    for text in chains["records"]["expiryDates"]:
+        yield "chain of 2023", "BANKNIFTY", dt.date(2023, 5, 3), day(text)
 
 
 BARS = {

@@ -38,7 +38,8 @@ def test_every_expiry_of_every_file_is_listed_on_its_day() -> None:
         seen[source] += 1
 
     assert seen["bhavcopies"] > 23_000
-    assert set(seen) == {"bhavcopies", "UDiFF", *DUMPS, "chains of 2019"}
+    assert set(seen) == {"bhavcopies", "UDiFF", *DUMPS, "chains of 2019", "chain of 2023", "chain of 2025"}
+    assert sum(seen.values()) > 25_000
     assert {index for _, index, _, _ in asked} == set(CONTRACT_INDICES)
 
 
