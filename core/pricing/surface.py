@@ -89,16 +89,16 @@ class Surface:
     def _levels(self, k: Floats) -> Floats:
         """Total variance of every expiry at `k`, (expiries, k), rising down each column."""
         lows, highs = (np.array([getattr(one, end) for one in self.slices]) for end in ("low", "high"))
-        levels = svi.total_variance(self.params[:, None, :], np.concatenate([k, lows, highs]))
-        many, size = len(self.slices), k.size
-        for i in reversed(range(many - 1)):
-            above = np.maximum(
-                levels[i] - levels[i + 1], 0.0
-            )  # at its outermost quotes it is believed, and held beyond
-            most = levels[i + 1, :size] + np.where(k < lows[i], above[size + i], above[size + many + i])
-            outside = (k < lows[i]) | (k > highs[i])
-            levels[i, :size] = np.where(outside, np.minimum(levels[i, :size], most), levels[i, :size])
-        return np.maximum.accumulate(np.maximum(levels[:, :size], 0.0), axis=0)
+        seen = np.concatenate([k, lows, highs])
+        low_at, high_at = k.size + np.arange(lows.size), k.size + lows.size + np.arange(lows.size)
+        levels = svi.total_variance(self.params[:, None, :], seen)
+        for i in reversed(range(lows.size - 1)):
+            # What an expiry has above the next at its outermost quotes is believed, and held beyond them.
+            above = np.maximum(levels[i] - levels[i + 1], 0.0)
+            most = levels[i + 1] + np.where(seen < lows[i], above[low_at[i]], above[high_at[i]])
+            quoted = (seen >= lows[i]) & (seen <= highs[i])
+            levels[i] = np.where(quoted, levels[i], np.minimum(levels[i], most))
+        return np.maximum.accumulate(np.maximum(levels[:, : k.size], 0.0), axis=0)
 
 
 def smile(

@@ -107,6 +107,20 @@ def test_an_expiry_gives_way_where_it_is_not_quoted() -> None:
     assert surface.total_variance(-0.2, 0.01) <= surface.total_variance(-0.2, 0.02)
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.floats(0.02, 0.3), st.floats(0.05, 0.5), st.floats(-1, 1)), min_size=2, max_size=5))
+def test_a_surface_has_no_jump_in_the_strike_whatever_crosses(expiries: list[tuple[float, float, float]]) -> None:
+    smiles = []
+    for i, (width, level, tilt) in enumerate(expiries):
+        k = np.linspace(-width, width, 15)
+        smiles.append(Smile(0.02 * (i + 1), FORWARD, k, level * (1 + tilt * k), np.full(15, 0.002)))
+    surface = fit_surface(smiles)
+    ends = np.array([end for one in surface.slices for end in (one.low, one.high)])
+    for years in surface.years:
+        left, right = (surface.total_variance(ends + step, years) for step in (-1e-9, 1e-9))
+        assert left == pytest.approx(right, rel=1e-5)
+
+
 def test_a_butterfly_in_the_quotes_is_repaired_and_said() -> None:
     k = np.linspace(-1.5, 1.5, 61)
     vogt = np.array([-0.0410, 0.1331, 0.3060, 0.3586, 0.4153])
