@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from core.errors import InputError, UnknownDate
 from core.market.calendar import close_time
 from core.market.indices import check_index
-from core.market.moment import IST, from_ns, to_ns
+from core.market.moment import IST, to_ns
 
 Ints = NDArray[np.int64]
 _D, _T = dt.date, dt.time
@@ -48,6 +48,8 @@ _RULES = (
     _Rule(_D(2019, 1, 1), Method.AVERAGE, _T(15, 0), _T(15, 30), _T(15, 30), "measured on bars of 2019 to 2026"),
 )
 _FIRST_PRINT = _T(15, 28)
+_DAY_NS = 86_400 * 1_000_000_000
+_IST_NS = 19_800 * 1_000_000_000  # India is 5½ hours ahead
 
 
 @dataclass(frozen=True)
@@ -104,9 +106,18 @@ def spot_frozen(index: str, now_ns: int) -> bool:
     From 15:15 to the last trade, 15:40, since 2026-08-03: first it stands still, then it is the auction's close.
     Raises as `settlement` does.
     """
-    local = from_ns(now_ns)
-    rule = _rule(check_index(index), local.date())
-    return rule.method is Method.AUCTION and rule.begin <= local.time() <= close_time(local.date())
+    begin_ns, end_ns = _frozen(index, (now_ns + _IST_NS) // _DAY_NS)
+    return begin_ns <= now_ns <= end_ns
+
+
+@lru_cache(maxsize=256)
+def _frozen(index: str, day: int) -> tuple[int, int]:
+    """First and last moment, UTC nanoseconds, of the frozen spot of a day, counted from 1970-01-01; (1, 0) of none."""
+    on = _D(1970, 1, 1) + dt.timedelta(days=day)
+    rule = _rule(check_index(index), on)
+    if rule.method is not Method.AUCTION:
+        return 1, 0
+    return to_ns(_at(on, rule.begin)), to_ns(_at(on, close_time(on)))
 
 
 class SettlementSource(StrEnum):
