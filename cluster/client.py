@@ -1,7 +1,7 @@
 """Awaited calls to actors, with a deadline: the one place where Ray's exceptions become ours."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import ray
@@ -65,6 +65,9 @@ class RiskClient(Calls):
 
     def release(self, tag: str) -> None:
         self.call("risk", "release", tag)
+
+    def settle(self, live: Collection[str], trades: Collection[str]) -> None:
+        self.call("risk", "settle", live, trades)
 
     def limits(self) -> Sequence[LimitUse]:
         return self.call("risk", "limits")  # type: ignore[no-any-return]

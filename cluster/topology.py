@@ -40,6 +40,11 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# The order manager holds its lock while it waits for risk: an exit queued behind that call must still run within its
+# own supervision.deadline_s. A replay waits longer: what it trades must not depend on how busy the machine is.
+RISK_DEADLINE_S = 1.0
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spec:
     """One actor: its class, its settings, the ports it is given, and on what terms Ray hosts it."""
@@ -117,7 +122,7 @@ def _oms(desk: Desk) -> Spec:
     ports = {
         "ledger": make_ledger(desk),
         "broker": PaperBroker(PostgresBrokerStore(desk.dsn, desk.session_id), market_clock(desk)),
-        "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s),
+        "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s if _replays(desk) else RISK_DEADLINE_S),
     }
     config, feeds = OmsConfig(indices=s.indices, **dict(s.oms)), _names("feed", s.indices)
     egress = {"egress": 1} if s.ray.egress else {}

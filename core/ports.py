@@ -3,7 +3,7 @@
 A port handed to an actor is a small picklable description that connects on first use, in the actor's own process.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Protocol
 
 import pyarrow as pa
@@ -148,6 +148,12 @@ class Risk(Protocol):
     def book(self, fill: Fill) -> None: ...
     def release(self, tag: str) -> None:
         """The order is over: what of it has not filled is no longer working."""
+
+    def settle(self, live: Collection[str], trades: Collection[str]) -> None:
+        """The order manager's journal: only the orders `live` are working, and every trade of `trades` is made.
+
+        Tags and trade ids. What risk lacks of them it reads in the ledger; whatever else it counted as working is not.
+        """
 
     def limits(self) -> Sequence[LimitUse]: ...
     def margin(self, intent: Intent) -> Margin: ...

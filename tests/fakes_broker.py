@@ -1,6 +1,6 @@
 """Whom the order manager asks: broker and risk, in memory, with switches for every way they fail."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -91,6 +91,7 @@ class FakeRisk:
         self.asked: list[str] = []
         self.booked: list[str] = []
         self.released: list[str] = []
+        self.working: set[str] = set()
         self.answer = Verdict()
 
     def _reach(self) -> None:
@@ -100,6 +101,8 @@ class FakeRisk:
     def check(self, intent: Intent) -> Verdict:
         self._reach()
         self.asked.append(intent.tag)
+        if not self.answer.refusals:
+            self.working.add(intent.tag)
         return self.answer
 
     def book(self, fill: Fill) -> None:
@@ -109,6 +112,13 @@ class FakeRisk:
     def release(self, tag: str) -> None:
         self._reach()
         self.released.append(tag)
+        self.working.discard(tag)
+
+    def settle(self, live: Collection[str], trades: Collection[str]) -> None:
+        self._reach()
+        self.booked += [trade for trade in trades if trade not in self.booked]
+        self.released += sorted(self.working - set(live))
+        self.working = set(live)
 
     def limits(self) -> Sequence[LimitUse]:
         return []

@@ -6,7 +6,6 @@ from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from core.errors import InputError, UnknownDate
 from core.orders.machine import event_of
-from core.orders.positions import market_date
 from core.ports import Broker, Clock
 from core.records import LIVE, Alert, Fill, Order, OrderEvent
 
@@ -22,16 +21,12 @@ class Follower:
         self._read = 0
 
     def recover(self) -> None:
-        """Start and recovery: believe the ledger, follow the broker from its first trade, remind risk of the day."""
+        """Start and recovery: believe the ledger, follow the broker from its first trade, bring risk to the same."""
+        self._risk.doubt()
         self._journal.replay()
         self._read = 0
         self.reconcile()
-        today = market_date(self._clock.now_ns())
-        orders = [order for order in self._journal.orders.values() if order.state not in LIVE | {"REFUSED"}]
-        self._risk.remind(
-            (fill for fill in self._journal.trades.values() if market_date(fill.at_ns) == today),
-            (order.intent.tag for order in orders if market_date(order.updated_ns) == today),
-        )
+        self._risk.settle()
 
     def match(self, ticks: pa.RecordBatch) -> None:
         """Show a broker that is no exchange the market, so that it can fill what is live; count what it filled."""

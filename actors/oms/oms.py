@@ -1,7 +1,7 @@
 """The only place that sends orders: each intent at most once, every answer written down.
 
 in       submit, cancel, exit_all (awaited calls) · ticks, snapshot
-out      refresh · risk.check, risk.book, risk.release (awaited calls)
+out      refresh · risk.check, risk.book, risk.release, risk.settle (awaited calls)
 state    orders, fills, positions (hard: journalled before they are acted on, replayed at open)
 restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag → ACTIVE
 """
@@ -48,8 +48,8 @@ class OmsActor:
         self, config: OmsConfig, *, bus: Bus, clock: Clock, ledger: Ledger, broker: Broker, risk: Risk
     ) -> None:
         self._config, self._bus, self._clock = config, bus, clock
-        self._risk = RiskLink(risk)
         self._journal = Journal(ledger, clock)
+        self._risk = RiskLink(risk, self._journal, clock)
         self._follow = Follower(self._journal, broker, self._risk, clock, absent_after_ms=config.absent_after_ms)
         self._standing = Standing(config.state_after_start, self._journal, clock)
         self._send = Sender(
@@ -129,7 +129,7 @@ class OmsActor:
         self._refresh([index for index in self._config.indices if source == f"feed.{index}"])
 
     def on_timer(self) -> None:
-        """Tell risk what it is owed, follow the broker; without the ledger, see whether it is back."""
+        """Tell risk what it missed, follow the broker; without the ledger, see whether it is back."""
         self._risk.settle()
         if self._opened and not self._standing.fenced:
             self._standing.attempt(self._recover if self._standing.against else self._follow.reconcile)

@@ -1,13 +1,13 @@
 """Answers whether an order may be sent, and keeps the book the limits look at.
 
-in       marks · check, book, release, limits, margin (awaited calls)
+in       marks · check, book, release, settle, limits, margin (awaited calls)
 out      risk events in the ledger
 state    orders let through, holdings, stops in a row (replayed from the ledger); marks (soft: the chains refill them)
 restart  replays the ledger's orders and fills; entries are refused as stale until the first chain
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import BaseModel, Field
 
@@ -22,10 +22,12 @@ from core.risk.book import (
     day_charges_paise,
     day_net_paise,
     held,
+    lacks,
     replay,
     with_end,
     with_fill,
     with_intent,
+    with_live,
     with_marks,
 )
 from core.risk.limits.limits import LimitsConfig
@@ -79,6 +81,12 @@ class RiskActor:
     def release(self, tag: str) -> None:
         """The order is over: what of it has not filled is no longer working."""
         self._book = with_end(self._book, tag)
+
+    def settle(self, live: Collection[str], trades: Collection[str]) -> None:
+        """What the order manager's journal holds; what is missing here is read in the ledger. Raises LedgerDown."""
+        if lacks(self._book, live, trades):
+            self._reload()
+        self._book = with_live(self._book, live)
 
     def limits(self) -> Sequence[LimitUse]:
         """Use of every limit now, in the order refusals are listed."""

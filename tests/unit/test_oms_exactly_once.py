@@ -121,6 +121,7 @@ def test_nothing_is_sent_twice_and_no_fill_is_lost_or_doubled(steps: list[tuple[
     assert set(day.broker.placed) <= set(day.ledger.table)
     assert [fill.trade_id for fill in day.ledger.trades] == list(ours)
     assert ours.keys() <= set(day.risk.booked)
+    assert day.risk.working == {tag for tag, order in orders.items() if order.state in LIVE}
     assert {p.symbol: p.quantity for p in day.oms.positions()} == {
         s: h.quantity for s, h in fold(ours.values()).items()
     }

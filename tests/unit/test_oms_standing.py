@@ -96,15 +96,22 @@ def test_an_order_that_could_not_be_journalled_is_not_working_at_risk(world: Wor
 
 
 def test_what_risk_was_not_told_of_a_never_sent_order_survives_the_recovery(world: World) -> None:
-    world.risk.release = lambda tag: world.risk._reach()  # away when told, back when asked anew
+    def lost(tag: str) -> None:
+        world.risk.away = True  # from when it is told that the order was never sent
+        raise DeskError(f"risk did not hear of {tag}")
+
+    world.risk.release = lost
     world.ledger.down = lambda name: name == "journal_intent"
-    world.risk.check = lambda made: (setattr(world.risk, "away", True), Verdict())[1]
     world.oms.submit(intent())
+    counted = set(world.risk.working)
+    world.later()
+    world.ledger.down = lambda name: False
+    world.later()
     del world.risk.release
-    world.risk.away, world.ledger.down = False, lambda name: False
+    world.risk.away = False
     world.later()
 
-    assert "A" in world.risk.released
+    assert (counted, world.risk.working, world.risk.released) == ({"A"}, set(), ["A"])
 
 
 def test_a_tag_asked_again_after_its_order_was_never_sent_is_working_again() -> None:

@@ -1,0 +1,199 @@
+"""After any death, outage or lost answer risk counts as working exactly the orders that live in the journal."""
+
+from collections.abc import Collection
+from itertools import count
+
+import pytest
+
+from actors.oms.oms import OmsActor, OmsConfig
+from actors.risk.risk import RiskActor, RiskConfig
+from core.errors import DeskError
+from core.records import LIVE, Fill, Intent, Verdict
+from core.risk.book import RiskBook, live_tags
+from core.risk.limits.limits import LimitsConfig
+from core.risk.limits.trades_per_day import TradesPerDay
+from tests.fakes_broker import Died, FakeBroker
+from tests.fakes_ledger import MemoryLedger
+from tests.fakes_orders import LOT, HandClock, ListBus, intent
+from tests.unit.test_risk_actor import chain
+
+
+class Fault:
+    """Counts every step that crosses a process or a disk; at the chosen one the process dies, before or after it."""
+
+    def __init__(self) -> None:
+        self.steps, self.dies_at = 0, -1
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps == self.dies_at:
+            raise Died
+
+    def around(self, port: object, *names: str) -> None:
+        for name in names:
+            setattr(port, name, self._wrapped(getattr(port, name)))
+
+    def _wrapped(self, function: object) -> object:
+        def call(*args: object) -> object:
+            self.step()
+            answer = function(*args)  # type: ignore[operator]
+            self.step()
+            return answer
+
+        return call
+
+
+class CrashDesk:
+    """The order manager's process may die anywhere; ledger, broker and risk, the real actor, live on."""
+
+    def __init__(self) -> None:
+        self.clock, self.ledger, self.broker, self.fault = HandClock(), MemoryLedger(), FakeBroker(), Fault()
+        limits = LimitsConfig(trades_per_day=TradesPerDay(max_trades=1_000))
+        self.risk = RiskActor(RiskConfig(limits=limits), bus=ListBus(), clock=self.clock, ledger=self.ledger)
+        self.risk._reload()
+        self.risk.on_marks(chain())
+        self.start()
+        self.fault.around(self.ledger, "journal_intent", "record_order", "record_fill", "record_refusal")
+        self.fault.around(self.broker, "place", "cancel", "book", "trades")
+        self.fault.around(self.risk, "check", "book", "release", "settle")
+
+    def start(self) -> None:
+        self.oms = OmsActor(
+            OmsConfig(), bus=ListBus(), clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
+        )
+        self.oms.open()
+
+    def day(self) -> None:
+        """An entry that fills in two parts, one that rests and is cancelled, one refused, an exit that rests."""
+        self.oms.submit(intent("IN", quantity=2 * LOT))
+        self.broker.fill("IN", LOT, 35_000)
+        self.oms.on_timer()
+        self.oms.submit(intent("RESTS"))
+        self.oms.submit(intent("BIG", quantity=21 * LOT))
+        self.oms.cancel("RESTS")
+        self.broker.fill("IN", LOT, 35_100)
+        self.oms.on_timer()
+        self.oms.submit(intent("OUT", side="SELL", purpose="exit"))
+
+    def live(self) -> set[str]:
+        return {order.intent.tag for order in self.oms.orders() if order.state in LIVE}
+
+
+def died_at(step: int) -> CrashDesk | None:
+    desk = CrashDesk()
+    desk.fault.dies_at = desk.fault.steps + step
+    try:
+        desk.day()
+    except Died:
+        desk.fault.dies_at = -1
+        desk.start()
+        return desk
+    return None
+
+
+def test_after_a_death_at_any_step_risk_counts_as_working_what_is_live_in_the_journal() -> None:
+    steps = 0
+    for step in count(1):
+        desk = died_at(step)
+        if desk is None:
+            break
+        steps = step
+        assert live_tags(desk.risk._book) == desk.live(), f"died at step {step}"
+        assert {fill.trade_id for fill in desk.ledger.trades} == {
+            trade for holding in desk.risk._book.holdings.values() for trade in holding.trades
+        }, f"died at step {step}"
+    assert steps > 40
+
+
+def test_a_never_journalled_order_leaves_no_ghost_at_risk_after_the_crash() -> None:
+    desk = CrashDesk()
+    desk.ledger.journal_intent = lambda epoch, made: (_ for _ in ()).throw(Died)  # type: ignore[method-assign]
+    with pytest.raises(Died):
+        desk.oms.submit(intent("GHOST"))
+    ghost = live_tags(desk.risk._book)
+    del desk.ledger.journal_intent
+    desk.start()
+
+    assert (ghost, live_tags(desk.risk._book)) == ({"GHOST"}, set())
+    assert {use.limit: use.used for use in desk.risk.limits()}["position"] == 0
+
+
+class LostAnswers:
+    """The real risk; of the calls named, the answer is lost after they were done, or they are not done at all."""
+
+    def __init__(self, risk: RiskActor) -> None:
+        self.risk, self.before, self.after = risk, False, False
+
+    def _call(self, name: str, *args: object) -> object:
+        if self.before:
+            raise DeskError("risk: the request was lost")
+        answer = getattr(self.risk, name)(*args)
+        if self.after:
+            raise DeskError("risk: the answer was lost")
+        return answer
+
+    def check(self, made: Intent) -> Verdict:
+        return self._call("check", made)  # type: ignore[return-value]
+
+    def book(self, fill: Fill) -> None:
+        self._call("book", fill)
+
+    def release(self, tag: str) -> None:
+        self._call("release", tag)
+
+    def settle(self, live: Collection[str], trades: Collection[str]) -> None:
+        self._call("settle", live, trades)
+
+
+@pytest.mark.parametrize("way", ["before", "after"])
+@pytest.mark.parametrize("step", range(6))
+def test_after_an_outage_of_risk_both_count_the_same_orders_as_working(way: str, step: int) -> None:
+    desk = CrashDesk()
+    line = LostAnswers(desk.risk)
+    desk.risk = line  # type: ignore[assignment]
+    desk.start()
+    actions = (
+        lambda: desk.oms.submit(intent("IN", quantity=2 * LOT)),
+        lambda: desk.broker.fill("IN", 2 * LOT, 35_000) if "IN" in desk.broker.orders else None,
+        desk.oms.on_timer,
+        lambda: desk.oms.submit(intent("RESTS")),
+        lambda: desk.oms.cancel("RESTS") if "RESTS" in desk.broker.orders else None,
+        lambda: desk.oms.submit(intent("OUT", side="SELL", purpose="exit")),
+    )
+    for place, action in enumerate(actions):
+        setattr(line, way, place >= step)
+        action()
+    setattr(line, way, False)
+    desk.oms.on_timer()
+
+    assert live_tags(line.risk._book) == desk.live()
+    assert line.risk._book.holdings.keys() == {position.symbol for position in desk.oms.positions()}
+
+
+def test_an_order_journalled_though_the_answer_was_lost_is_working_at_risk_again() -> None:
+    desk = CrashDesk()
+    desk.ledger.lost = lambda name: name == "journal_intent"
+    desk.oms.submit(intent("A"))
+    desk.ledger.lost = lambda name: False
+    released = live_tags(desk.risk._book)
+    desk.oms.on_timer()
+
+    assert (released, live_tags(desk.risk._book), desk.live()) == (set(), {"A"}, {"A"})
+
+
+def test_risk_that_began_anew_between_its_yes_and_the_journal_counts_the_order_soon() -> None:
+    desk = CrashDesk()
+    journal_intent = desk.ledger.journal_intent
+
+    def anew(epoch: int, made: Intent) -> None:
+        desk.risk._book = RiskBook()
+        desk.risk._reload()
+        journal_intent(epoch, made)
+
+    desk.ledger.journal_intent = anew  # type: ignore[method-assign]
+    desk.oms.submit(intent("A"))
+    at_once = live_tags(desk.risk._book)
+    desk.clock.sleep(10)
+    desk.oms.on_timer()
+
+    assert (at_once, live_tags(desk.risk._book)) == (set(), {"A"})
