@@ -206,10 +206,10 @@ def _order_charges(fills: Sequence[Fill]) -> Charges:
 
 
 def _distinct(fills: Iterable[Fill]) -> list[Fill]:
-    """Each trade once; two different fills of one trade id are an error."""
-    kept: dict[str, Fill] = {}
+    """Each trade once; two different fills of one symbol and trade id are an error. Exchanges number for themselves."""
+    kept: dict[tuple[str, str], Fill] = {}
     for fill in fills:
-        if kept.setdefault(fill.trade_id, fill) != fill:
+        if kept.setdefault((fill.symbol, fill.trade_id), fill) != fill:
             raise InputError(f"trade {fill.trade_id} is reported twice and differently; ask the broker's trade book")
     return list(kept.values())
 

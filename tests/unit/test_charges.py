@@ -3,6 +3,7 @@
 import datetime as dt
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,6 +160,15 @@ def test_a_contract_note_rounds_each_line_once() -> None:
     assert note.gst_paise == 12_05  # 18 % of 60 + 6.92835 + 0.0195 = 66.94785
     assert note.total_paise == 60_00 + 20_00 + 10_00 + 6_93 + 2 + 12_05
     assert (note.premium_paise, note.net_paise) == (6_500_00, 6_500_00 - note.total_paise)
+
+
+def test_a_trade_number_of_another_symbol_is_another_trade() -> None:
+    """NSE and BSE number their trades each for itself."""
+    other = msgspec.structs.replace(
+        fill(1, 20, 100_00, tag="B"), symbol=option_symbol("SENSEX", D(2026, 5, 7), Kind.PUT, 76_000_00), index="SENSEX"
+    )
+
+    assert contract_note(TradingDay(MAY, (fill(1, 65, 100_00), other))).brokerage_paise == 40_00
 
 
 def test_stt_of_two_small_sales_is_rounded_together() -> None:

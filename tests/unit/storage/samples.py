@@ -142,7 +142,7 @@ def nse_chain() -> dict[str, Any]:
 
 
 def nse_chain_v3() -> dict[str, Any]:
-    """The page since 2025: one expiry, other names, the leg's expiry in digits; quantities in units, the rest in lots."""
+    """The page since 2025: one expiry, other names, a leg's expiry in digits; quantities in units, the rest in lots."""
     quotes = {"bidprice": "buyPrice1", "bidQty": "buyQuantity1", "askPrice": "sellPrice1", "askQty": "sellQuantity1"}
     chain = nse_chain()
     for entry in chain["records"]["data"]:
