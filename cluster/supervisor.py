@@ -123,7 +123,8 @@ class Supervisor:
         self._draining.set()
         deadline, unclean = time.monotonic() + within_s, []
         for batch in _drain_order(self._seen):
-            asked = {name: self._seen[name].handle.drain.remote(1.0) for name in batch if self._seen[name].handle}
+            alive = [seen for seen in map(self._seen.__getitem__, batch) if seen.handle and not seen.quarantined]
+            asked = {seen.spec.name: seen.handle.drain.remote(1.0) for seen in alive}
             left = max(0.2, deadline - time.monotonic())
             done, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=left) if asked else ([], [])
             clean = {name for name, reference in asked.items() if reference in done and _value(reference) is True}

@@ -6,6 +6,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,8 @@ from typing import Any
 import psutil
 import pytest
 import ray
-from ray.job_submission import JobStatus, JobSubmissionClient
 
 from cluster.attach import Desk, attach
-from cluster.auth import admit
 from cluster.decide import SupervisionConfig
 from cluster.head import tagged
 from cluster.lifecycle import down, up
@@ -24,9 +23,20 @@ from cluster.ports import in_use
 from cluster.settings import load
 from cluster.state import ROOT, DeskState, read_state, state_path
 from core.errors import ConfigError, DeskError
-from core.records import ActorStatus, DeskStatus
 from core.schemas import CONTRACTS
+from storage.broker_store import PostgresBrokerStore
 from tests.cluster.conftest import free_desk, supervisor_of, until
+from tests.cluster.whole_desk import (
+    BACK_S,
+    back,
+    buy_one_lot,
+    job_session,
+    near_the_money,
+    row,
+    send_until_answered,
+    status,
+    try_,
+)
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SETTINGS = {
@@ -37,7 +47,6 @@ SETTINGS = {
     "strategies": [{"name": "ema_channel", "index": "NIFTY", "enabled": True}],
 }
 STUCK_S = SupervisionConfig().stuck_s
-BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/ measures; CI's may be busy
 
 
 @pytest.fixture(scope="module")
@@ -65,54 +74,6 @@ def state(home: Path) -> Iterator[DeskState]:
 @pytest.fixture(scope="module")
 def desk(state: DeskState) -> Desk:
     return attach(state.desk)
-
-
-def status(desk: Desk) -> DeskStatus | None:
-    try:
-        return desk.status()
-    except DeskError:
-        return None
-
-
-def row(desk: Desk, name: str) -> ActorStatus | None:
-    said = status(desk)
-    return next((actor for actor in said.actors if actor.name == name), None) if said else None
-
-
-def back(desk: Desk, name: str, before: ActorStatus, within_s: float = BACK_S) -> ActorStatus:
-    """The new incarnation of `name`, once it is READY and has handled data again."""
-
-    def check() -> Any:
-        now = row(desk, name)
-        fresh = (
-            now and now.state == "READY" and now.pid != before.pid and now.last_progress_ns > before.last_progress_ns
-        )
-        return now if fresh else None
-
-    return until(check, within_s=within_s, what=f"{name} is back with data")
-
-
-def near_the_money(desk: Desk) -> dict[str, Any]:
-    rows = [r for r in desk.chain("NIFTY").to_pylist() if r["kind"] == 2 and r["ask_paise"] > 0]
-    spot = desk.expiries("NIFTY").to_pylist()[0]["spot_paise"]
-    return min(rows, key=lambda r: (abs(r["strike_paise"] - spot), str(r["expiry"])))
-
-
-def buy_one_lot(desk: Desk) -> str:
-    """Buy a lot and wait until it is filled; returns its tag, empty where there is no market yet."""
-    contract = near_the_money(desk)
-    lot = desk.expiries("NIFTY").to_pylist()[0]["lot"]
-    order = desk.place(contract["symbol"], "BUY", lot)
-    if "No quote" in order.message:
-        return ""  # an order manager that has just started again waits for its first full book
-    assert order.state in {"OPEN", "COMPLETE", "UNKNOWN"}, order.message
-    tag = order.intent.tag
-
-    def filled() -> bool:
-        return any(o.intent.tag == tag and o.state == "COMPLETE" for o in desk.orders())
-
-    until(filled, within_s=10, what="the fill")
-    return tag
 
 
 def test_the_desk_is_ready_private_and_says_what_it_is(state: DeskState, desk: Desk) -> None:
@@ -166,23 +127,40 @@ def test_a_stopped_actor_is_found_stuck_and_is_back_with_data(desk: Desk) -> Non
     assert any("STUCK: no answer to a health probe" in message for message in said), said
 
 
-def test_no_order_is_lost_when_the_order_manager_is_killed(desk: Desk) -> None:
-    first = until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order")
-    before = row(desk, "oms")
-    assert before is not None
-    os.kill(before.pid, signal.SIGKILL)
-    back(desk, "oms", before)
-    second = until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order after the restart")
+def test_no_order_is_lost_or_doubled_when_the_order_manager_is_killed_while_orders_flow(
+    state: DeskState, desk: Desk
+) -> None:
+    contract = near_the_money(desk)
+    lot = desk.expiries("NIFTY").to_pylist()[0]["lot"]
+    tags = [f"LOAD{number:02d}" for number in range(24)]
+    sender = threading.Thread(target=send_until_answered, args=(desk, contract["symbol"], lot, tags))
+    sender.start()
+    for _ in range(2):
+        before = until(lambda: (r := row(desk, "oms")) and r.state == "READY" and r, within_s=BACK_S, what="oms READY")
+        os.kill(before.pid, signal.SIGKILL)
+        back(desk, "oms", before)
+    sender.join(timeout=120)
+    assert not sender.is_alive(), "every order has an answer"
 
-    tags = [order.intent.tag for order in desk.orders() if order.state == "COMPLETE"]
-    assert tags.count(first) == tags.count(second) == 1
+    ended = {"COMPLETE", "REFUSED", "REJECTED"}
+    until(lambda: (o := try_(desk.orders)) and all(order.state in ended for order in o), within_s=40, what="all ended")
+    orders = {order.intent.tag: order for order in desk.orders()}
+    assert sorted(order.intent.tag for order in desk.orders() if order.intent.tag in tags) == tags
+    sent, fills = PostgresBrokerStore(state.dsn, state.session_id).load()
+    assert len({order.intent.tag for order in sent}) == len(sent), "nothing reached the broker twice"
+    assert {order.intent.tag for order in sent} == {tag for tag, order in orders.items() if order.broker_id}
+    for tag, order in orders.items():
+        assert order.filled_quantity == sum(fill.quantity for fill in fills if fill.tag == tag), tag
+    assert any(orders[tag].state == "COMPLETE" for tag in tags)
     held = sum(position.quantity for position in desk.positions())
-    assert held == sum(order.filled_quantity for order in desk.orders())
+    assert held == sum(order.filled_quantity for order in orders.values())
 
 
 def test_a_killed_supervisor_adopts_what_runs(state: DeskState, desk: Desk) -> None:
     before = {actor.name: actor.pid for actor in desk.status().actors}
-    supervisor_of(state.session_id).kill()
+    killed = supervisor_of(state.session_id)
+    killed.kill()
+    until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE, within_s=5, what="it is gone")
 
     def adopted() -> bool:
         said = status(desk)
@@ -199,7 +177,7 @@ def test_a_killed_database_is_back_and_its_orders_with_it(state: DeskState, desk
     until(
         lambda: read_state(state.desk).pids["postgres"].pid != before.pid, within_s=BACK_S, what="PostgreSQL runs again"
     )
-    tag = until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order after the database's restart")
+    tag = until(lambda: try_(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order after the database's restart")
     assert {order.intent.tag for order in desk.orders()} >= orders | {tag}
     until(lambda: desk.status().ledger_ok, within_s=BACK_S, what="the supervisor sees the ledger")
 
@@ -222,7 +200,7 @@ def test_two_desks_run_a_job_each_and_one_ends_without_a_trace(home: Path, state
     list(up(load(overrides=one_index), number))
     other = read_state(number)
     try:
-        assert [_job(which) for which in (state, other)] == [state.session_id, other.session_id]
+        assert [job_session(which) for which in (state, other)] == [state.session_id, other.session_id]
         with pytest.raises(DeskError, match="say which one"):
             attach()
     finally:
@@ -255,7 +233,7 @@ def test_a_crash_in_a_loop_is_quarantined_and_the_desk_goes_on(state: DeskState)
     until(lambda: all(a.state == "READY" for a in desk.status().actors if a.name != "shard.SENSEX"),
           within_s=BACK_S, what="the others are READY")  # fmt: skip
     assert len(others) == 8
-    assert until(lambda: _try(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order beside it")
+    assert until(lambda: try_(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order beside it")
 
 
 def test_down_ends_every_process_and_positions_were_not_left_half(state: DeskState) -> None:
@@ -267,24 +245,6 @@ def test_down_ends_every_process_and_positions_were_not_left_half(state: DeskSta
     assert not any(process.is_running() for process in tree)
     with pytest.raises(DeskError, match="not running"):
         attach(state.desk)
-
-
-def _try(action: Any) -> Any:
-    """None instead of a DeskError: whoever answers is starting again; ask once more."""
-    try:
-        return action()
-    except DeskError:
-        return None
-
-
-def _job(state: DeskState) -> str:
-    admit(state.token_path)
-    client = JobSubmissionClient(state.dashboard_url)
-    job = client.submit_job(entrypoint="python -c 'import os, cluster.state; print(os.environ[\"VIKALP_SESSION\"])'")
-    ended = {JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.STOPPED}
-    until(lambda: client.get_job_status(job) in ended, within_s=90, what="the job has ended")
-    assert client.get_job_status(job) == JobStatus.SUCCEEDED, client.get_job_logs(job)
-    return client.get_job_logs(job).strip().splitlines()[-1]
 
 
 def test_after_its_host_is_killed_the_next_up_ends_what_it_left(home: Path) -> None:
