@@ -139,9 +139,11 @@ def full_day(on: dt.date, known: dt.date | None = None) -> bool:
     Never raises: past the published calendar it is a weekday without one of the holidays of every year.
     """
     special = special_of(on)
-    if special is not None:
-        return special.kind in {"normal", "weekend"} and bool(special.windows) and (known is None or known >= on)
-    return trades(on, known)
+    if special is not None and special.kind not in {"normal", "weekend"}:
+        return False  # an evening's muhurat or a drill
+    if trades(on, known):
+        return True
+    return special is not None and bool(special.windows) and (known is None or known >= on)
 
 
 def trades(on: dt.date, known: dt.date | None = None) -> bool:

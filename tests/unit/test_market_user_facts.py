@@ -77,6 +77,15 @@ def test_imported_hours_make_a_session_of_a_day_whose_hours_nobody_knew() -> Non
     assert next_session("NSE", D(2026, 11, 7)) == D(2026, 11, 8)
 
 
+def test_other_hours_of_an_ordinary_day_leave_its_expiry_where_it_is() -> None:
+    use([parsed(sessions=[{"date": "2026-12-15", "kind": "normal", "open": "09:15", "close": "17:00"}])])
+
+    found = session("NSE", D(2026, 12, 15))
+    assert found is not None
+    assert f"{found.close:%H:%M}" == "17:00"
+    assert D(2026, 12, 15) in expiries("NIFTY", D(2026, 11, 20))
+
+
 def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
     use([parsed(lots=[NIFTY_75], freeze=[{"index": "NIFTY", "since": "2026-12-01", "quantity": "1500"}])])
 
