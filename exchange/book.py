@@ -80,7 +80,7 @@ class Market:
 
     def _fair(self, rows: Ints, at: Ints, spot: Floats, vol: Floats) -> Floats:
         u = self.universe
-        years = np.maximum(u.expiry_ns[u.expiry_at[rows]] - at, 0) / YEAR_NS
+        years = np.maximum(u.settled_ns[u.expiry_at[rows]] - at, 0) / YEAR_NS
         forward = spot * np.exp(CARRY * years)
         out = np.where(u.kind[rows] == Kind.FUTURE, forward, spot)
         vix = self._vix[rows]
@@ -123,7 +123,7 @@ class Market:
     def _draw_interest(self, level: Level, rng: np.random.Generator) -> None:
         """A day's volume and open interest: most near the money and in the nearest expiry, round strikes liked more."""
         u = self.universe
-        years = (u.expiry_ns[u.expiry_at] - self._open_ns) / YEAR_NS
+        years = (u.settled_ns[u.expiry_at] - self._open_ns) / YEAR_NS
         width = level.vol * self.path.prev_close * np.sqrt(np.maximum(years, 1.0 / DAYS))
         strike = u.strike_paise / 100.0
         self._distance = np.where(self._option, np.abs(strike - self.path.spot[0]) / width, 0.0)

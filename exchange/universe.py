@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from core.market import (
     expiries,
-    expiry_moment,
     future_symbol,
     is_monthly,
     lot,
     option_symbol,
+    settlement,
     strike_step_paise,
     to_ns,
 )
@@ -31,7 +31,7 @@ Ints = NDArray[np.int64]
 class Universe:
     """One row a contract, in the order the simulator numbers them: index, VIX, futures, options.
 
-    `expiry_at` is the row's place in `expiry_days` and `expiry_ns`; the index itself carries 0.
+    `expiry_at` is the row's place in `expiry_days` and `settled_ns`; the index itself carries 0.
     """
 
     contracts: pa.RecordBatch  # the five columns that TICKS begins with
@@ -40,7 +40,7 @@ class Universe:
     lots: Ints
     expiry_at: Ints
     expiry_days: tuple[dt.date, ...]
-    expiry_ns: Ints
+    settled_ns: Ints  # when the price it settles at is known: until then it has time value
 
     def __len__(self) -> int:
         return int(self.kind.size)
@@ -80,5 +80,5 @@ def build(index: str, on: dt.date, *, open_paise: int, expiry_count: int, strike
         lots=np.array(sizes, np.int64),
         expiry_at=np.array([place[d] if d else 0 for d in days_of], np.int64),
         expiry_days=every,
-        expiry_ns=np.array([to_ns(expiry_moment(index, day)) for day in every], np.int64),
+        settled_ns=np.array([to_ns(settlement(index, day).known) for day in every], np.int64),
     )
