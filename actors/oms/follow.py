@@ -108,7 +108,11 @@ class Follower:
             self._warn(tag, f"the broker holds an order with tag {tag!r} that this desk did not send; left alone")
             return
         self._warn(tag, f"order {tag} is {ours.state} here and open at the broker; it is being cancelled there")
-        self._broker.cancel(theirs.broker_id)
+        answer = self._broker.cancel(theirs.broker_id)
+        if answer.kind != "ACK":
+            self._warn(
+                f"{tag} not cancelled", f"order {tag} is still open at the broker, asked again: {answer.message}"
+            )
 
     def _warn(self, subject: str, message: str) -> None:
         if subject in self._warned:

@@ -7,7 +7,7 @@ before; `replay` then reads the truth. Raises LedgerDown and LedgerFenced as the
 import msgspec
 
 from core.errors import LedgerDown
-from core.orders.machine import Tally, advance, born, refused, with_fill
+from core.orders.machine import Tally, advance, born, event_of, noted, refused, with_fill
 from core.orders.positions import Holding, apply, holding_of, position
 from core.ports import Clock, Ledger
 from core.records import LIVE, Alert, Fill, Intent, Order, OrderEvent, RiskEvent, Verdict
@@ -73,6 +73,14 @@ class Journal:
             self._ledger.record_order(self._epoch, after, event)
             self.orders[event.tag] = after
         return after
+
+    def note(self, tag: str, message: str) -> None:
+        """Commit words about a live order that change nothing else of it; nothing is written when they are not new."""
+        order = self.orders[tag]
+        after = noted(order, message, self._clock.now_ns())
+        if after != order:
+            self._ledger.record_order(self._epoch, after, event_of(after))
+            self.orders[tag] = after
 
     def fill(self, fill: Fill) -> Fill | None:
         """Commit a trade of one of our orders; None if it was counted before. The order says whose it is."""

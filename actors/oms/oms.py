@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
+from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
@@ -51,15 +52,10 @@ class OmsActor:
         self._journal = Journal(ledger, clock)
         self._risk = RiskLink(risk, self._journal, clock)
         self._follow = Follower(self._journal, broker, self._risk, clock, absent_after_ms=config.absent_after_ms)
-        self._standing = Standing(config.state_after_start, self._journal, clock)
-        self._send = Sender(
-            self._journal,
-            self._follow,
-            broker=broker,
-            risk=self._risk,
-            standing=self._standing,
-            clock=clock,
-            exit_cross=config.exit_cross,
+        standing = self._standing = Standing(config.state_after_start, self._journal, clock)
+        self._send = Sender(self._journal, self._follow, broker=broker, risk=self._risk, standing=standing, clock=clock)
+        self._flatten = Flattener(
+            self._journal, self._send, standing=standing, clock=clock, exit_cross=config.exit_cross
         )
         self._board = Board()
         self._opened = False
@@ -74,7 +70,7 @@ class OmsActor:
     def submit(self, intent: Intent) -> Order:
         """The order of this tag, sent now if it is new; a refused one is no error, it comes back REFUSED with words.
 
-        Raises InputError or UnknownName for an intent that is no order at all.
+        Raises InputError or UnknownName for an intent that is no order at all, or another one than its tag names.
         """
         self._progress_ns = self._clock.wall_ns()
         return self._send.submit(intent, self._standing.state)
@@ -86,9 +82,10 @@ class OmsActor:
     def exit_all(self, why: str) -> Sequence[Order]:
         """Cancel every live order, then exit every position by limits that cross; allowed in every state.
 
-        The orders it sent. What an unsure order may still take off is left out, so that nothing is sold twice.
+        The exits, and as REFUSED whatever could not be cancelled or sent. What an unsure order may still take off is
+        left out, so that nothing is sold twice.
         """
-        return self._send.exit_all(self._board, why)
+        return self._flatten.exit_all(self._board, why)
 
     def orders(self) -> Sequence[Order]:
         """Every order of the session, oldest first, refusals included."""

@@ -1,7 +1,5 @@
 """From intent to broker, once: validity, state, risk, ledger, broker, in that order and with no second try."""
 
-from collections.abc import Iterator
-
 import msgspec
 
 from actors.oms.follow import Follower
@@ -10,12 +8,9 @@ from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.standing import LedgerTrouble, Standing, State
 from core.errors import UnknownName
-from core.market import freeze, tick_paise
-from core.matching.depth import Board, Depth
 from core.orders import validity
-from core.orders.exits import exit_intents
-from core.orders.machine import refused
-from core.orders.positions import Holding, market_date
+from core.orders.machine import noted, refused
+from core.orders.tag import check_same
 from core.ports import Broker, BrokerAnswer, Clock
 from core.records import LIVE, Intent, Order, OrderEvent, OrderState, Verdict
 
@@ -32,19 +27,21 @@ class Sender:
         risk: RiskLink,
         standing: Standing,
         clock: Clock,
-        exit_cross: float,
     ) -> None:
         self._journal, self._follow, self._broker, self._risk = journal, follow, broker, risk
-        self._standing, self._clock, self._exit_cross = standing, clock, exit_cross
+        self._standing, self._clock = standing, clock
 
     def submit(self, intent: Intent, state: State) -> Order:
         """The order of this tag: the first one ever, else a new one, sent once if `state` and everything else allow.
 
-        Without the ledger nothing is sent and the order that comes back REFUSED is kept nowhere: its tag is still free.
+        Raises InputError if the first was another order. Without the ledger nothing is sent and the order that comes
+        back REFUSED is kept nowhere: its tag is still free.
         """
         known = self._journal.orders.get(intent.tag)
         if known is not None:
+            check_same(known.intent, intent)
             return known
+        intent = msgspec.structs.replace(intent, created_ns=intent.created_ns or self._clock.now_ns())
         if self._standing.against:
             return self._unsent(intent, self._standing.against)
         try:
@@ -60,6 +57,10 @@ class Sender:
 
     def cancel(self, tag: str) -> Order:
         """The order after the broker was asked to take it back; UnknownName for a tag never sent."""
+        return self.take_back(tag)[0]
+
+    def take_back(self, tag: str) -> tuple[Order, str]:
+        """As `cancel`, and why the broker did not take the request; empty if it did or the order had ended."""
         self._standing.check()
         order = self._journal.orders.get(tag)
         if order is None:
@@ -67,39 +68,29 @@ class Sender:
         if order.state in LIVE and not order.broker_id:
             self._standing.attempt(self._follow.reconcile)
             order = self._journal.orders[tag]
-        if order.state in LIVE and order.broker_id:
-            self._broker.cancel(order.broker_id)
-            self._standing.attempt(self._follow.reconcile)
-        return self._journal.orders[tag]
+        if order.state not in LIVE:
+            return order, ""
+        said = self._ask_back(order)
+        self._standing.attempt(lambda: self._told(tag, said))
+        order = self._journal.orders[tag]
+        # Without the ledger the words are in no journal, but whoever asked is told.
+        return noted(order, said, order.updated_ns), said
 
-    def exit_all(self, board: Board, why: str) -> list[Order]:
-        """Cancel what is live, then send limits that close every position, whatever the state; the orders sent."""
-        self._standing.check()
-        for order in self._journal.live():
-            self.cancel(order.intent.tag)
-        seed, sent = f"exit_all {self._clock.wall_ns()}", []
-        for holding in list(self._journal.holdings.values()):
-            intents = self._exits(holding, board.depth(holding.symbol), seed, why)
-            sent += [self.submit(intent, "REDUCING") for intent in intents]
-        return sent
+    def _ask_back(self, order: Order) -> str:
+        if not order.broker_id:
+            return "not cancelled: the broker has not said yet whether it has this order"
+        answer = self._broker.cancel(order.broker_id)
+        if answer.kind == "ACK":
+            return ""
+        what = "the broker refused to cancel it" if answer.kind == "REFUSED" else "no clear answer to the cancel"
+        return f"{what}: {answer.message}"
 
-    def _exits(self, holding: Holding, depth: Depth | None, seed: str, why: str) -> Iterator[Intent]:
-        """The intents that close what `holding` has open and no live exit is already taking off."""
-        return exit_intents(
-            holding,
-            depth,
-            working=leaving(self._journal.orders, holding.symbol),
-            most=freeze(holding.index, market_date(self._clock.now_ns())),
-            tick=tick_paise(holding.index),
-            cross=self._exit_cross,
-            seed=seed,
-            reason=why,
-        )
+    def _told(self, tag: str, said: str) -> None:
+        self._journal.note(tag, said)
+        self._follow.reconcile()
 
     def _send(self, intent: Intent, state: State) -> None:
-        now_ns = self._clock.now_ns()
-        intent = msgspec.structs.replace(intent, created_ns=intent.created_ns or now_ns)
-        verdict = self._judge(intent, now_ns, state)
+        verdict = self._judge(intent, self._clock.now_ns(), state)
         if verdict.refusals:
             self._journal.refuse(intent, verdict)
             return

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import msgspec
+
 from core.matching.depth import Depth
 from core.orders.positions import Holding
 from core.orders.tag import make_tag
@@ -17,24 +19,34 @@ def exit_intents(
     any price; where no price is known the order is MARKET and the broker protects it. `most` is the freeze quantity;
     each slice's tag comes of `seed`, the symbol and its place.
     """
-    side: Side = "SELL" if holding.quantity > 0 else "BUY"
-    left, place = abs(holding.quantity) - working, 0
-    limit = marketable(side, depth, tick=tick, cross=cross)
+    whole, place = whole_exit(holding, working=working, seed=seed, reason=reason), 0
+    left = whole.quantity
+    limit = marketable(whole.side, depth, tick=tick, cross=cross)
     while left > 0:
         quantity = min(left, most)
-        yield Intent(
+        yield msgspec.structs.replace(
+            whole,
             tag=make_tag(f"{seed} {holding.symbol} {place}"),
-            strategy="manual",
-            index=holding.index,
-            symbol=holding.symbol,
-            side=side,
             quantity=quantity,
             order_type="LIMIT" if limit else "MARKET",
             limit_paise=limit,
-            purpose="exit",
-            reason=reason,
         )
         left, place = left - quantity, place + 1
+
+
+def whole_exit(holding: Holding, *, working: int, seed: str, reason: str) -> Intent:
+    """The exit of all that `holding` has open beyond `working` units, at market and in one piece."""
+    return Intent(
+        tag=make_tag(f"{seed} {holding.symbol} 0"),
+        strategy="manual",
+        index=holding.index,
+        symbol=holding.symbol,
+        side="SELL" if holding.quantity > 0 else "BUY",
+        quantity=max(0, abs(holding.quantity) - working),
+        order_type="MARKET",
+        purpose="exit",
+        reason=reason,
+    )
 
 
 def marketable(side: Side, depth: Depth | None, *, tick: int, cross: float) -> int:

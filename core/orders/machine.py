@@ -54,6 +54,13 @@ def advance(order: Order, event: OrderEvent, *, broker_id: str = "") -> Order:
     )
 
 
+def noted(order: Order, message: str, at_ns: int) -> Order:
+    """`order` with other words about it; the same order once it has ended or if they are not new."""
+    if order.state not in LIVE or message == order.message:
+        return order
+    return msgspec.structs.replace(order, message=message, updated_ns=max(order.updated_ns, at_ns))
+
+
 def with_fill(order: Order, fill: Fill, tally: Tally) -> Order:
     """`order` after a new fill; `tally` is the sum of its distinct fills with this one. A fill proves it OPEN."""
     _same(order, fill.tag)

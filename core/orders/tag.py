@@ -8,6 +8,7 @@ import hashlib
 import re
 
 from core.errors import InputError
+from core.records import Intent
 
 TAG = re.compile(r"[A-Z0-9]{1,20}")
 
@@ -20,6 +21,21 @@ def make_tag(seed: str | bytes) -> str:
     """
     data = seed.encode() if isinstance(seed, str) else seed
     return base64.b32encode(hashlib.blake2b(data, digest_size=12).digest()).decode().rstrip("=")
+
+
+def check_same(first: Intent, asked: Intent) -> None:
+    """InputError if `asked` has the tag of `first` and is another order: a tag names one order for ever."""
+    one, other = _words(first), _words(asked)
+    if one != other:
+        raise InputError(
+            f"tag {first.tag} is that of {one}; asked for now was {other}: another order needs another tag"
+        )
+
+
+def _words(intent: Intent) -> str:
+    limit = f" at {intent.limit_paise / 100:.2f}" if intent.limit_paise else ""
+    what = f"{intent.side} {intent.quantity} × {intent.symbol} {intent.order_type}{limit}"
+    return f"{what} ({intent.product}, {intent.purpose})"
 
 
 def check_tag(tag: str) -> str:

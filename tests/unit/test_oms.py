@@ -7,6 +7,7 @@ from core.records import Refusal, Verdict
 from tests.fakes_orders import (
     INDEX,
     LOT,
+    NOON,
     SYMBOL,
     intent,
     ticks,
@@ -59,10 +60,43 @@ def test_a_gap_in_a_feeds_ticks_is_filled_by_its_whole_book(world: World) -> Non
 
 def test_the_same_tag_is_answered_with_the_first_order(world: World) -> None:
     first = world.oms.submit(intent())
-    again = world.oms.submit(intent(quantity=5 * LOT))
+    again = world.oms.submit(intent(reason="asked again", created_ns=NOON + 1))
 
     assert again == first
     assert world.broker.placed == ["A"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"quantity": 5 * LOT}, "BUY 100 × SENSEX2591180500PE LIMIT at 350.00"),
+        ({"side": "SELL"}, "SELL 20 × SENSEX2591180500PE LIMIT at 350.00"),
+        ({"symbol": "SENSEX2591180600PE"}, "BUY 20 × SENSEX2591180600PE LIMIT at 350.00"),
+        ({"limit_paise": 35_005}, "BUY 20 × SENSEX2591180500PE LIMIT at 350.05"),
+        ({"order_type": "MARKET", "limit_paise": 0}, "BUY 20 × SENSEX2591180500PE MARKET"),
+        ({"purpose": "exit"}, "BUY 20 × SENSEX2591180500PE LIMIT at 350.00 (NRML, exit)"),
+        ({"product": "MIS"}, "BUY 20 × SENSEX2591180500PE LIMIT at 350.00 (MIS, entry)"),
+    ],
+)
+def test_the_same_tag_with_another_order_is_an_error_that_names_both(
+    world: World, changes: dict[str, object], words: str
+) -> None:
+    world.oms.submit(intent())
+    with pytest.raises(InputError) as said:
+        world.oms.submit(intent(**changes))
+
+    assert "BUY 20 × SENSEX2591180500PE LIMIT at 350.00 (NRML, entry)" in str(said.value)
+    assert words in str(said.value)
+    assert world.broker.placed == ["A"]
+
+
+def test_an_order_without_a_time_gets_the_order_managers(world: World) -> None:
+    sent = world.oms.submit(intent("A"))
+    world.ledger.down = lambda name: True
+    unsent = world.oms.submit(intent("B"))
+
+    assert (sent.intent.created_ns, unsent.intent.created_ns) == (NOON, NOON)
+    assert world.ledger.table["A"].intent.created_ns == NOON
 
 
 def test_the_same_tag_after_a_restart_is_answered_with_the_first_order(world: World) -> None:

@@ -60,7 +60,7 @@ def test_a_refused_order_is_the_same_after_a_restart(world: World) -> None:
     refused = world.oms.submit(intent(quantity=1, created_ns=decided_ns))
 
     assert refused.state == "REFUSED"
-    assert world.restart().submit(intent()) == refused
+    assert world.restart().submit(intent(quantity=1)) == refused
 
 
 def test_a_replaced_order_manager_cancels_nothing(world: World) -> None:
