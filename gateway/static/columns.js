@@ -2,7 +2,7 @@
 // A column is as wide as the longest text it has held since its rows were built, so that nothing moves with every tick.
 "use strict";
 const columns = (() => {
-  const PAD = 8; // left and right of a figure, px
+  const PAD = 8; // left and right of a figure, px: 6 in desk.css, and some for a sign from another font
   const KEY = "vikalp-columns-on"; // what a person ticked, remembered by the browser
   const longest = new Map(); // column → characters
   let strikes = 1;
