@@ -72,7 +72,7 @@ class Page:
                 ui.html(skeleton.ticket(), sanitize=False).props("id=ticket-box")
                 self._smile = ui.echart(charts.SMILE, renderer="canvas").props("id=smile")
                 self._oi = ui.echart(charts.OPEN_INTEREST, renderer="canvas").props("id=open-interest")
-                ui.html(skeleton.side() + calendar.panel(), sanitize=False).props("id=side")
+                ui.html(calendar.panel() + skeleton.side(), sanitize=False).props("id=side")
         ui.on("desk", self._heard)
 
     def push(self) -> None:
