@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from collections import Counter
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
 
 import typer
 
@@ -15,14 +16,17 @@ from cluster.cli.books import orders_table, positions_table
 from cluster.cli.options import DeskNumber, Json
 from cluster.cli.out import FAILURE, out, print_json, print_problem, say
 from cluster.cli.world import world
-from core.errors import InputError
+from core.errors import InputError, VikalpError
 from gateway.format import money, paise, strike
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from core.market import Contract
     from core.ports import DeskClient
-    from core.records import Intent, Margin, Order, Position
+    from core.records import Chain, Intent, Margin, Order, Position
 
+FAILED = {"REFUSED", "REJECTED", "UNKNOWN"}
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 
@@ -43,7 +47,7 @@ def order(
     limit_paise = paise(limit, "--limit") if limit else 0
     with world(context).connect(desk) as client:
         intent = make_intent(client, symbol.upper(), side, lots, limit_paise, product, purpose, tag)
-        _preview(intent, lots, client.margin(intent))
+        _preview(client, intent, lots)
         if not yes:
             typer.confirm("send it?", abort=True, err=True)
         answer = client.submit(intent)
@@ -58,6 +62,7 @@ def cancel(
 ) -> None:
     """Cancel what of an order has not filled."""
     from core.orders.tag import check_tag
+    from core.records import LIVE
 
     check_tag(tag)
     with world(context).connect(desk) as client:
@@ -66,6 +71,8 @@ def cancel(
         print_json(answer)
     else:
         out().print(orders_table([answer]))
+    if answer.state in LIVE and answer.message:
+        _fail([answer])
 
 
 def orders(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
@@ -95,7 +102,10 @@ def exit_all(
     desk: DeskNumber = None,
     as_json: Json = False,
 ) -> None:
-    """Cancel every live order and close every position, with limits beyond the best price."""
+    """Cancel every live order and close every position, with limits beyond the best price.
+
+    Exits with 1 if anything could not be cancelled or sent.
+    """
     with world(context).connect(desk) as client:
         held = [position for position in client.positions() if position.quantity]
         say(f"{len(held)} open positions: {', '.join(f'{p.symbol} {p.quantity:+d}' for p in held) or 'none'}")
@@ -106,6 +116,11 @@ def exit_all(
         print_json(sent)
     else:
         out().print(orders_table(sent) if sent else "nothing to close")
+    failed = [each for each in sent if each.state in FAILED]
+    if failed:
+        states = ", ".join(f"{count} {state}" for state, count in Counter(each.state for each in sent).items())
+        say(f"{len(sent)} orders: {states}")
+        _fail(failed)
 
 
 def make_intent(
@@ -119,29 +134,40 @@ def make_intent(
     contract = parse_symbol(symbol)
     if contract.expiry is None:
         raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26D0124500CE")
-    _require_listed(client, contract)
-    now_ns = client.status().market_ns
+    chain = _chain(client, contract.index)
+    _require_listed(contract, chain)
+    market_ns = chain.expiries["as_of_ns"].to_pylist()[0] if chain else client.status().market_ns
     return Intent(
         tag=check_tag(tag) if tag else make_tag(uuid.uuid4().bytes),
         strategy="manual",
         index=contract.index,
         symbol=symbol,
         side=cast("Literal['BUY', 'SELL']", _one_of("SIDE", side.upper(), "BUY", "SELL")),
-        quantity=lots * lot(contract.index, contract.expiry, from_ns(now_ns).date()),
+        quantity=lots * lot(contract.index, contract.expiry, from_ns(market_ns).date()),
         order_type="LIMIT" if limit_paise else "MARKET",
         limit_paise=limit_paise,
         product=cast("Literal['NRML', 'MIS']", _one_of("--product", product.upper(), "NRML", "MIS")),
         purpose=cast("Literal['entry', 'hedge', 'exit']", _one_of("--purpose", purpose, "entry", "hedge", "exit")),
         reason="from the command line",
-        created_ns=now_ns,
     )
 
 
-def _require_listed(client: DeskClient, contract: Contract) -> None:
+def _chain(client: DeskClient, index: str) -> Chain | None:
+    """The index's chain; None while it has none or its shard is down: an exit must go out without it."""
+    from core.errors import DeskError
+
+    try:
+        chain = client.chain(index)
+    except DeskError as error:
+        say(f"whether the contract is listed is not checked: {error}")
+        return None
+    return chain if chain and chain.expiries.num_rows else None
+
+
+def _require_listed(contract: Contract, chain: Chain | None) -> None:
     """Refuse an option that trades on no exchange today. Without a chain yet risk decides."""
     import pyarrow.compute as pc
 
-    chain = client.chain(contract.index)
     if contract.strike_paise == 0 or chain is None:
         return
     days = sorted(chain.expiries["expiry"].to_pylist())
@@ -159,17 +185,42 @@ def _require_listed(client: DeskClient, contract: Contract) -> None:
         )
 
 
-def _preview(intent: Intent, lots: int, margin: Margin) -> None:
+def _preview(client: DeskClient, intent: Intent, lots: int) -> None:
     price = f"at {money(intent.limit_paise)}" if intent.limit_paise else "at market"
-    note = " (an estimate)" if margin.estimate else ""
     say(
         f"{intent.side} {lots} lot(s) = {intent.quantity} × {intent.symbol} {price}, {intent.product}, {intent.purpose}"
     )
+    margin = _margin(client, intent)
+    if margin is None:
+        return
+    note = " (an estimate)" if margin.estimate else ""
     say(
         f"margin {money(margin.total_paise)}{note}: premium {money(margin.premium_paise)}, "
         f"SPAN {money(margin.span_paise)}, exposure {money(margin.exposure_paise)}; "
         f"charges {money(margin.charges_paise)}; tag {intent.tag}"
     )
+
+
+def _margin(client: DeskClient, intent: Intent) -> Margin | None:
+    """None for an exit whose margin nobody can say: it goes out when risk is away."""
+    try:
+        return client.margin(intent)
+    except VikalpError as error:
+        if intent.purpose != "exit":
+            raise
+        say(f"the margin is not known: {error}; tag {intent.tag}")
+        return None
+
+
+def _fail(orders: Sequence[Order]) -> NoReturn:
+    """One line on stderr for each; exit code 1."""
+    for each in orders:
+        print_problem(
+            f"{each.intent.symbol}: {each.state.lower()}: {each.message}; tag {each.intent.tag}",
+            "OrderRefused",
+            as_json=False,
+        )
+    raise typer.Exit(FAILURE)
 
 
 def _answer(answer: Order, *, as_json: bool) -> None:
