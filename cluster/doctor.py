@@ -1,6 +1,5 @@
 """Can this machine run a desk? Each check is a pure function of what was found, says so, and says what to do."""
 
-import ctypes
 import datetime as dt
 import importlib.metadata
 import os
@@ -8,17 +7,24 @@ import platform
 import re
 import resource
 import shutil
-import zoneinfo
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import psutil
 
+from cluster.machine import (
+    ask_ledger,
+    compiled_elsewhere,
+    existing,
+    find_postgres,
+    patch_of_python,
+    synchronised,
+    zone_trouble,
+)
 from cluster.ports import in_use
 from cluster.state import ROOT, find_state, home
-from core.errors import ConfigError, VikalpError
 from core.market import INDICES, IST
 from core.market.facts import WARN_DAYS, Horizon, Today, table_horizons, today
 
@@ -29,7 +35,6 @@ SHM_MB = 512  # Ray's object store, 300 MB by default, and some air
 DISK_MB, ROOMY_DISK_MB = 2_000, 10_000  # a day of five indices on tape and its spill
 FILES, ROOMY_FILES = 4_096, 65_536  # open files: Ray's own advice is 65536
 PROCESSES = 2_048  # threads count: a desk has about 900
-TIME_ERROR = 5  # adjtimex: the kernel's clock is not synchronised
 PINNED = re.compile(r"^([A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==([^\s;\\]+)([^\\]*)")
 
 
@@ -62,6 +67,8 @@ class Machine:
     kernels: int  # compiled kernels in numba's cache
     postgres: str  # folder of its programs; empty if none
     postgres_why: str
+    ledger: bool = False  # ledger.dsn names a server elsewhere
+    ledger_why: str = ""  # it cannot be used; empty if it can
     zone: str  # why Asia/Kolkata cannot be used; empty if it can
     wall: dt.datetime
     newest_file: dt.datetime  # of the checkout: no clock may be before it
@@ -150,6 +157,10 @@ def kernels(m: Machine) -> Check:
 
 
 def postgres(m: Machine) -> Check:
+    if m.ledger_why:
+        return Check("PostgreSQL", "fail", m.ledger_why, "start that server, or mend ledger.dsn")
+    if m.ledger:
+        return Check("PostgreSQL", "ok", "the server that ledger.dsn names answers")
     if not m.postgres:
         return Check(
             "PostgreSQL", "fail", m.postgres_why, "run `make install`, or set ledger.dsn to a server elsewhere"
@@ -209,79 +220,44 @@ def read_pins(text: str) -> dict[str, str]:
     return found
 
 
+def with_ledger(machine: Machine, dsn: str) -> Machine:
+    """Ask the server a desk would use instead of its own; an empty `dsn` is none."""
+    return replace(machine, ledger=True, ledger_why=ask_ledger(dsn)) if dsn else machine
+
+
 def probe(desk: int) -> Machine:
     """Look at this machine. Raises ConfigError for a desk number that cannot be."""
     state = find_state(desk)
-    place, why = _postgres()
+    place, why = find_postgres()
     memory_now = psutil.virtual_memory()
     lock, wall = ROOT / "requirements.lock", dt.datetime.now(dt.UTC)
     day = wall.astimezone(IST).date()
     stamp = ROOT / "pyproject.toml"
     return Machine(
-        python=(int(platform.python_version_tuple()[0]), int(platform.python_version_tuple()[1]), _patch()),
+        python=(int(platform.python_version_tuple()[0]), int(platform.python_version_tuple()[1]), patch_of_python()),
         system=platform.platform(terse=True),
         cores=len(os.sched_getaffinity(0)),
         memory_mb=memory_now.total // 2**20,
         available_mb=memory_now.available // 2**20,
-        disk_mb=shutil.disk_usage(_existing(home())).free // 2**20,
+        disk_mb=shutil.disk_usage(existing(home())).free // 2**20,
         shm_mb=shutil.disk_usage("/dev/shm").free // 2**20 if Path("/dev/shm").is_dir() else None,  # noqa: S108 a mount
         desk=desk,
         desk_runs=state is not None and state.alive,
         ports=in_use(desk),
         pinned=read_pins(lock.read_text()) if lock.is_file() else {},
         installed={_normal(found.name): found.version for found in importlib.metadata.distributions()},
-        kernels=len(list((ROOT / "core").rglob("__pycache__/*.nbi"))) + _elsewhere(),
+        kernels=len(list((ROOT / "core").rglob("__pycache__/*.nbi"))) + compiled_elsewhere(),
         postgres=place,
         postgres_why=why,
-        zone=_zone(),
+        zone=zone_trouble(),
         wall=wall,
         newest_file=dt.datetime.fromtimestamp(stamp.stat().st_mtime if stamp.is_file() else 0, dt.UTC),
-        synchronised=_synchronised(),
+        synchronised=synchronised(),
         market=today("NSE", day, INDICES),
         horizons=table_horizons(day),
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         processes=resource.getrlimit(resource.RLIMIT_NPROC)[0],
     )
-
-
-def _patch() -> int:
-    digits = re.match(r"\d+", platform.python_version_tuple()[2])
-    return int(digits[0]) if digits else 0
-
-
-def _existing(path: Path) -> Path:
-    return path if path.exists() else _existing(path.parent)
-
-
-def _elsewhere() -> int:
-    folder = os.environ.get("NUMBA_CACHE_DIR")
-    return len(list(Path(folder).rglob("*.nbi"))) if folder else 0
-
-
-def _postgres() -> tuple[str, str]:
-    from storage.postgres import find_binaries  # noqa: PLC0415 its imports are the desk's, not the doctor's
-
-    try:
-        return str(find_binaries()), ""
-    except ConfigError as error:
-        return "", str(error)
-
-
-def _zone() -> str:
-    try:
-        found = dt.datetime(2026, 1, 1, tzinfo=zoneinfo.ZoneInfo("Asia/Kolkata")).utcoffset()
-    except (zoneinfo.ZoneInfoNotFoundError, VikalpError) as error:
-        return f"Asia/Kolkata is unknown ({error})"
-    return "" if found == dt.timedelta(hours=5, minutes=30) else f"Asia/Kolkata is UTC+{found}"
-
-
-def _synchronised() -> bool | None:
-    """What the kernel says of its clock, without asking a service; None where it cannot be asked."""
-    try:
-        said = int(ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.create_string_buffer(512)))
-    except (AttributeError, OSError):
-        return None
-    return None if said < 0 else said != TIME_ERROR
 
 
 def _normal(name: str) -> str:

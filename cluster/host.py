@@ -3,30 +3,34 @@
 `python -m cluster.host DESK_FILE`. A subreaper, so that what a dying Ray leaves behind becomes its child. PostgreSQL
 is its own child and not an actor's, since Ray kills a worker's children with it. Ends on SIGTERM or SIGINT: entries
 halted and acknowledged, actors drained, SIGINT to the head's session, SIGKILL to the rest of the tree, PostgreSQL last.
+Where that was not in order the state stays, FAILED, and says what.
 """
 
+import contextlib
 import ctypes
 import fcntl
-import json
 import os
 import pickle
-import queue
 import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 import psutil
 
 from cluster.desk import Desk
+from cluster.drive import Drive
 from cluster.head import HeadOptions, end_tree, environment, interrupt, start_head, tagged
+from cluster.kept import Kept
 from cluster.ports import ports
-from cluster.state import ROOT, DeskState, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
+from cluster.state import DeskState, alone, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
 from core.errors import DeskError, VikalpError
 from storage.ledger import migrate
 from storage.postgres import PostgresServer
@@ -40,34 +44,41 @@ class Host:
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._state = _require_state(desk.desk)
+        self._state = _require_state(desk)
         self._folder = desk_dir(desk.desk)
         self._head: subprocess.Popen[bytes] | None = None
-        self._driver: subprocess.Popen[str] | None = None
+        self._drive: Drive | None = None
         self._postgres: PostgresServer | None = None
-        self._lines: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._kept: Kept | None = None
+        self._untidy: list[str] = []  # what the end found
         self._stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
         signal.signal(signal.SIGINT, lambda *_: self._stop.set())
 
     def run(self) -> None:
-        """Until told to stop; on any failure everything started is ended and the state says FAILED and why."""
+        """Until told to stop; on any failure everything started is ended and the state says FAILED and why.
+
+        Raises DeskError for a failure and for an end that was not in order.
+        """
         failure = ""
         try:
             self._start()
             self._serve()
         except (VikalpError, OSError, subprocess.SubprocessError) as error:
             failure = str(error)
+        except Exception as error:
+            failure = f"{type(error).__name__}: {error}"
+            _log(traceback.format_exc())
         finally:
             self._end(failure)
-        if failure:
-            raise DeskError(failure)
+        if failure or self._untidy:
+            raise DeskError(failure or "; ".join(self._untidy))
 
     # -- up -----------------------------------------------------------------------
 
     def _start(self) -> None:
         options = self._options()
-        self._say("starting Ray and PostgreSQL")
+        self._change(step="starting Ray and PostgreSQL")
         self._head = start_head(options)
         self._note("head", self._head.pid)
         # Beside the head, which takes longer: the database is needed before the first actor opens.
@@ -75,8 +86,10 @@ class Host:
         desk = msgspec.structs.replace(self._desk, dsn=dsn)
         migrate(dsn)
         self._change(dsn="" if self._desk.dsn else dsn)
-        self._start_driver(desk, options)
-        self._await_ready()
+        self._drive = Drive(self._folder, environment(options))
+        self._drive.start(desk)
+        self._note("driver", self._drive.pid)
+        self._await_ready(self._drive)
 
     def _options(self) -> HeadOptions:
         desk = self._desk
@@ -94,36 +107,17 @@ class Host:
     def _start_postgres(self) -> str:
         run_dir = temp_dir(self._desk.desk).with_name(temp_dir(self._desk.desk).name + "-pg")
         self._postgres = PostgresServer(self._folder / "postgres", run_dir, ports(self._desk.desk).postgres)
+        self._kept = Kept(self._postgres, "PostgreSQL")
         self._postgres.start()
         self._note("postgres", self._postgres.pid)
         return self._postgres.dsn
 
-    def _start_driver(self, desk: Desk, options: HeadOptions) -> None:
-        desk_file = self._folder / "driver.pickle"
-        desk_file.touch(mode=0o600)
-        desk_file.write_bytes(pickle.dumps(desk))
-        with (self._folder / "driver.log").open("ab") as log:
-            self._driver = subprocess.Popen(
-                [sys.executable, "-m", "cluster.driver", str(desk_file)],
-                cwd=ROOT,
-                env=environment(options),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-        self._note("driver", self._driver.pid)
-        assert self._driver.stdout is not None
-        threading.Thread(target=_read, args=(self._driver.stdout, self._lines), daemon=True).start()
-
-    def _await_ready(self) -> None:
-        assert self._driver is not None
+    def _await_ready(self, drive: Drive) -> None:
         while not self._stop.is_set():
             self._watch()
-            if self._driver.poll() is not None and self._lines.empty():
+            if drive.ended():
                 raise DeskError(f"the driver ended before the desk was ready; see {self._folder / 'driver.log'}")
-            line = _next(self._lines)
+            line = drive.next()
             if line is None:
                 continue
             if "failed" in line:
@@ -132,7 +126,7 @@ class Host:
                 self._change(phase="READY", step="ready", ready_wall_ns=time.time_ns())
                 return
             if "step" in line:
-                self._say(line["step"])
+                self._change(step=line["step"])
 
     # -- running ------------------------------------------------------------------
 
@@ -141,17 +135,21 @@ class Host:
             self._watch()
 
     def _watch(self) -> None:
-        """Ray's head gone is the end of the desk; PostgreSQL gone is started again at once."""
+        """Ray's head gone is the end of the desk; PostgreSQL gone is started again, for as long as it takes."""
         if self._head is not None and self._head.poll() is not None:
             raise DeskError(f"Ray's head ended with code {self._head.returncode}; see {self._folder / 'head.log'}")
-        if self._postgres is not None and not self._postgres.alive:
-            self._postgres.start()
-            self._note("postgres", self._postgres.pid)
+        if self._kept is not None and self._postgres is not None:
+            said = self._kept.look(time.monotonic())
+            if said:
+                _log(said)
+                if self._postgres.alive:
+                    self._note("postgres", self._postgres.pid)
+                self._record(step="ready" if self._postgres.alive and self._state.phase == "READY" else said)
         self._reap()
 
     def _reap(self) -> None:
         """Take the end of orphans that became ours; the processes we started are waited for by their owners."""
-        own = {p.pid for p in (self._head, self._driver) if p is not None}
+        own = {p.pid for p in (self._head, self._drive) if p is not None}
         if self._postgres is not None:
             own.add(self._postgres.pid)
         for child in psutil.Process().children():
@@ -161,53 +159,61 @@ class Host:
     # -- down ---------------------------------------------------------------------
 
     def _end(self, failure: str) -> None:
-        self._change(phase="STOPPING", step=failure or "halting entries, draining actors")
-        self._drain()
-        if self._head is not None:
-            root = psutil.Process(self._head.pid) if psutil.pid_exists(self._head.pid) else None
-            interrupt(self._head)
-            end_tree([root] if root else [], grace_s=5.0)
-            end_tree(tagged(self._desk.session_id), grace_s=0.0)
-            self._head.wait()
-        if self._driver is not None:
-            self._driver.kill()
-            self._driver.wait()
+        """Each step on its own: one that fails is remembered, and the next is taken all the same."""
+        self._record(phase="STOPPING", step=failure or "halting entries, draining actors")
+        self._take("draining the actors", self._drain)
+        self._take("ending Ray", self._end_head)
+        self._take("ending what Ray left", lambda: end_tree(tagged(self._desk.session_id), grace_s=0.0))
+        if self._drive is not None:
+            self._take("ending the driver", self._drive.end)
         if self._postgres is not None:
-            self._postgres.stop()
-        (self._folder / "driver.pickle").unlink(missing_ok=True)
-        if failure:
-            self._change(phase="FAILED", step=failure)
+            self._take("stopping PostgreSQL", self._postgres.stop)
+        if failure or self._untidy:
+            self._record(phase="FAILED", step="; ".join([failure, *self._untidy] if failure else self._untidy))
             return
         shutil.rmtree(temp_dir(self._desk.desk), ignore_errors=True)
-        state_path(self._desk.desk).unlink(missing_ok=True)
+        self._take("removing the state", lambda: state_path(self._desk.desk).unlink(missing_ok=True))
 
     def _drain(self) -> None:
-        if self._driver is None or self._driver.poll() is not None or self._driver.stdin is None:
-            return
-        if self._state.ready_wall_ns == 0:
+        if self._drive is None or self._state.ready_wall_ns == 0:
             return  # never traded: nothing to halt
+        if self._head is None or self._head.poll() is not None:
+            self._untidy.append("nothing was drained: Ray had ended")
+            return
+        self._untidy += self._drive.drain(lambda step: self._record(step=step))
+
+    def _end_head(self) -> None:
+        if self._head is None:
+            return
+        root = psutil.Process(self._head.pid) if psutil.pid_exists(self._head.pid) else None
+        interrupt(self._head)
+        end_tree([root] if root else [], grace_s=5.0)
+        self._head.kill()
+        self._head.wait()
+
+    def _take(self, what: str, step: Callable[[], object]) -> None:
         try:
-            self._driver.stdin.write("drain\n")
-            self._driver.stdin.flush()
-        except BrokenPipeError:
-            return  # the driver is gone; the tree is ended without it
-        deadline = time.monotonic() + 12.0
-        while time.monotonic() < deadline and self._driver.poll() is None:
-            line = _next(self._lines)
-            if line is not None and "drained" in line:
-                return
+            step()
+        except Exception as error:
+            _log(f"{what}: {traceback.format_exc()}")
+            self._untidy.append(f"{what}: {type(error).__name__}: {error}")
 
     # -- the state file -----------------------------------------------------------
 
-    def _say(self, step: str) -> None:
-        self._change(step=step)
-
     def _note(self, name: str, pid: int) -> None:
-        self._change(pids={**self._state.pids, name: pid_of(pid)})
+        with contextlib.suppress(psutil.NoSuchProcess):  # ended already: `_watch` says so in its own words
+            self._record(pids={**self._state.pids, name: pid_of(pid)})
 
     def _change(self, **fields: Any) -> None:
         self._state = msgspec.structs.replace(self._state, **fields)
         write_state(self._state)
+
+    def _record(self, **fields: Any) -> None:
+        """As `_change`, where the file must not stand in the way of what is being done."""
+        try:
+            self._change(**fields)
+        except OSError as error:
+            _log(f"the state could not be written ({error}): {fields}")
 
 
 def main() -> int:
@@ -235,28 +241,18 @@ def main() -> int:
     return 0
 
 
-def _require_state(desk: int) -> DeskState:
-    state = find_state(desk)
-    if state is None:
-        raise DeskError(f"desk {desk} has no state file: start it with `vikalp up`")
+def _require_state(desk: Desk) -> DeskState:
+    with alone(desk.desk):  # `up` has it until the file names this process
+        state = find_state(desk.desk)
+    if state is None or state.session_id != desk.session_id:
+        raise DeskError(f"desk {desk.desk} has no state file of session {desk.session_id}: start it with `vikalp up`")
     return msgspec.structs.replace(state, host=pid_of(os.getpid()))
 
 
-def _read(stream: IO[str], lines: "queue.Queue[dict[str, Any]]") -> None:
-    for line in stream:
-        try:
-            said = json.loads(line)
-        except json.JSONDecodeError:
-            continue  # a library printed; only our own lines are JSON objects
-        if isinstance(said, dict):
-            lines.put(said)
-
-
-def _next(lines: "queue.Queue[dict[str, Any]]") -> dict[str, Any] | None:
-    try:
-        return lines.get(timeout=TICK_S)
-    except queue.Empty:
-        return None
+def _log(text: str) -> None:
+    """To host.log, which may lie on a disk that is full."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 def _is_zombie(process: psutil.Process) -> bool:

@@ -13,8 +13,10 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+import msgspec
 import psutil
 
 from cluster.desk import Desk, check, market_says, tape_url
@@ -25,6 +27,7 @@ from cluster.settings import Settings
 from cluster.state import (
     ROOT,
     DeskState,
+    alone,
     desk_dir,
     find_state,
     pid_of,
@@ -36,8 +39,19 @@ from cluster.state import (
     write_token,
 )
 from core.errors import DeskError
+from storage.postgres import require_answer
 
 POLL_S = 0.05
+END_S = 90.0  # within which a host has ended everything, were each of its steps to take as long as it may
+HOST = (sys.executable, "-m", "cluster.host")
+
+
+class AlreadyUpError(DeskError):
+    """The desk's number is taken."""
+
+
+class DrainError(DeskError):
+    """The desk is down, but something of it was lost or left undone."""
 
 
 @dataclass(frozen=True)
@@ -47,71 +61,86 @@ class Step:
     text: str
     seconds: float  # since the beginning
     done: bool = False
+    session_id: str = ""  # of the desk that `up` made: whose it is to end
 
 
 def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
     """Start desk number `desk` as a background process tree and yield what happens until it is READY.
 
-    Raises DeskError for a second `up` or a failed start (nothing is left running then), ConfigError for a port in use.
+    A start that fails, or is abandoned before the last step, ends what it started and nothing else. Raises
+    AlreadyUpError for a second `up`, LedgerDown for a ledger.dsn that does not answer, ConfigError for a port in use,
+    DeskError for a failed start.
     """
     began = time.monotonic()
-    before = find_state(desk)
-    if before is not None and before.alive:
-        page = f", its page is {before.page_url}" if before.page_url else ""
-        raise DeskError(f"desk {desk} is already up (pid {before.host.pid}){page}; end it: vikalp down --desk {desk}")
-    if before is not None:
-        yield Step(f"cleaning up after a desk that died: {clean(before)} processes ended", time.monotonic() - began)
-    check(settings)
-    require_free(desk)
-    made, state = _prepare(settings, desk)
-    host = None
+    state, host = None, None
     try:
-        host = _spawn(made)
-        yield from _follow(desk, state.session_id, host, began)
-    except GeneratorExit:
-        raise
+        with alone(desk):
+            cleaned = _make_room(desk)
+            check(settings)
+            if settings.ledger.dsn:
+                require_answer(settings.ledger.dsn)
+            require_free(desk)
+            made, state = _prepare(settings, desk)
+            host = _spawn(made)
+            state = msgspec.structs.replace(state, host=pid_of(host.pid))  # from here on it lives without us
+            write_state(state)
+        if cleaned is not None:
+            text = f"cleaning up after a desk that died: {cleaned} processes ended"
+            yield Step(text, time.monotonic() - began, session_id=state.session_id)
+        yield from _follow(state, host, began)
     except BaseException:
         if host is not None:
             _end(host)
-        clean(find_state(desk) or state)
+        if state is not None:
+            now = find_state(desk)
+            clean(now if now is not None and now.session_id == state.session_id else state)
         raise
+    text = f"desk {desk} is ready: {state.page_url}"
+    yield Step(text, time.monotonic() - began, done=True, session_id=state.session_id)
 
 
 def down(desk: int | None = None) -> Iterator[Step]:
     """End a desk in order and yield what happens; cleans up after one whose host died. Raises DeskError when there is
-    none.
+    none, DrainError at the end when it is down but entries were not halted or an actor left something behind.
     """
     began = time.monotonic()
     state = _target(desk)
     if not state.alive:
-        yield Step(f"its host had died: {clean(state)} processes ended", time.monotonic() - began, done=True)
+        why = f"its host had ended ({state.step})" if state.phase == "FAILED" else "its host had died"
+        yield Step(f"{why}: {clean(state)} processes ended", time.monotonic() - began, done=True)
         return
-    os.kill(state.host.pid, signal.SIGTERM)
+    _signal(state, signal.SIGTERM)
     said = ""
     while state.host.alive():
-        now = find_state(state.desk)
-        if now is not None and now.session_id == state.session_id and now.phase == "STOPPING" and now.step != said:
+        now = _still(state)
+        if now is not None and now.phase == "STOPPING" and now.step != said:
             said = now.step
             yield Step(said, time.monotonic() - began)
-        if time.monotonic() - began > 60:
-            os.kill(state.host.pid, signal.SIGKILL)
-            yield Step(f"the host did not end within 60 s: {clean(state)} processes ended", time.monotonic() - began)
+        if time.monotonic() - began > END_S:
+            _signal(state, signal.SIGKILL)
+            text = f"the host did not end within {END_S:g} s: {clean(state)} processes ended"
+            yield Step(text, time.monotonic() - began)
             break
         time.sleep(POLL_S)
-    left = clean(state)
-    yield Step(
-        f"desk {state.desk} is down" + (f", {left} leftovers ended" if left else ""),
-        time.monotonic() - began,
-        done=True,
-    )
+    last = _still(state)
+    left = clean(last or state)
+    text = f"desk {state.desk} is down" + (f", {left} leftovers ended" if left else "")
+    yield Step(text, time.monotonic() - began, done=True)
+    if last is not None and last.phase == "FAILED":
+        raise DrainError(f"desk {state.desk} is down, but not in order: {last.step}; see {state.log_path}")
 
 
 def clean(state: DeskState) -> int:
     """End what a dead desk left behind and forget it; returns how many processes that were.
 
     Only processes whose environment carries the desk's session, or whose recorded pid still has its recorded start
-    time.
+    time; a desk that has meanwhile been started under the same number is left alone.
     """
+    with alone(state.desk):
+        return _clean(state)
+
+
+def _clean(state: DeskState) -> int:
     left = {process.pid: process for process in tagged(state.session_id)}
     for pid in state.pids.values():
         if pid.alive():
@@ -122,9 +151,24 @@ def clean(state: DeskState) -> int:
         _gone(postgres.pid, 10.0)
     ended = len(left)
     end_tree(left.values(), grace_s=0.0)
-    shutil.rmtree(state.temp_dir or temp_dir(state.desk), ignore_errors=True)
-    state_path(state.desk).unlink(missing_ok=True)
+    now = find_state(state.desk)
+    if now is None or now.session_id == state.session_id:
+        shutil.rmtree(state.temp_dir or temp_dir(state.desk), ignore_errors=True)
+        state_path(state.desk).unlink(missing_ok=True)
     return ended
+
+
+def _make_room(desk: int) -> int | None:
+    """Refuse a desk that runs; how many processes a dead one had left, None where there was none."""
+    before = find_state(desk)
+    if before is None:
+        return None
+    if before.alive:
+        page = f", its page is {before.page_url}" if before.page_url else ""
+        raise AlreadyUpError(
+            f"desk {desk} is already up (pid {before.host.pid}){page}; end it: vikalp down --desk {desk}"
+        )
+    return _clean(before)
 
 
 def _target(desk: int | None) -> DeskState:
@@ -134,6 +178,17 @@ def _target(desk: int | None) -> DeskState:
     if state is None:
         raise DeskError(f"desk {desk} is not running; nothing to end")
     return state
+
+
+def _still(state: DeskState) -> DeskState | None:
+    """What the file says now of the same session."""
+    now = find_state(state.desk)
+    return now if now is not None and now.session_id == state.session_id else None
+
+
+def _signal(state: DeskState, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # it has just ended by itself
+        os.kill(state.host.pid, number)
 
 
 def _prepare(settings: Settings, desk: int) -> tuple[Desk, DeskState]:
@@ -184,7 +239,7 @@ def _spawn(desk: Desk) -> "subprocess.Popen[bytes]":
     file.write_bytes(pickle.dumps(desk))
     with (folder / "host.log").open("ab") as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "cluster.host", str(file)],
+            [*HOST, str(file)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -193,18 +248,18 @@ def _spawn(desk: Desk) -> "subprocess.Popen[bytes]":
         )
 
 
-def _follow(desk: int, session_id: str, host: "subprocess.Popen[bytes]", began: float) -> Iterator[Step]:
-    said = ""
+def _follow(made: DeskState, host: "subprocess.Popen[bytes]", began: float) -> Iterator[Step]:
+    """What the host says until it is READY."""
+    desk, said = made.desk, ""
     while True:
         code = host.poll()
-        state = find_state(desk)
-        if state is None or state.session_id != session_id:
+        state = _still(made)
+        if state is None:
             raise DeskError(f"desk {desk} was ended while it started")
         if state.step != said and state.phase == "STARTING":
             said = state.step
-            yield Step(said, time.monotonic() - began)
+            yield Step(said, time.monotonic() - began, session_id=made.session_id)
         if state.phase == "READY":
-            yield Step(f"desk {desk} is ready: {state.page_url}", time.monotonic() - began, done=True)
             return
         if code is not None:
             why = state.step if state.phase == "FAILED" else f"its host ended with code {code}; see {state.log_path}"
@@ -212,7 +267,7 @@ def _follow(desk: int, session_id: str, host: "subprocess.Popen[bytes]", began: 
         time.sleep(POLL_S)
 
 
-def _end(host: "subprocess.Popen[bytes]", within_s: float = 60.0) -> None:
+def _end(host: "subprocess.Popen[bytes]", within_s: float = END_S) -> None:
     host.send_signal(signal.SIGTERM)
     try:
         host.wait(timeout=within_s)

@@ -8,15 +8,17 @@ import datetime as dt
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cluster.attach import attach
 from cluster.client import RayDeskClient
-from cluster.lifecycle import Step, down, up
+from cluster.lifecycle import AlreadyUpError, DrainError, Step, down, up
 from cluster.ports import DESKS, in_use
 from cluster.replay_result import figures, recorded
 from cluster.settings import Settings, load
@@ -29,7 +31,7 @@ from storage.tape_source import TapeSource
 
 POLL_S = 0.2
 QUIET_S = 0.6  # the recorder has taken nothing for so long: what was on its way has arrived
-STALLED_S = 120.0  # without a batch, at full speed
+STALLED_S = 120.0  # without a batch that is due
 FIRST_DESK = 1  # desk 0 is the one people trade on
 COVERED = re.compile(r"_(\d{4}-\d{2})_(?:to_)?(\d{4}-\d{2})")
 
@@ -53,9 +55,10 @@ class Plan:
     """A request that can be carried out."""
 
     request: Request
-    desk: int
+    desk: int  # free when the plan was made
     settings: Settings
     total: int  # batches the source will give
+    longest_gap_s: float  # market time between two of them
     counts: dict[str, int]
     tape: str
     nse: dict[str, float] | None
@@ -91,30 +94,65 @@ def prepare(request: Request) -> Plan:
         },
     )
     return Plan(
-        request=request, desk=desk, settings=settings, total=counts.get("total", 0), counts=counts, tape=tape,
+        request=request, desk=desk, settings=settings, total=counts.get("total", 0),
+        longest_gap_s=float(np.diff(source.times_ns()).max(initial=0)) / 1e9, counts=counts, tape=tape,
         nse=nse, nse_why=why,
     )  # fmt: skip
+
+
+@dataclass
+class _Own:
+    """The desk of this replay; whatever else has its number is somebody else's."""
+
+    desk: int
+    session_id: str = ""  # empty: nothing has been started
+
+    def up(self, plan: Plan, tell: Tell) -> None:
+        """Bring it up under the planned number, or where that has been taken since, under the next free one."""
+        while True:
+            try:
+                with closing(up(plan.settings, self.desk)) as steps:  # abandoned, it ends what it started
+                    for step in steps:
+                        self.session_id = step.session_id
+                        _say(step, tell)
+                    return
+            except AlreadyUpError:
+                taken, self.desk = self.desk, free_desk()
+                if self.desk == taken:
+                    raise
+                tell(f"desk {taken} has been taken meanwhile: this replay is desk {self.desk}")
+
+    def down(self, tell: Tell) -> None:
+        """End it if it still is there; an end that was not in order is only told: what is on tape is counted."""
+        state = find_state(self.desk)
+        if state is None or state.session_id != self.session_id:
+            return
+        try:
+            for step in down(self.desk):
+                with suppress(OSError, SystemExit):  # nobody reads any more, and it is ended all the same
+                    _say(step, tell)
+        except DrainError as error:
+            tell(str(error))
 
 
 def run(plan: Plan, tell: Tell, *, keep: bool = False) -> dict[str, Any]:
     """Bring the desk up, replay to the end, end the desk (unless `keep`), and return the figures of the day.
 
-    The desk also ends when anything fails or interrupts. Raises DeskError when the replay stalls or its tape
-    is not whole.
+    The desk also ends when anything fails or interrupts. Raises DeskError when the replay stalls, a snapshot is lost or
+    its tape is not whole.
     """
     began = time.monotonic()
-    ended = False
+    own = _Own(plan.desk)
     try:
-        with closing(up(plan.settings, plan.desk)) as steps:
-            _say(steps, tell)
+        own.up(plan, tell)
         ready = time.monotonic()
-        progress, last = _play(plan, tell)
+        progress, last = _play(plan, own.desk, tell)
         replayed = time.monotonic()
         if not keep:
-            _say(down(plan.desk), tell)
-            ended = True
+            own.down(tell)
         found = figures(plan.tape, plan.request.index, plan.request.date, last)
         return _result(plan, found, progress) | {
+            "desk": own.desk,
             "seconds": round(time.monotonic() - began, 2),
             "seconds_up": round(ready - began, 2),
             "seconds_replay": round(replayed - ready, 2),
@@ -124,8 +162,8 @@ def run(plan: Plan, tell: Tell, *, keep: bool = False) -> dict[str, Any]:
         keep = False
         raise
     finally:
-        if not keep and not ended and find_state(plan.desk) is not None:
-            _say(down(plan.desk), tell)
+        if not keep:
+            own.down(tell)
 
 
 def free_desk() -> int:
@@ -161,10 +199,10 @@ def _compare(request: Request) -> tuple[dict[str, float] | None, str]:
         return None, str(error)
 
 
-def _play(plan: Plan, tell: Tell) -> tuple[FeedProgress, int]:
+def _play(plan: Plan, number: int, tell: Tell) -> tuple[FeedProgress, int]:
     """Let the held feed go, wait for its end and the recorder's; returns its progress and the last chain's number."""
     feed, index = f"feed.{plan.request.index}", plan.request.index
-    with attach(plan.desk) as desk:
+    with attach(number) as desk:
         client = desk.client
         client.call(feed, "begin")
         progress = _to_the_end(client, feed, plan, tell)
@@ -176,19 +214,35 @@ def _play(plan: Plan, tell: Tell) -> tuple[FeedProgress, int]:
     return progress, last
 
 
-def _to_the_end(client: RayDeskClient, feed: str, plan: Plan, tell: Tell) -> FeedProgress:
-    before, since = -1, time.monotonic()
+def _to_the_end(
+    client: RayDeskClient, feed: str, plan: Plan, tell: Tell, *,
+    now_s: Callable[[], float] = time.monotonic, pause: Callable[[float], None] = time.sleep,
+) -> FeedProgress:  # fmt: skip
+    """Wait for the last batch; DeskError when none comes that is due, or when not all of them went out."""
+    before, since, limit = -1, now_s(), stalled_s(plan)
     while True:
         progress: FeedProgress = client.call(feed, "progress", deadline_s=60.0)
         if progress.batches != before:
-            before, since = progress.batches, time.monotonic()
+            before, since = progress.batches, now_s()
             at = f"{from_ns(progress.market_ns):%H:%M:%S}" if progress.market_ns else "before the open"
             tell(f"snapshots {progress.batches}/{plan.total}, market time {at}")
         if progress.done:
-            return progress
-        if plan.request.speed == 0 and time.monotonic() - since > STALLED_S:
-            raise DeskError(f"{feed} has sent nothing for {STALLED_S:g} s after snapshot {before} of {plan.total}")
-        time.sleep(POLL_S)
+            break
+        if now_s() - since > limit:
+            raise DeskError(f"{feed} has sent nothing for {limit:g} s after snapshot {before} of {plan.total}")
+        pause(POLL_S)
+    if progress.batches != plan.total:
+        raise DeskError(
+            f"{feed} sent {progress.batches} of {plan.total} snapshots: the others held no usable row or were lost; "
+            f"counted: {progress.counts}"
+        )
+    return progress
+
+
+def stalled_s(plan: Plan) -> float:
+    """Wall seconds without a batch after which one that was due has not come, however far apart they are."""
+    speed = plan.request.speed
+    return STALLED_S + (plan.longest_gap_s / speed if speed else 0.0)
 
 
 def _until_recorded(client: RayDeskClient, plan: Plan, progress: FeedProgress, last: int) -> None:
@@ -222,11 +276,9 @@ def _result(plan: Plan, found: dict[str, Any], progress: FeedProgress) -> dict[s
         "counts": counts,
         "ticks": progress.ticks,
         "speed": plan.request.speed or "max",
-        "desk": plan.desk,
         "tape": plan.tape,
     }
 
 
-def _say(steps: Iterator[Step], tell: Tell) -> None:
-    for step in steps:
-        tell(f"{step.seconds:6.1f} s  {step.text}")
+def _say(step: Step, tell: Tell) -> None:
+    tell(f"{step.seconds:6.1f} s  {step.text}")

@@ -4,11 +4,14 @@ Everything that talks to a desk (the command line, a notebook, a second host) st
 `address="auto"`, which finds whichever cluster it likes.
 """
 
+import fcntl
 import hashlib
 import json
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -85,6 +88,18 @@ def desk_dir(desk: int) -> Path:
 
 def state_path(desk: int) -> Path:
     return desk_dir(desk) / "state.json"
+
+
+@contextmanager
+def alone(desk: int) -> Iterator[None]:
+    """Wait for, then hold, the right to start or forget desk number `desk`; the system gives it back with the process.
+
+    Beside the desk's folder, so that a start that is refused makes none. Not reentrant.
+    """
+    home().mkdir(parents=True, exist_ok=True)
+    with (home() / f"desk-{desk}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def temp_dir(desk: int) -> Path:

@@ -56,6 +56,10 @@ class ChainFileSource:
         """Fetch time of the next collection, None after the last."""
         return self.day.spans[self._at][0] if self._at < len(self.day.spans) else None
 
+    def times_ns(self) -> Ints:
+        """Fetch time of every collection, in order."""
+        return np.array([at for at, _, _ in self.day.spans], np.int64)
+
     def counts(self) -> Mapping[str, int]:
         """See `Collections`."""
         return dict(self.day.counts)

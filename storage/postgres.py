@@ -18,9 +18,10 @@ import asyncpg
 import psutil
 
 from core.errors import ConfigError
+from storage.link import AWAY, Link
 from storage.programs import RunAs, find_binaries, reachable, run_as
 
-__all__ = ["PostgresServer", "find_binaries"]
+__all__ = ["PostgresServer", "find_binaries", "require_answer"]
 
 SUPERUSER = "vikalp"
 LONGEST_SOCKET = 103  # bytes of a Unix socket's path on every system we run on
@@ -79,13 +80,17 @@ class PostgresServer:
 
     def start(self) -> None:
         """Return when SELECT 1 answers: makes the data folder if there is none, adopts a server of ours that runs."""
-        if self.alive:
-            return
+        deadline = time.monotonic() + self._start_s
+        while self.alive:  # or dying: one that was killed this moment still is
+            if self._answers():
+                return
+            if time.monotonic() > deadline:
+                raise ConfigError(f"PostgreSQL runs and does not answer; {self._log} says: {self._last_words()}")
+            time.sleep(POLL_S)
         if len(os.fsencode(self._run / f".s.PGSQL.{self._port}")) > LONGEST_SOCKET:
             raise ConfigError(
                 f"{self._run} is too long for a Unix socket: choose a run folder of at most 85 characters"
             )
-        deadline = time.monotonic() + self._start_s
         self._adopted = self._running()
         if self._adopted is None:
             self._data.parent.mkdir(parents=True, exist_ok=True)
@@ -139,7 +144,7 @@ class PostgresServer:
             lines = (self._data / "postmaster.pid").read_text().splitlines()
             process = psutil.Process(int(lines[0]))
             ours = _lives(process) and process.name() == "postgres" and str(self._data) in process.cmdline()
-        except (FileNotFoundError, IndexError, ValueError, psutil.NoSuchProcess):
+        except (FileNotFoundError, IndexError, ValueError, psutil.Error):
             return None
         if not ours:
             return None
@@ -216,15 +221,26 @@ class PostgresServer:
         return " / ".join(text.splitlines()[-6:]) or "nothing"
 
 
+def require_answer(dsn: str, timeout_s: float = 5.0) -> None:
+    """Ask a server elsewhere for SELECT 1; raises LedgerDown when it does not answer, ConfigError for no address."""
+    link = Link(dsn, name="vikalp-asks", timeout_s=timeout_s)
+    try:
+        link.call("ledger.dsn", lambda connection: connection.fetchval("SELECT 1"))
+    except ValueError as error:  # asyncpg's, for a port that is no number
+        raise ConfigError(f"ledger.dsn is no address of a PostgreSQL: {error}") from error
+    finally:
+        link.close()
+
+
 async def _select_one(dsn: str) -> bool:
     try:
         connection = await asyncpg.connect(dsn, timeout=5)
-    except (OSError, asyncpg.PostgresConnectionError, asyncpg.CannotConnectNowError, TimeoutError):
+        try:
+            return bool(await connection.fetchval("SELECT 1") == 1)
+        finally:
+            await connection.close()
+    except AWAY:  # starting, full or shutting down: its log says which when the deadline comes
         return False
-    try:
-        return bool(await connection.fetchval("SELECT 1") == 1)
-    finally:
-        await connection.close()
 
 
 def _lives(process: psutil.Process) -> bool:

@@ -68,6 +68,10 @@ class TapeSource:
         """Time of the last tick of the next batch; None at the end of the tape."""
         return int(self._times[self._at]) if self._at < self._times.size else None
 
+    def times_ns(self) -> NDArray[np.int64]:
+        """Time of the last tick of every batch, in order."""
+        return self._times
+
     def counts(self) -> Mapping[str, int]:
         """total: batches of the day; rows: ticks of the day."""
         return {"total": int(self._starts.size), "rows": 0 if self._ticks is None else self._ticks.num_rows}

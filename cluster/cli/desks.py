@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cluster.cli.foreground import Ended, bring_up, end, signals_end, watch
+from cluster.cli.foreground import Ended, run, signals_end
 from cluster.cli.options import Config, DeskNumber, Json, NewDesk
 from cluster.cli.out import out, print_json, say
 from cluster.cli.screen import actors_table, alerts_table, header
@@ -29,24 +29,20 @@ def up(
     """Start a desk; in the foreground until Ctrl-C unless --detach."""
     w = world(context)
     settings = w.load(config)
-    before, came_up = w.find(desk), False
     try:
         with signals_end() as told:
-            bring_up(w, settings, desk, told)
-            came_up = True
-            if not detach:
-                watch(w, desk, told)
-                return
+            run(w, settings, desk, told, detach=detach)
     except Ended as ended:
-        end(w, before, desk, str(ended))
         # Ctrl-C is how a foreground desk is meant to end; a start that was broken off is no success.
-        raise typer.Exit(0 if came_up else ended.exit_code) from None
+        raise typer.Exit(0 if told.came_up else ended.exit_code) from None
+    if not detach:
+        return
     state = w.state(desk)
     say(f"it goes on in the background; its log is {state.log_path}; end it: vikalp down --desk {desk}")
 
 
 def down(context: typer.Context, desk: DeskNumber = None) -> None:
-    """End a desk and every process it started."""
+    """End a desk and every process it started; exit code 1 when something of it was lost or left undone."""
     for step in world(context).down(desk):
         say(f"{step.seconds:6.1f} s  {step.text}")
 
@@ -66,11 +62,12 @@ def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = Fals
     )
 
 
-def doctor(desk: NewDesk = 0, as_json: Json = False) -> None:
+def doctor(context: typer.Context, desk: NewDesk = 0, config: Config = None, as_json: Json = False) -> None:
     """Can this machine run a desk? Says what was found and what to do; exit code 1 when it cannot."""
-    from cluster.doctor import examine, probe
+    from cluster.doctor import examine, probe, with_ledger
 
-    checks = examine(probe(desk))
+    settings = world(context).load(config)
+    checks = examine(with_ledger(probe(desk), settings.ledger.dsn))
     if as_json:
         print_json({"ok": all(c.outcome != "fail" for c in checks), "checks": checks})
     else:

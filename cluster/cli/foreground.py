@@ -6,27 +6,28 @@
 import signal
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from types import FrameType
 from typing import TYPE_CHECKING
 
 from cluster.cli.out import err, out, say
 from cluster.cli.screen import View, lines, look, screen
 from cluster.cli.world import World
-from core.errors import DeskError
+from core.errors import DeskError, VikalpError
 
 if TYPE_CHECKING:
     from cluster.settings import Settings
     from cluster.state import DeskState
     from core.ports import DeskClient
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # the last when its terminal closes
 LOOK_S = 1.0
 LINES_EVERY_S = 60.0
+ENDS_S = 100.0  # somebody else's `down` gives up before
 
 
 class Ended(BaseException):
-    """Ctrl-C or SIGTERM: everything is to end. Not an Exception, so that nothing takes it for a failure."""
+    """Ctrl-C, SIGTERM or SIGHUP: everything is to end. Not an Exception, so that nothing takes it for a failure."""
 
     def __init__(self, number: int) -> None:
         super().__init__("Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name)
@@ -34,27 +35,36 @@ class Ended(BaseException):
 
 
 class Told:
-    """What SIGINT and SIGTERM do: `answer` at once, then raise Ended; a second one waits until the end is done."""
+    """What the signals do: `answer` at once, then raise Ended; a second one waits until the end is done."""
 
     def __init__(self) -> None:
         self.answer: Callable[[str], None] = lambda _: None
+        self.session_id = ""  # of the desk that was started here
+        self.came_up = False
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN  # it is to outlive its terminal
+        self._signals = tuple(each for each in SIGNALS if not (nohup and each == signal.SIGHUP))
 
     def listen(self) -> None:
-        """Take both signals; again after ray.init, which takes SIGTERM for itself and would leave the desk behind."""
-        for each in SIGNALS:
+        """Take the signals; again after ray.init, which takes SIGTERM for itself and would leave the desk behind."""
+        for each in self._signals:
             signal.signal(each, self._stop)
 
-    def _stop(self, number: int, _: FrameType | None) -> None:
+    def deafen(self) -> None:
+        """What is being ended is ended to its end."""
         for each in SIGNALS:
             signal.signal(each, signal.SIG_IGN)
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self.deafen()
         ended = Ended(number)
-        self.answer(str(ended))
+        with suppress(OSError, SystemExit):  # the terminal is gone; rich exits where nobody reads
+            self.answer(str(ended))
         raise ended
 
 
 @contextmanager
 def signals_end() -> Iterator[Told]:
-    """Turn SIGINT and SIGTERM into Ended."""
+    """Turn SIGINT, SIGTERM and SIGHUP into Ended."""
     told, before = Told(), {each: signal.getsignal(each) for each in SIGNALS}
     told.listen()
     try:
@@ -68,8 +78,28 @@ def signals_end() -> Iterator[Told]:
         _restore(before)
 
 
+def run(w: World, settings: "Settings", desk: int, told: Told, *, detach: bool) -> None:
+    """Start the desk and, unless `detach`, show it until it ends. Whatever goes wrong here, it does not go on alone."""
+    try:
+        bring_up(w, settings, desk, told)
+        if not detach:
+            watch(w, desk, told)
+    except BaseException as error:
+        told.deafen()
+        failed = not isinstance(error, Ended)
+        if failed and not told.session_id:
+            raise  # nothing was started
+        try:
+            end(w, told.session_id, desk, str(error) or type(error).__name__)
+        except VikalpError as other:
+            if not failed:
+                raise
+            _tell(str(other))
+        raise
+
+
 def bring_up(w: World, settings: "Settings", desk: int, told: Told) -> None:
-    """Start the desk and say each step."""
+    """Start the desk and say each step; where this fails or is broken off, what had started has ended."""
     console = err()
     with ExitStack() as stack:
         spinner = stack.enter_context(console.status("starting")) if console.is_terminal else None
@@ -81,10 +111,13 @@ def bring_up(w: World, settings: "Settings", desk: int, told: Told) -> None:
                 spinner.update("ending")
 
         told.answer = answer
-        for step in w.up(settings, desk):
+        steps = stack.enter_context(closing(w.up(settings, desk)))
+        for step in steps:
+            told.session_id = step.session_id
             if spinner is not None:
                 spinner.update(step.text)
             console.print(f"{step.seconds:6.1f} s  {step.text}", markup=False, soft_wrap=True)
+        told.came_up = True
         told.answer = lambda _: None
 
 
@@ -101,20 +134,22 @@ def watch(w: World, desk: int, told: Told) -> None:
     _after(w, state)
 
 
-def end(w: World, before: "DeskState | None", desk: int, why: str) -> None:
-    """End in order the desk that was started here, not the one `before`, and say so."""
+def end(w: World, session_id: str, desk: int, why: str) -> None:
+    """End in order the desk of `session_id`, which was started here, no other of its number, and say so."""
     now = w.find(desk)
-    if now is not None and before is not None and now.session_id == before.session_id:
+    if now is not None and now.session_id != session_id:
         return
     if now is not None:
-        _down(w, desk, why)
-    say(f"desk {desk} and everything it started has ended")
+        _tell(f"{why}: ending desk {desk}; this takes some seconds")
+        for step in w.down(desk):
+            _tell(f"{step.seconds:6.1f} s  {step.text}")
+    _tell(f"desk {desk} and everything it started has ended")
 
 
-def _down(w: World, desk: int, why: str) -> None:
-    say(f"{why}: ending desk {desk}; this takes some seconds")
-    for step in w.down(desk):
-        say(f"{step.seconds:6.1f} s  {step.text}")
+def _tell(text: str) -> None:
+    """Say it if anybody reads: a terminal that is gone must not keep a desk alive."""
+    with suppress(OSError, SystemExit):
+        say(text)
 
 
 def _live(w: World, state: "DeskState", client: "DeskClient") -> None:
@@ -152,15 +187,13 @@ def _runs(w: World, state: "DeskState") -> bool:
 
 def _after(w: World, state: "DeskState") -> None:
     """Somebody else ended it, or it failed."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + ENDS_S
     while (now := w.find(state.desk)) is not None and now.session_id == state.session_id:
         if now.phase == "FAILED" or not now.alive:
             why = now.step if now.phase == "FAILED" else "its host died"
-            raise DeskError(
-                f"desk {state.desk} ended: {why}; see {state.log_path}; clean up: vikalp down --desk {now.desk}"
-            )
+            raise DeskError(f"desk {state.desk} ended: {why}; see {state.log_path}")
         if time.monotonic() > deadline:
-            raise DeskError(f"desk {state.desk} does not end ({now.step}); vikalp down --desk {now.desk}")
+            raise DeskError(f"desk {state.desk} does not end ({now.step})")
         time.sleep(0.1)
     say(f"desk {state.desk} was ended")
 

@@ -134,7 +134,7 @@ class Place:
             raise DeskError(f"desk {desk} is already up (pid 1); end it: vikalp down --desk {desk}")
         self.started.append(desk)
         self.runs = True
-        yield Step("desk is ready", 1.5, done=True)
+        yield Step("desk is ready", 1.5, done=True, session_id=STATE.session_id)
 
     def down(self, desk: int | None) -> Iterator[Step]:
         self.state(desk)

@@ -8,9 +8,10 @@ from typer.testing import CliRunner
 
 from cluster import doctor
 from cluster.cli.main import app
-from cluster.doctor import Machine, examine, probe, read_pins
+from cluster.doctor import Machine, examine, probe, read_pins, with_ledger
 from core.market import INDICES
 from core.market.facts import table_horizons, today
+from tests.unit.storage.conftest import free_port
 
 DAY = dt.date(2026, 11, 20)
 GOOD: dict[str, Any] = {
@@ -50,6 +51,8 @@ def test_a_good_machine_is_all_ok() -> None:
         ("packages", "warn", {"pinned": {}}),
         ("numba cache", "warn", {"kernels": 0}),
         ("PostgreSQL", "fail", {"postgres": "", "postgres_why": "no PostgreSQL programs"}),
+        ("PostgreSQL", "fail", {"ledger": True, "ledger_why": "ledger.dsn: the ledger does not answer"}),
+        ("PostgreSQL", "ok", {"ledger": True, "postgres": "", "postgres_why": "no PostgreSQL programs"}),
         ("clock", "fail", {"zone": "Asia/Kolkata is unknown"}),
         ("clock", "fail", {"newest_file": dt.datetime(2027, 1, 1, tzinfo=dt.UTC)}),
         ("clock", "warn", {"synchronised": False}),
@@ -95,6 +98,14 @@ def test_pins_are_read_without_hashes_extras_and_other_systems() -> None:
     lines = ["# comment", "ray[client,default]==2.60.0 \\", "    --hash=sha256:aa", "Some_Name==1.0"]
     text = "\n".join([*lines, "colorama==0.4 ; sys_platform == 'win32' \\"])
     assert read_pins(text) == {"ray": "2.60.0", "some-name": "1.0"}
+
+
+def test_a_ledger_elsewhere_is_asked_and_its_password_is_not_shown() -> None:
+    machine = with_ledger(Machine(**GOOD), f"postgresql://someone:secret@127.0.0.1:{free_port()}/desk")
+    (check,) = [check for check in examine(machine) if check.outcome == "fail"]
+    assert check.found.startswith("ledger.dsn: the ledger does not answer")
+    assert "secret" not in check.found + check.todo
+    assert with_ledger(Machine(**GOOD), "") == Machine(**GOOD)
 
 
 def test_this_machine_can_be_looked_at() -> None:

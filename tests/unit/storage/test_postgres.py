@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import ConfigError, LedgerDown
 from storage.ledger import PostgresLedger, migrate
-from storage.postgres import PostgresServer, find_binaries
+from storage.postgres import PostgresServer, find_binaries, require_answer
 from storage.programs import RunAs, reachable
 from tests.unit.storage.conftest import free_port
 from tests.unit.storage.test_ledger import an_intent
@@ -105,6 +105,15 @@ def test_killed_while_writing_it_keeps_every_intent_it_acknowledged(place: Path)
     assert kept[: len(acknowledged)] == acknowledged
     assert len(kept) - len(acknowledged) <= 1  # committed, its answer lost
     server.stop()
+
+
+def test_a_server_elsewhere_is_asked_and_what_is_no_address_is_named(dsn: str) -> None:
+    require_answer(dsn)
+    with pytest.raises(LedgerDown, match=r"ledger\.dsn: the ledger does not answer"):
+        require_answer(f"postgresql://someone:secret@127.0.0.1:{free_port()}/desk")
+    for bad in ("postgresql://h:port/x", "mysql://h/x"):
+        with pytest.raises((ConfigError, LedgerDown), match=r"ledger\.dsn"):
+            require_answer(bad)
 
 
 def test_words_for_what_cannot_work(place: Path) -> None:
