@@ -100,7 +100,6 @@ class Desk:
             product=product,
             purpose=purpose,
             reason="from a notebook",
-            created_ns=self.client.status().market_ns,
         )
         return self.client.submit(intent)
 

@@ -1,7 +1,7 @@
 """What a person does on the page: margin, order, cancel, exit-all. Each answer goes back to the page in words."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -35,7 +35,7 @@ class Actions:
                     self._order(await asyncio.to_thread(self._context.desk.cancel, str(asked.get("tag"))), "desk")
                 case "exit":
                     orders = await asyncio.to_thread(self._context.desk.exit_all, "exit-all on the page")
-                    self._say("desk", text=f"exit all: {len(orders)} orders sent", tone="good")
+                    self._exited(orders)
                 case _:
                     raise InputError(
                         f"the page asked for {what!r}, expected index, expiry, margin, order, cancel, exit"
@@ -43,6 +43,17 @@ class Actions:
         except (VikalpError, OSError) as error:
             self._say(about, text=str(error), tone="bad", failed=True, asked=asked.get("asked"))
         self._context.poll.nudge()
+
+    def _exited(self, orders: Sequence[Order]) -> None:
+        """What became of an exit-all: a refusal, or no answer, is never good news."""
+        failed = [order for order in orders if order.state in {"REFUSED", "REJECTED", "UNKNOWN"}]
+        sent = (
+            f"exit all: {len(orders) - len(failed)} of {len(orders)} orders sent"
+            if orders
+            else "exit all: nothing to close"
+        )
+        why = "; ".join(f"{order.intent.symbol} {order.state}: {order.message}" for order in failed)
+        self._say("desk", text=f"{sent}; {why}" if failed else sent, tone="bad" if failed else "good")
 
     def _intent(self, asked: Mapping[str, Any]) -> Intent:
         order_type = asked.get("type")

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.records import Intent, Order
 from gateway.actions import Actions
 from tests.e2e import synthetic
 from tests.unit.gateway.world import World
@@ -51,3 +52,20 @@ def test_what_is_no_order_is_refused_in_our_words(world: World, change: dict[str
     assert words in said["text"]
     assert said["failed"]
     assert not world.desk.book
+
+
+def test_an_exit_all_that_was_refused_is_no_good_news(world: World) -> None:
+    said: list[dict[str, Any]] = []
+    actions = Actions(world.context, lambda about, **words: said.append({"about": about, **words}))
+    held = Intent(tag="X1", strategy="manual", index="NIFTY", symbol="NIFTY26D0124500CE", side="SELL", quantity=75,
+                  order_type="LIMIT", purpose="exit", reason="")  # fmt: skip
+    answers = [
+        Order(intent=held, state="OPEN"),
+        Order(intent=held, state="REFUSED", message="state: HALTED, the ledger is away; nothing was sent"),
+    ]
+    world.desk.exit_all = lambda why: answers  # type: ignore[method-assign]
+    asyncio.run(actions.take({"do": "exit"}))
+
+    assert said[-1]["tone"] == "bad"
+    assert "1 of 2 orders sent" in said[-1]["text"]
+    assert "the ledger is away" in said[-1]["text"]
