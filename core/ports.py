@@ -150,9 +150,9 @@ class Risk(Protocol):
         """The order is over: what of it has not filled is no longer working."""
 
     def settle(self, live: Collection[str], trades: Collection[str]) -> None:
-        """The order manager's journal: only the orders `live` are working, and every trade of `trades` is made.
+        """Tags that live and ids of every trade, as an order manager's journal holds them; raises LedgerDown.
 
-        Tags and trade ids. What risk lacks of them it reads in the ledger; whatever else it counted as working is not.
+        If risk counts anything else it reads the ledger, which decides: a replaced order manager's word does not.
         """
 
     def limits(self) -> Sequence[LimitUse]: ...

@@ -127,8 +127,9 @@ class OmsActor:
 
     def on_timer(self) -> None:
         """Tell risk what it missed, follow the broker; without the ledger, see whether it is back."""
-        self._risk.settle()
         if self._opened and not self._standing.fenced:
+            if not self._standing.against:
+                self._risk.settle()
             self._standing.attempt(self._recover if self._standing.against else self._follow.reconcile)
         self._progress_ns = self._clock.wall_ns()
 

@@ -3,7 +3,8 @@
 After a call that failed risk counts as away: nothing calls it for three times as long as the failure took, so that a
 risk that hangs takes at most a quarter of the order manager's time, and one that refuses at once is asked again on the
 next timer. Meanwhile exits pass and entries are refused, both at once. Nothing is kept for it: what risk missed is in
-the ledger, and before anything else is asked of it, it is told what the journal holds and reads what it lacks.
+the ledger, and before anything else is asked of it, it is told what the journal holds; if it counts anything else it
+reads the ledger.
 """
 
 from collections.abc import Callable

@@ -18,16 +18,15 @@ from core.records import Chain, Fill, Intent, LimitUse, Margin, RiskEvent, Verdi
 from core.risk.book import (
     Mark,
     RiskBook,
+    agrees,
     at,
     day_charges_paise,
     day_net_paise,
     held,
-    lacks,
     replay,
     with_end,
     with_fill,
     with_intent,
-    with_live,
     with_marks,
 )
 from core.risk.limits.limits import LimitsConfig
@@ -83,10 +82,9 @@ class RiskActor:
         self._book = with_end(self._book, tag)
 
     def settle(self, live: Collection[str], trades: Collection[str]) -> None:
-        """What the order manager's journal holds; what is missing here is read in the ledger. Raises LedgerDown."""
-        if lacks(self._book, live, trades):
+        """What the order manager's journal holds; if it is not this, the ledger decides. Raises LedgerDown."""
+        if not agrees(self._book, live, trades):
             self._reload()
-        self._book = with_live(self._book, live)
 
     def limits(self) -> Sequence[LimitUse]:
         """Use of every limit now, in the order refusals are listed."""

@@ -83,22 +83,15 @@ def with_end(book: RiskBook, tag: str) -> RiskBook:
     return msgspec.structs.replace(book, placed={**book.placed, tag: msgspec.structs.replace(order, ended=True)})
 
 
-def with_live(book: RiskBook, live: Collection[str]) -> RiskBook:
-    """The book in which of all orders only `live` (tags) may still fill."""
-    for tag in live_tags(book) - set(live):
-        book = with_end(book, tag)
-    return book
-
-
 def live_tags(book: RiskBook) -> set[str]:
     """Tags of the orders that may still fill."""
     return {tag for tag, order in book.placed.items() if not order.ended}
 
 
-def lacks(book: RiskBook, live: Collection[str], trades: Collection[str]) -> bool:
-    """Whether one of the orders `live` is not working here, or one of the `trades` (ids) is not counted."""
+def agrees(book: RiskBook, live: Collection[str], trades: Collection[str]) -> bool:
+    """Whether exactly the orders `live` (tags) may still fill, and all of the `trades` (ids) are counted."""
     counted = frozenset[str]().union(*(holding.trades for holding in book.holdings.values()))
-    return not live_tags(book).issuperset(live) or not counted.issuperset(trades)
+    return live_tags(book) == set(live) and counted.issuperset(trades)
 
 
 def with_fill(book: RiskBook, fill: Fill) -> RiskBook:

@@ -58,10 +58,13 @@ class CrashDesk:
         self.fault.around(self.risk, "check", "book", "release", "settle")
 
     def start(self) -> None:
-        self.oms = OmsActor(
+        self.oms = self.make()
+        self.oms.open()
+
+    def make(self) -> OmsActor:
+        return OmsActor(
             OmsConfig(), bus=ListBus(), clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
         )
-        self.oms.open()
 
     def day(self) -> None:
         """An entry that fills in two parts, one that rests and is cancelled, one refused, an exit that rests."""
@@ -197,3 +200,29 @@ def test_risk_that_began_anew_between_its_yes_and_the_journal_counts_the_order_s
     desk.oms.on_timer()
 
     assert (at_once, live_tags(desk.risk._book)) == (set(), {"A"})
+
+
+def test_an_order_manager_that_was_replaced_and_does_not_know_it_ends_no_order_at_risk() -> None:
+    desk = CrashDesk()
+    old = desk.oms
+    desk.start()
+    desk.oms.submit(intent("A"))
+    desk.clock.sleep(10)
+    old._risk.settle()
+
+    assert live_tags(desk.risk._book) == {"A"}
+
+
+def test_an_order_manager_that_is_not_open_or_was_replaced_says_nothing_to_risk() -> None:
+    desk = CrashDesk()
+    desk.oms.submit(intent("A"))
+    old = desk.oms
+    desk.start()
+    old.submit(intent("B"))
+    fresh = desk.make()
+    steps = desk.fault.steps
+    desk.clock.sleep(10)
+    old.on_timer()
+    fresh.on_timer()
+
+    assert (old.state(), fresh.state(), desk.fault.steps - steps) == ("HALTED", "HALTED", 0)
