@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 Row = Mapping[str, Any]
 # The gateway's columns from the outside to the strike, each with its rank: the higher goes first.
-SIDE = ((9, "rho"), (8, "vega"), (7, "gamma"), (6, "theta"), (5, "change"), (4, "delta"), (3, "oi_change"), (3, "volume"), (2, "oi"), (0, "iv"), (0, "ltp"),
-        (1, "bid"), (1, "ask"))  # fmt: skip
+SIDE = ((9, "rho"), (8, "vega"), (7, "gamma"), (6, "theta"), (5, "change"), (4, "delta"), (3, "oi_change"),
+        (3, "volume"), (2, "oi"), (0, "iv"), (0, "ltp"), (1, "bid"), (1, "ask"))  # fmt: skip
 CALL, PUT = 2, 3
 AROUND = 12  # strikes shown on each side of the money unless --all
 HEAD_LINES = 6  # above a live table's strikes at the worst: the title, CALLS and PUTS, the columns' names

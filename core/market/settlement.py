@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from core.errors import InputError, UnknownDate
 from core.market.calendar import close_time
-from core.market.indices import check_index
+from core.market.indices import check_contract_index
 from core.market.moment import IST, to_ns
 
 Ints = NDArray[np.int64]
@@ -81,7 +81,7 @@ class Settlement:
 @lru_cache(maxsize=4096)
 def settlement(index: str, expiry: dt.date) -> Settlement:
     """How contracts of `index` that expire on `expiry` end; UnknownName, and UnknownDate before 2019."""
-    rule = _rule(check_index(index), expiry)
+    rule = _rule(check_contract_index(index), expiry)
     return Settlement(
         index=index,
         expiry=expiry,
@@ -96,7 +96,7 @@ def settlement(index: str, expiry: dt.date) -> Settlement:
 
 def expiry_moment(index: str, expiry: dt.date) -> dt.datetime:
     """Last moment at which the contract trades, IST: the close in force on that day (15:40 from 2026-08-03)."""
-    check_index(index)
+    check_contract_index(index)
     return _at(expiry, close_time(expiry))
 
 
@@ -114,7 +114,7 @@ def spot_frozen(index: str, now_ns: int) -> bool:
 def _frozen(index: str, day: int) -> tuple[int, int]:
     """First and last moment, UTC nanoseconds, of the frozen spot of a day, counted from 1970-01-01; (1, 0) of none."""
     on = _D(1970, 1, 1) + dt.timedelta(days=day)
-    rule = _rule(check_index(index), on)
+    rule = _rule(check_contract_index(index), on)
     if rule.method is not Method.AUCTION:
         return 1, 0
     return to_ns(_at(on, rule.begin)), to_ns(_at(on, close_time(on)))
