@@ -132,7 +132,8 @@ class _Own:
                 with suppress(OSError, SystemExit):  # nobody reads any more, and it is ended all the same
                     _say(step, tell)
         except DrainError as error:
-            tell(str(error))
+            with suppress(OSError, SystemExit):
+                tell(str(error))
 
 
 def run(plan: Plan, tell: Tell, *, keep: bool = False) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class DeskState(msgspec.Struct, frozen=True, kw_only=True):
     desk: int
     session_id: str
     phase: Phase
-    step: str  # what the host is doing, or why it failed
+    step: str  # what the host is doing; FAILED: why, or what of its end was not in order
     mode: str
     host: Pid
     pids: dict[str, Pid] = {}
@@ -149,7 +149,8 @@ def read_state(desk: int | None = None) -> DeskState:
         return running[0]
     state = find_state(desk)
     if state is not None and not state.alive:
-        what = f"the host of desk {desk} (pid {state.host.pid}) died and may have left processes behind"
+        how = f"ended: {state.step}" if state.phase == "FAILED" else "died and may have left processes behind"
+        what = f"the host of desk {desk} (pid {state.host.pid}) {how}"
         raise DeskError(f"{what}; end them: vikalp down --desk {desk}, or start it anew: vikalp up --desk {desk}")
     if state is None:
         raise DeskError(f"desk {desk} is not running (below {home()}); start it: vikalp up --desk {desk}")

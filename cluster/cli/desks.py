@@ -53,6 +53,8 @@ def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = Fals
     state = w.state(desk)
     with w.connect(desk) as client:
         found = client.status()
+    if state.step != "ready":
+        say(f"desk {state.desk}: {state.step}")
     if as_json:
         urls = {"page": state.page_url, "dashboard": state.dashboard_url, "client": state.client_url}
         print_json({"status": found, "urls": urls, "session_id": state.session_id, "data_dir": state.data_dir})

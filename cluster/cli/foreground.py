@@ -155,16 +155,23 @@ def _tell(text: str) -> None:
 def _live(w: World, state: "DeskState", client: "DeskClient") -> None:
     from rich.live import Live
 
+    said = state.step
     with Live(screen(View(), state), console=out(), screen=False, auto_refresh=False) as live:
-        while _runs(w, state):
+        while (now := _running(w, state)) is not None:
+            if now.step != said:
+                said = now.step
+                live.console.print(f"desk {now.desk}: {said}", markup=False)
             live.update(screen(look(client), state), refresh=True)
             time.sleep(LOOK_S)
 
 
 def _lines(w: World, state: "DeskState", client: "DeskClient") -> None:
-    """Every minute, and whenever an actor, the order manager or the ledger changes."""
-    said, due = None, 0.0
-    while _runs(w, state):
+    """Every minute, and whenever an actor, the order manager, the ledger or the host's step changes."""
+    said, due, step = None, 0.0, state.step
+    while (now := _running(w, state)) is not None:
+        if now.step != step:
+            step = now.step
+            print(f"desk {now.desk}: {step}", flush=True)
         view = look(client)
         mark = view.trouble if view.status is None else _mark(view)
         if mark != said or time.monotonic() >= due:
@@ -180,9 +187,11 @@ def _mark(view: View) -> str:
     return f"{status.oms_state} {status.ledger_ok} {status.phase} {[(a.name, a.state) for a in status.actors]}"
 
 
-def _runs(w: World, state: "DeskState") -> bool:
+def _running(w: World, state: "DeskState") -> "DeskState | None":
+    """What the host says now of the desk that is shown; None when it runs no more."""
     now = w.find(state.desk)
-    return now is not None and now.session_id == state.session_id and now.phase == "READY" and now.alive
+    runs = now is not None and now.session_id == state.session_id and now.phase == "READY" and now.alive
+    return now if runs else None
 
 
 def _after(w: World, state: "DeskState") -> None:

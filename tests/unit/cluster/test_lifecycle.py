@@ -37,6 +37,8 @@ if how == "fails":
 state = msgspec.structs.replace(state, phase="READY", step="ready", ready_wall_ns=1)
 write_state(state)
 told.wait()
+if how == "dies":
+    os._exit(9)
 if how == "untidy":
     write_state(msgspec.structs.replace(state, phase="FAILED", step="entries not halted: oms is down"))
 else:
@@ -185,6 +187,14 @@ def test_what_the_end_found_reaches_whoever_ends_the_desk(desk: int, host_that: 
             said += [step.text]
     assert said[-1].startswith(f"desk {desk} is down")
     assert not state_path(desk).exists()
+
+
+def test_a_host_that_dies_while_it_ends_is_no_end_in_order(desk: int, host_that: Callable[[str], None]) -> None:
+    host_that("dies")
+    list(up(load(), desk))
+    with pytest.raises(DrainError, match="its host died while it ended"):
+        list(down(desk))
+    assert find_state(desk) is None
 
 
 def test_a_ledger_elsewhere_is_asked_before_anything_is_started(desk: int, host_that: Callable[[str], None]) -> None:
