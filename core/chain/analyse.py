@@ -7,25 +7,42 @@ import datetime as dt
 import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from core import schemas
-from core.chain import forwards, quotes
+from core.chain import forwards
 from core.chain.book import FIELDS, Book
-from core.chain.expiry import Expiry, Market, figures
-from core.chain.universe import ABSENT, VIX, Grid
+from core.chain.expiry import Market
+from core.chain.figures import figures, sums
+from core.chain.universe import ABSENT, VIX, Grid, Universe
 from core.errors import UnknownDate
 from core.market import from_ns, lot, spot_frozen
-from core.pricing import Greeks, ParityForward, Reason, greeks, implied_vol, variance_pace, variance_years
+from core.pricing import (
+    Greeks,
+    ParityForward,
+    Reason,
+    greeks,
+    implied_vol,
+    kernels_parity,
+    variance_pace,
+    variance_years,
+)
+from core.pricing import kernels_chain as k
 from core.records import Chain
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Codes = NDArray[np.int8]
 
+EXPIRY_ROW = pa.struct(list(schemas.EXPIRIES))
+ARROW = {np.dtype(np.float64): pa.float64(), np.dtype(np.int64): pa.int64(), np.dtype(np.int8): pa.int8()}
 EPOCH = dt.date(1970, 1, 1)
+COMPUTED = tuple(schemas.CONTRACTS.names[len(Universe("").columns) :])
+TOPS = [FIELDS["bid_paise"], FIELDS["ask_paise"]]
 LOT_UNKNOWN = 0  # the tables do not reach this expiry; nothing is guessed and orders are refused elsewhere
 
 
@@ -34,9 +51,10 @@ class Options:
     """The sorted options of a book, an entry each; prices in rupees."""
 
     values: Ints  # a row per book.FIELDS
+    numbers: Floats  # the rows of core.pricing.kernels_chain; vol, delta and vega come later
     bid: Floats
     ask: Floats
-    last: Floats
+    traded: Floats  # last price of what traded today, else NaN
     two_sided: NDArray[np.bool_]
     price: Floats
 
@@ -64,32 +82,45 @@ def analyse(book: Book, *, as_of_ns: int, sequence: int, rate: float, max_age_ns
     """
     options = _options(book)
     market = _market(book, as_of_ns, sequence, max_age_ns)
-    bases = [_basis(book, grid, options, market, rate) for grid in book.universe.grids]
-    sizes = [basis.grid.stop - basis.grid.start for basis in bases]
-    forward = np.repeat([basis.forward.value for basis in bases], sizes)
-    years = np.repeat([basis.years for basis in bases], sizes)
-    discount = np.repeat([basis.discount for basis in bases], sizes)
-    signs, strikes = book.universe.signs, book.universe.strikes
-    vol, reason = implied_vol(signs, options.price, forward, strikes, years, discount)
-    reason = np.where(np.isnan(forward), Reason.NO_FORWARD, reason)
-    reason = np.where(years <= 0, Reason.NO_TIME, reason)
-    reason = np.where(np.isnan(options.price), Reason.NO_PRICE, reason).astype(np.int8)
-    vol = np.where(reason == Reason.OK, vol, np.nan)
-    sensitivities = greeks(signs, forward, strikes, years, vol, discount)
-    pace = np.repeat([variance_pace(market.index, basis.expiry, as_of_ns) for basis in bases], sizes)
+    universe, layout = book.universe, book.universe.layout
+    bases = _bases(book, options, market, rate)
+    shared = np.array(
+        [(basis.forward.value, basis.years, basis.discount, _pace(market, basis)) for basis in bases], np.float64
+    ).reshape(-1, 4)
+    forward, years, discount, pace = shared.T.take(layout.grid_of, axis=1)
+    vol, reason = implied_vol(universe.signs, options.price, forward, universe.strikes, years, discount)
+    reason = _reason(reason, options.price, forward, years)
+    sensitivities = greeks(universe.signs, forward, universe.strikes, years, vol, discount)
     sensitivities = sensitivities._replace(theta=sensitivities.theta * pace)
-    rows = [_expiry_row(basis, options, market, vol, sensitivities) for basis in bases]
+    options.numbers[k.VOL], options.numbers[k.DELTA], options.numbers[k.VEGA] = vol, *sensitivities[:4:3]
+    found = sums(
+        layout, market, options.values, options.numbers, options.two_sided, *np.ascontiguousarray(shared.T[::2])
+    )
+    rows = [_expiry_row(basis, market, row) for basis, row in zip(bases, found, strict=True)]
     return Chain(
         contracts=_contracts(book, options, vol, reason, sensitivities),
-        expiries=pa.RecordBatch.from_pylist(rows, schema=schemas.EXPIRIES),
+        expiries=pa.RecordBatch.from_struct_array(cast("pa.StructArray", pa.array(rows, EXPIRY_ROW))),
     )
 
 
+def _pace(market: Market, basis: Basis) -> float:
+    return variance_pace(market.index, basis.expiry, market.as_of_ns)
+
+
+def _reason(reason: Codes, price: Floats, forward: Floats, years: Floats) -> Codes:
+    """Why a contract has no vol: the kernel's reason, unless a price, time or a forward was missing to begin with."""
+    reason[np.isnan(forward)] = Reason.NO_FORWARD
+    reason[years <= 0] = Reason.NO_TIME
+    reason[np.isnan(price)] = Reason.NO_PRICE
+    return reason
+
+
 def _options(book: Book) -> Options:
-    values = book.values[:, book.universe.options]
-    bid, ask, last = (values[FIELDS[name]] / 100 for name in ("bid_paise", "ask_paise", "last_paise"))
-    two_sided = quotes.sane(bid, ask, book.universe.strikes)
-    return Options(values, bid, ask, last, two_sided, quotes.believed(bid, ask, last, two_sided))
+    values = book.values.take(book.universe.options, axis=1)
+    count = values.shape[1]
+    numbers, two_sided, traded = np.empty((7, count)), np.empty(count, np.bool_), np.empty(count)
+    k.quote_rows(values, values[TOPS], book.universe.strikes, numbers, two_sided, traded)
+    return Options(values, numbers, numbers[k.BID], numbers[k.ASK], traded, two_sided, numbers[k.PRICE])
 
 
 def _market(book: Book, as_of_ns: int, sequence: int, max_age_ns: int) -> Market:
@@ -108,29 +139,28 @@ def _market(book: Book, as_of_ns: int, sequence: int, max_age_ns: int) -> Market
     )
 
 
-def _basis(book: Book, grid: Grid, options: Options, market: Market, rate: float) -> Basis:
-    expiry = EPOCH + dt.timedelta(days=grid.expiry_days)
-    years = variance_years(market.index, expiry, market.as_of_ns)
-    discount = math.exp(-rate * years)
-    strikes = grid.strikes_paise / 100
-    pairs = forwards.parity(strikes, _legs(options, grid.calls), _legs(options, grid.puts), discount)
-    future, future_paise = _future(book, grid.future, market)
-    spot = market.spot_paise / 100 if market.spot_paise > 0 else math.nan
+def _bases(book: Book, options: Options, market: Market, rate: float) -> list[Basis]:
+    """What each expiry is priced on, in order."""
+    grids, layout = book.universe.grids, book.universe.layout
+    days = [EPOCH + dt.timedelta(days=grid.expiry_days) for grid in grids]
+    years = [variance_years(market.index, day, market.as_of_ns) for day in days]
+    discounts = np.array([math.exp(-rate * left) for left in years])
+    found = np.empty((len(grids), 3))
+    kernels_parity.parity_rows(
+        options.numbers, options.two_sided, options.traded, layout.strikes, layout.calls, layout.puts, layout.edges,
+        discounts, found,
+    )  # fmt: skip
     frozen = spot_frozen(market.index, market.as_of_ns)
-    forward = forwards.choose(future, pairs, spot, discount, spot_frozen=frozen)
-    return Basis(grid, expiry, years, discount, future_paise, pairs, forward)
-
-
-def _legs(options: Options, rows: Ints) -> forwards.Legs:
-    """Row ABSENT is −1 and reads the last row, so what is not listed is masked afterwards."""
-    listed = rows != ABSENT
-    traded = listed & (options.values[FIELDS["volume"], rows] > 0) & (options.last[rows] > 0)
-    return forwards.Legs(
-        bid=options.bid[rows],
-        ask=options.ask[rows],
-        last=np.where(traded, options.last[rows], np.nan),
-        two_sided=options.two_sided[rows] & listed,
-    )
+    spot = market.spot_paise / 100 if market.spot_paise > 0 else math.nan
+    bases = []
+    for grid, day, left, discount, (level, error, used) in zip(
+        grids, days, years, discounts.tolist(), found.tolist(), strict=True
+    ):
+        pairs = ParityForward(level, error, int(used))
+        future, future_paise = _future(book, grid.future, market)
+        forward = forwards.choose(future, pairs, spot, discount, spot_frozen=frozen)
+        bases.append(Basis(grid, day, left, discount, future_paise, pairs, forward))
+    return bases
 
 
 def _future(book: Book, row: int, market: Market) -> tuple[forwards.Forward, int]:
@@ -144,29 +174,8 @@ def _future(book: Book, row: int, market: Market) -> tuple[forwards.Forward, int
     return forward, (bid + ask) // 2 if forward.source == "future" else int(quote[FIELDS["last_paise"]])
 
 
-def _expiry_row(
-    basis: Basis, options: Options, market: Market, vol: Floats, sensitivities: Greeks
-) -> dict[str, object]:
-    grid = basis.grid
-    part = slice(grid.start, grid.stop)
-    expiry = Expiry(
-        strikes_paise=grid.strikes_paise,
-        calls=np.where(grid.calls == ABSENT, ABSENT, grid.calls - grid.start),
-        puts=np.where(grid.puts == ABSENT, ABSENT, grid.puts - grid.start),
-        values=options.values[:, part],
-        bid=options.bid[part],
-        ask=options.ask[part],
-        last=options.last[part],
-        two_sided=options.two_sided[part],
-        price=options.price[part],
-        vol=vol[part],
-        delta=sensitivities.delta[part],
-        vega=sensitivities.vega[part],
-        years=basis.years,
-        discount=basis.discount,
-        forward=basis.forward.value,
-        parity_error=basis.parity.error,
-    )
+def _expiry_row(basis: Basis, market: Market, row: list[float]) -> dict[str, object]:
+    forward = basis.forward.value
     return {
         "index": market.index,
         "expiry": basis.expiry,
@@ -182,7 +191,7 @@ def _expiry_row(
         "forward": basis.forward.value,
         "forward_source": basis.forward.source,
         "forward_error": basis.forward.error,
-        **figures(expiry, market),
+        **figures(row, basis.grid, forward=forward, years=basis.years, parity_error=basis.parity.error),
     }
 
 
@@ -191,10 +200,13 @@ def _contracts(
 ) -> pa.RecordBatch:
     computed = {"price": options.price, "iv": vol, "iv_reason": reason, **sensitivities._asdict()}
     columns = list(book.universe.columns)
-    for name in schemas.CONTRACTS.names[len(columns) :]:
-        column = computed[name] if name in computed else options.values[FIELDS[name]]
-        columns.append(pa.array(np.ascontiguousarray(column)))
+    columns += [_arrow(computed[name] if name in computed else options.values[FIELDS[name]]) for name in COMPUTED]
     return pa.RecordBatch.from_arrays(columns, schema=schemas.CONTRACTS)
+
+
+def _arrow(column: NDArray[Any]) -> "pa.Array[Any]":
+    """The column as it lies in memory: NaN stays NaN, and nothing is looked at."""
+    return pa.Array.from_buffers(ARROW[column.dtype], column.size, [None, pa.py_buffer(column.data)], 0)
 
 
 @lru_cache(maxsize=256)

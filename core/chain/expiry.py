@@ -1,4 +1,7 @@
-"""Every figure of one expiry: one function each, gathered into a row of schemas.EXPIRIES."""
+"""Every figure of one expiry, to be read: one function each, gathered into a row of schemas.EXPIRIES.
+
+The desk runs the same as one compiled pass (core.chain.figures); a test holds the two together.
+"""
 
 import math
 from dataclasses import dataclass

@@ -34,8 +34,20 @@ class Grid(NamedTuple):
     stop: int
     future: int  # row of the book
     strikes_paise: Ints
+    strikes: NDArray[np.float64]  # rupees
     calls: Ints  # rows of the sorted options
     puts: Ints
+
+
+class Layout(NamedTuple):
+    """All grids one after the other, as `core.pricing.kernels_chain.figure_rows` reads them."""
+
+    strikes: Ints
+    calls: Ints
+    puts: Ints
+    edges: Ints  # of the grids in the three above
+    starts: Ints  # of the grids in the sorted options, and their end
+    grid_of: Ints  # position of its grid, for each sorted option
 
 
 class Universe:
@@ -90,6 +102,20 @@ class Universe:
         )
 
     @cached_property
+    def layout(self) -> Layout:
+        grids, none = self.grids, np.empty(0, np.int64)
+        sizes = [grid.strikes_paise.size for grid in grids]
+        listed = [grid.stop - grid.start for grid in grids]
+        return Layout(
+            strikes=np.concatenate([none, *(grid.strikes_paise for grid in grids)]),
+            calls=np.concatenate([none, *(grid.calls for grid in grids)]),
+            puts=np.concatenate([none, *(grid.puts for grid in grids)]),
+            edges=np.cumsum([0, *sizes]),
+            starts=np.cumsum([0, *listed]),
+            grid_of=np.repeat(np.arange(len(grids)), listed),
+        )
+
+    @cached_property
     def columns(self) -> tuple["pa.Array[Any]", ...]:
         """The five contract columns of schemas.CONTRACTS, for the sorted options."""
         listed = [self.contracts[row] for row in self.options]
@@ -108,4 +134,5 @@ def _grid(listed: list[Contract], start: int, stop: int, future: int) -> Grid:
     calls, puts = (
         np.array([at.get((strike, kind), ABSENT) for strike in strikes], np.int64) for kind in (Kind.CALL, Kind.PUT)
     )
-    return Grid(listed[start].expiry_days, start, stop, future, np.array(strikes, np.int64), calls, puts)
+    paise = np.array(strikes, np.int64)
+    return Grid(listed[start].expiry_days, start, stop, future, paise, paise / 100, calls, puts)

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.pricing import kernels_parity
+
 Floats = NDArray[np.float64]
 
 FINEST = 0.025  # rupees: half a tick; no quote knows the price better
-NORMAL_MAD = 1.4826  # median absolute deviation → standard deviation, of a normal
-OUTLIER = 3.0  # standard deviations from the median at which a leg counts as stale
 
 
 class ParityForward(NamedTuple):
@@ -43,20 +43,7 @@ def parity_forward(
     implied, doubt = implied[fine], doubt[fine]
     if implied.size == 0:
         return ParityForward(math.nan, math.nan, 0)
-    centre = weighted_median(implied, 1 / doubt)
-    distance = np.abs(implied - centre)
-    scatter = NORMAL_MAD * weighted_median(distance, 1 / doubt)
-    near = distance <= OUTLIER * np.maximum(scatter, doubt)
-    weight = near / (doubt**2 + scatter**2)
-    total = float(weight.sum())
-    forward = float((weight * implied).sum()) / total
-    used = int(near.sum())
-    spread_out = float((weight * (implied - forward) ** 2).sum()) / (used - 1) if used > 1 else 0.0
-    return ParityForward(forward, math.sqrt(max(1.0, spread_out) / total), used)
-
-
-def weighted_median(values: Floats, weights: Floats) -> float:
-    """Return the smallest value at which half the weight lies at or below it."""
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    return float(values[order[np.searchsorted(reached, reached[-1] / 2)]])
+    found = np.empty(3)
+    kernels_parity.parity_row(implied, doubt, found)
+    forward, error, used = found.tolist()
+    return ParityForward(forward, error, int(used))

@@ -22,15 +22,17 @@ def columns(*arguments: ArrayLike) -> tuple[list[Column], tuple[int, ...]]:
     Raises ValueError, numpy's own, for shapes that do not broadcast.
     """
     arrays = [np.asarray(argument, np.float64) for argument in arguments]
-    shape = np.broadcast_shapes(*(array.shape for array in arrays))
+    shapes = {array.shape for array in arrays if array.shape}
+    shape = (shapes.pop() if shapes else ()) if len(shapes) < 2 else np.broadcast_shapes(*shapes)
     return [_column(array, shape) for array in arrays], shape
 
 
 def _column(array: Column, shape: tuple[int, ...]) -> Column:
     """All of one numba type, whatever came: contiguous, aligned, read-only."""
     whole = array if array.size == 1 or array.shape == shape else np.broadcast_to(array, shape)
-    column = np.ascontiguousarray(whole).reshape(-1)
-    column = column.view() if column.flags.aligned else column.copy()
+    column = whole.reshape(-1)
+    if not (column.flags.c_contiguous and column.flags.aligned):
+        column = column.copy()
     column.flags.writeable = False
     return column
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from core.pricing import kernels, kernels_implied, svi
+from core.pricing import kernels, kernels_chain, kernels_implied, kernels_parity, svi
 from core.pricing.black76 import greeks, higher_greeks, price
 from core.pricing.implied import implied_vol
 
@@ -11,6 +11,10 @@ KERNELS: dict[str, Any] = {
     "greeks_rows": kernels.greeks_rows,
     "higher_rows": kernels.higher_rows,
     "implied_vol_rows": kernels_implied.implied_vol_rows,
+    "quote_rows": kernels_chain.quote_rows,
+    "figure_rows": kernels_chain.figure_rows,
+    "parity_row": kernels_parity.parity_row,
+    "parity_rows": kernels_parity.parity_rows,
 }
 
 
@@ -23,6 +27,8 @@ def warm() -> dict[str, int]:
     implied_vol(1, 4.0, 100.0, 100.0, 0.25, 1.0)
     greeks(1, 100.0, 100.0, 0.25, 0.2, 1.0)
     higher_greeks(1, 100.0, 100.0, 0.25, 0.2, 1.0)
+    kernels_chain.warm()
+    kernels_parity.warm()
     svi.warm()
     return signatures()
 

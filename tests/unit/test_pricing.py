@@ -103,11 +103,15 @@ def test_the_readable_reference_says_the_same() -> None:
     assert np.allclose(price(*rows), reference.price(*rows), rtol=1e-12, atol=1e-9)
     for ours, plain in zip(greeks(*rows), reference.greeks(*rows), strict=True):
         assert np.allclose(ours, plain, rtol=1e-10, atol=1e-12)
-    kind, F, K, T, vol, D = (float(column[0]) for column in rows)
-    premium = float(price(kind, F, K, T, vol, D))
-    assert reference.implied_vol(kind, premium, F, K, T, D) == pytest.approx(
-        float(implied_vol(kind, premium, F, K, T, D).vol), rel=1e-7
-    )
+    kind, F, K, T, vol, D = rows
+    kind = np.where(K > F, 1.0, -1.0)
+    premium = price(kind, F, K, T, vol, D)
+    plain = reference.implied_vol(kind, premium, F, K, T, D)
+    known = np.isfinite(plain)
+    error = np.abs(plain - implied_vol(kind, premium, F, K, T, D).vol)[known]
+    vega = greeks(kind, F, K, T, vol, D).vega[known] * 100
+    assert known.sum() > 150
+    assert (error * vega <= 1e-8 * F[known]).all()  # the plain form sees prices, not their logarithms
 
 
 @pytest.mark.parametrize(
