@@ -3,7 +3,20 @@
 import subprocess
 import sys
 
-QUESTIONS = ("desk_up", "tick_to_chain", "recovery", "replay_day", "margin", "var", "surface")
+QUESTIONS = (
+    "desk_up",
+    "tick_to_chain",
+    "recovery",
+    "replay_day",
+    "margin",
+    "var",
+    "surface",
+    "implied_vol",
+    "greeks",
+    "chain_analytics",
+    "scenarios",
+    "first_use",
+)
 
 
 def main() -> int:

@@ -5,6 +5,7 @@ from core.pricing.forward import ParityForward, parity_forward
 from core.pricing.implied import ImpliedVol, implied_vol, nse_implied_vol
 from core.pricing.realised import Annual, Estimator, Ohlc, bars_per_year, realised_vol, vol_premium
 from core.pricing.reason import Reason
+from core.pricing.scenarios import Cube, Legs, scenario_grid
 from core.pricing.surface import Smile, Surface, fit_surface, smile
 from core.pricing.warm import signatures, warm
 from core.pricing.years import Clock, expected_settlement, nse_years, variance_pace, variance_years, years_to
@@ -12,10 +13,12 @@ from core.pricing.years import Clock, expected_settlement, nse_years, variance_p
 __all__ = [
     "Annual",
     "Clock",
+    "Cube",
     "Estimator",
     "Greeks",
     "HigherGreeks",
     "ImpliedVol",
+    "Legs",
     "Ohlc",
     "ParityForward",
     "Reason",
@@ -32,6 +35,7 @@ __all__ = [
     "parity_forward",
     "price",
     "realised_vol",
+    "scenario_grid",
     "signatures",
     "smile",
     "variance_pace",
