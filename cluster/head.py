@@ -126,6 +126,21 @@ def tagged(session_id: str) -> list[psutil.Process]:
     return found
 
 
+def end_session(session_id: str, others: Iterable[psutil.Process] = ()) -> int:
+    """SIGKILL to `others` and every tagged process until no new one is found; returns how many that were.
+
+    More than one round: a process that is just being born is not in the first, and the next begins when its parent has
+    ended.
+    """
+    seen: dict[int, psutil.Process] = {}
+    left = {process.pid: process for process in (*others, *tagged(session_id))}
+    while left:
+        seen |= left
+        end_tree(left.values(), grace_s=0.0)
+        left = {process.pid: process for process in tagged(session_id) if process.pid not in seen}
+    return len(seen)
+
+
 def _session(leader: int) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():

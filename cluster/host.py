@@ -27,7 +27,7 @@ import psutil
 
 from cluster.desk import Desk
 from cluster.drive import Drive
-from cluster.head import HeadOptions, end_tree, environment, interrupt, start_head, tagged
+from cluster.head import HeadOptions, end_session, end_tree, environment, interrupt, start_head
 from cluster.kept import Kept
 from cluster.ports import ports
 from cluster.state import DeskState, alone, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
@@ -163,7 +163,7 @@ class Host:
         self._record(phase="STOPPING", step=failure or "halting entries, draining actors")
         self._take("draining the actors", self._drain)
         self._take("ending Ray", self._end_head)
-        self._take("ending what Ray left", lambda: end_tree(tagged(self._desk.session_id), grace_s=0.0))
+        self._take("ending what Ray left", lambda: end_session(self._desk.session_id))
         if self._drive is not None:
             self._take("ending the driver", self._drive.end)
         if self._postgres is not None:

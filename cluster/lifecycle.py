@@ -21,7 +21,7 @@ import psutil
 
 from cluster.desk import Desk, check, market_says, tape_url
 from cluster.facts import load_facts
-from cluster.head import end_tree, tagged
+from cluster.head import end_session
 from cluster.ports import ports, require_free
 from cluster.settings import Settings
 from cluster.state import (
@@ -145,16 +145,11 @@ def clean(state: DeskState) -> int:
 
 
 def _clean(state: DeskState) -> int:
-    left = {process.pid: process for process in tagged(state.session_id)}
-    for pid in state.pids.values():
-        if pid.alive():
-            left[pid.pid] = psutil.Process(pid.pid)
+    recorded = [process for pid in state.pids.values() if (process := pid.process()) is not None]
     postgres = state.pids.get("postgres")
-    if postgres is not None and postgres.pid in left:
-        left[postgres.pid].send_signal(signal.SIGINT)  # fast shutdown: it rolls back and writes a checkpoint
-        _gone(postgres.pid, 10.0)
-    ended = len(left)
-    end_tree(left.values(), grace_s=0.0)
+    if postgres is not None and postgres.alive():
+        _interrupt(postgres.pid)  # fast shutdown: it rolls back and writes a checkpoint
+    ended = end_session(state.session_id, recorded)
     now = find_state(state.desk)
     if now is None or now.session_id == state.session_id:
         shutil.rmtree(state.temp_dir or temp_dir(state.desk), ignore_errors=True)
@@ -280,8 +275,8 @@ def _end(host: "subprocess.Popen[bytes]", within_s: float = END_S) -> None:
         host.wait()
 
 
-def _gone(pid: int, within_s: float) -> None:
-    try:
-        psutil.Process(pid).wait(timeout=within_s)
-    except psutil.Error:
-        return  # gone, or it takes longer: it is recovering, and the next start adopts it
+def _interrupt(pid: int, within_s: float = 10.0) -> None:
+    with suppress(psutil.Error):  # gone, or it takes longer: it is recovering, and the next start adopts it
+        process = psutil.Process(pid)
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=within_s)

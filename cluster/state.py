@@ -33,11 +33,16 @@ class Pid(msgspec.Struct, frozen=True):
     started: float  # psutil's create_time, seconds since 1970
 
     def alive(self) -> bool:
+        return self.process() is not None
+
+    def process(self) -> psutil.Process | None:
+        """None when it has ended, buried or not."""
         try:
-            process = psutil.Process(self.pid)
-            return abs(process.create_time() - self.started) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+            found = psutil.Process(self.pid)
+            same = abs(found.create_time() - self.started) < 1.0 and found.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
-            return False
+            return None
+        return found if same else None
 
 
 class DeskState(msgspec.Struct, frozen=True, kw_only=True):

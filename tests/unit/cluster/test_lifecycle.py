@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from cluster import lifecycle
+from cluster.head import end_tree, tagged
 from cluster.lifecycle import AlreadyUpError, DrainError, clean, down, up
 from cluster.ports import DESKS, in_use
 from cluster.settings import load
@@ -176,6 +177,34 @@ def test_cleaning_after_a_session_ends_its_processes_and_forgets_no_other(
     left.wait()
     assert find_state(desk) == theirs
     assert sleeper.poll() is None
+
+
+FORKS = """
+import os, signal, time
+for born in range(300):
+    if os.fork() == 0:
+        signal.pause()
+    if born == 20:
+        print(flush=True)
+    time.sleep(0.001)
+signal.pause()
+"""
+
+
+def test_what_is_born_while_it_cleans_is_ended_too(desk: int, sleeper: "subprocess.Popen[bytes]") -> None:
+    theirs = foreign(desk, sleeper)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", FORKS], env=os.environ | {SESSION_TAG: "forks"}, stdout=subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    parent.stdout.readline()
+    try:
+        assert clean(msgspec.structs.replace(theirs, session_id="forks")) > 20
+        assert tagged("forks") == []
+    finally:
+        end_tree(tagged("forks"), grace_s=0)
+        parent.stdout.close()
+        parent.wait()
 
 
 def test_what_the_end_found_reaches_whoever_ends_the_desk(desk: int, host_that: Callable[[str], None]) -> None:
