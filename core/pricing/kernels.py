@@ -93,20 +93,25 @@ def usable(kind: float, forward: float, strike: float, years: float, vol: float,
 
 
 @inlined
-def tails(forward: float, strike: float, h: float, t: float) -> tuple[float, float, float]:
-    """Undiscounted, of the call where F < K and else of the put: value, F·N(θd₁) and F·√(2π)·n(d₁)."""
+def bell_of(forward: float, strike: float, h: float, t: float) -> float:
+    """F·√(2π)·n(d₁)."""
+    d1 = h - t if forward < strike else h + t
+    return forward * exp_of(-0.5 * d1 * d1)
+
+
+@inlined
+def tails(forward: float, strike: float, h: float, t: float, bell: float) -> tuple[float, float]:
+    """Undiscounted, of the call where F < K and else of the put: value, and F·N(θd₁)."""
     near, far = h - t, h + t
     near_tail, far_tail = erfcx_pair(abs(near) * SQRT_HALF, far * SQRT_HALF)
     below = forward < strike
-    d1 = near if below else far
-    bell = forward * exp_of(-0.5 * d1 * d1)
     beyond = near >= 0.0
     least = 0.0 if beyond else (forward if below else strike)
     signed = near_tail if beyond else -near_tail
     part = 0.5 * bell * far_tail
     near_part = least + 0.5 * bell * signed
     value = least + 0.5 * bell * (signed - far_tail)
-    return value, (near_part if below else part), bell
+    return value, (near_part if below else part)
 
 
 @inlined
@@ -117,7 +122,8 @@ def price_lanes(s: Floats) -> None:
         total = vol * math.sqrt(max(years, 0.0))
         live = total > 0.0
         total = total if live else 1.0
-        outside, _, _ = tails(forward, strike, abs(log_ratio(forward, strike)) / total, 0.5 * total)
+        h, t = abs(log_ratio(forward, strike)) / total, 0.5 * total
+        outside, _ = tails(forward, strike, h, t, bell_of(forward, strike, h, t))
         inside = kind * (forward - strike)
         value = max(0.0, inside) + (outside if live else 0.0)
         value *= discount
@@ -140,7 +146,7 @@ def price_rows(
 
 @inlined
 def greeks_geometry(s: Floats) -> None:
-    """What depends on the inputs alone. Three loops, since one would need more registers than there are."""
+    """What depends on the inputs alone. Several loops, since one would need more registers than there are."""
     for j in range(BLOCK):
         forward, years = s[FORWARD + j], max(s[YEARS + j], 0.0)
         root = math.sqrt(years)
@@ -159,7 +165,10 @@ def greeks_geometry(s: Floats) -> None:
 @inlined
 def greeks_tails(s: Floats) -> None:
     for j in range(BLOCK):
-        value, share, bell = tails(s[FORWARD + j], s[STRIKE + j], s[DISTANCE + j], 0.5 * s[TOTAL + j])
+        s[DENSITY + j] = bell_of(s[FORWARD + j], s[STRIKE + j], s[DISTANCE + j], 0.5 * s[TOTAL + j])
+    for j in range(BLOCK):
+        bell = s[DENSITY + j]
+        value, share = tails(s[FORWARD + j], s[STRIKE + j], s[DISTANCE + j], 0.5 * s[TOTAL + j], bell)
         live = s[VOL + j] * s[ROOT + j] > 0.0
         s[VALUE + j] = value if live else 0.0
         s[SHARE + j] = share
