@@ -132,7 +132,7 @@ def _drain(desk: Desk) -> None:
     quarantined = _quarantined(desk)
     try:
         supervisor = calls.handle("supervisor")
-        unclean = calls.get("supervisor", supervisor.drain.remote(5.0), 8.0)
+        unclean = calls.get("supervisor", supervisor.drain.remote(10.0), 13.0)
         ray.kill(supervisor, no_restart=True)
         _say(drained=True, unclean=[name for name in unclean if name not in quarantined])
     except (VikalpError, RayError) as error:

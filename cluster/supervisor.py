@@ -118,13 +118,13 @@ class Supervisor:
         )
 
     @ray.method(concurrency_group="calls")
-    def drain(self, within_s: float = 6.0) -> list[str]:
+    def drain(self, within_s: float = 10.0) -> list[str]:
         """End the desk's actors in order, restarting none; returns the names of those that left something behind."""
         self._draining.set()
         deadline, unclean = time.monotonic() + within_s, []
         for batch in _drain_order(self._seen):
             alive = [seen for seen in map(self._seen.__getitem__, batch) if seen.handle and not seen.quarantined]
-            asked = {seen.spec.name: seen.handle.drain.remote(1.0) for seen in alive}
+            asked = {seen.spec.name: seen.handle.drain.remote(3.0) for seen in alive}
             left = max(0.2, deadline - time.monotonic())
             done, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=left) if asked else ([], [])
             clean = {name for name, reference in asked.items() if reference in done and _value(reference) is True}
