@@ -87,12 +87,13 @@ class RayBus:
             self._start()
         wire = encode(payload)  # once, for all its subscribers
         with self._ready:
-            self._sequence[topic] += 1
+            way = (topic, index)  # each index's receivers count for themselves: to them the others' numbers were gaps
+            self._sequence[way] += 1
             stamp = Stamp(
                 source=self._source,
                 topic=topic,
                 epoch=self._epoch,
-                sequence=self._sequence[topic],
+                sequence=self._sequence[way],
                 sent_wall_ns=time.time_ns(),
             )
             entry = Entry(stamp, wire, size_of(wire))
@@ -130,7 +131,7 @@ class RayBus:
     def _start(self) -> None:
         self._ready = threading.Condition()
         self._links: dict[str, _Link] = {}
-        self._sequence: Counter[str] = Counter()
+        self._sequence: Counter[tuple[str, str]] = Counter()
         self._epoch = time.time_ns()
         self.dropped: Counter[str] = Counter()
         self._running = True

@@ -188,6 +188,20 @@ def test_the_last_rows_are_sent_again_though_nothing_follows_them(create: Create
     until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=20, what="the five rows again")
 
 
+def test_what_went_to_another_index_is_no_gap(create: Create) -> None:
+    receivers = {index: create(plain(f"bus.of.{index}")) for index in ("A", "B")}
+    for receiver in receivers.values():
+        ready(receiver)
+    sender = bus("bus.driver", {"numbers": ("bus.of.{index}",)})
+    for value in range(1, 7):
+        sender.publish("numbers", batch(value), index="A" if value < 6 else "B")
+        sender.publish("numbers", batch(10 * value), index="B")
+    assert sender.drained(10)
+
+    until(lambda: len(call(receivers["B"], "values")) == 7, within_s=5, what="all of B")
+    assert [vitals(receiver).health.gaps for receiver in receivers.values()] == [0, 0]
+
+
 def test_rows_the_ring_gave_up_stay_counted_when_all_the_others_are_on_disk(create: Create, tmp_path: Path) -> None:
     limits = BusLimits(ring_bytes=3 * size_of(encode(batch(1))))
     sender = create(plain("bus.full", bus("bus.full", {"numbers": ("recorder",)}, limits=limits)))
