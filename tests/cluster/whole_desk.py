@@ -1,5 +1,6 @@
 """What the tests of a whole desk ask it, and how long they wait."""
 
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -81,7 +82,20 @@ def job_session(state: DeskState) -> str:
     return client.get_job_logs(job).strip().splitlines()[-1]
 
 
-def send_until_answered(desk: Desk, symbol: str, quantity: int, tags: Sequence[str]) -> None:
-    """Buy `quantity` under each tag in turn; no answer is asked again with the same tag, as a person would."""
-    for tag in tags:
+def send_until_answered(desk: Desk, symbol: str, quantity: int, tags: list[str], stop: threading.Event) -> None:
+    """Buy again and again, a tag each; no answer is asked again with the same tag, as a person would. Position and
+    trade limits leave room for 34.
+    """
+    while len(tags) < 34 and not stop.wait(0.6):
+        tag = f"LOAD{len(tags):02d}"
+        tags.append(tag)
         until(lambda tag=tag: try_(lambda: desk.place(symbol, "BUY", quantity, tag=tag)), within_s=60, what=tag)
+
+
+def filled_from(desk: Desk, tags: Sequence[str], first: int) -> None:
+    """Wait until one of the orders from the `first` tag on is filled: they flow."""
+
+    def flows() -> bool:
+        return any(o.state == "COMPLETE" and o.intent.tag in tags[first:] for o in try_(desk.orders) or ())
+
+    until(flows, within_s=BACK_S, what="orders flow")
