@@ -1,8 +1,9 @@
 """A surface of six expiries from one snapshot: from quotes to forwards, vols, vegas, slices and their checks.
 
-The snapshot is the simulated market's own smile (SSVI) with quotes a tick or two wide, calls and puts ±4 … ±14 %.
-Peer, in the same run: scipy's least_squares on the same points with the same weights, one slice after the other, in a
-side environment; the fits alone. None of our slices may miss more than scipy's, or nothing is reported.
+The snapshot is the simulated market's own smile (SSVI) with quotes a tick or two wide, calls and puts ±4 … ±14 %: once
+as the market has it, and once so skewed that every slice has a butterfly to repair. Peer, in the same run: scipy's
+least_squares on the same points with the same weights, one slice after the other, in a side environment; the fits
+alone. None of our slices may miss more than scipy's, or nothing is reported.
 """
 
 import json
@@ -26,6 +27,7 @@ RUNS, ASKED_MS = 200, 20.0
 PINS = ("scipy==1.16.3", "numpy==2.3.5")
 DAYS = (4, 11, 18, 25, 39, 67)
 SPOT, RATE, TICK = 25_000.0, 0.06, 0.05
+SKEW, SKEW_TO_REPAIR = -0.35, -0.995  # SSVI's ρ
 WORSE = 1.02  # times scipy's weighted squares: no slice of ours may miss more
 PEER = """
 import json, sys, time, statistics
@@ -67,8 +69,8 @@ class Quotes(NamedTuple):
     ask: np.ndarray
 
 
-def snapshot() -> list[Quotes]:
-    truth, rng, out = Ssvi(rho=-0.35, long_vol=0.16), np.random.default_rng(1), []
+def snapshot(skew: float) -> list[Quotes]:
+    truth, rng, out = Ssvi(rho=skew, long_vol=0.16), np.random.default_rng(1), []
     for i, days in enumerate(DAYS):
         years, width = days / 365, 0.04 + 0.02 * i
         forward = SPOT * np.exp(RATE * years)
@@ -132,7 +134,7 @@ def median_ms(quotes: list[Quotes]) -> float:
 
 def main() -> int:
     warm()
-    quotes = snapshot()
+    quotes, skewed = snapshot(SKEW), snapshot(SKEW_TO_REPAIR)
     smiles = smiles_of(quotes)
     surface = fit_surface(smiles)
     try:
@@ -141,16 +143,19 @@ def main() -> int:
         print(f"scipy's side environment cannot be made: {error}", file=sys.stderr)
         return 1
     worse = max(miss(one, own) / miss(one, his) for one, own, his in zip(smiles, surface.params, params, strict=True))
-    if worse > WORSE:
+    if not worse <= WORSE:
         print(f"a slice misses its quotes {worse:.3f} times as much as scipy's; no time is reported", file=sys.stderr)
         return 1
-    ours, many = median_ms(quotes), sum(one.k.size for one in smiles)
+    repaired = sum(one.repaired for one in fit_surface(smiles_of(skewed)).slices)
+    ours, slowest, many = median_ms(quotes), median_ms(skewed), sum(one.k.size for one in smiles)
     rmse = 100 * max(one.rmse for one in surface.slices)
+    said = f"{ours:.1f} ms from quotes to checked slices ({many} quotes, worst slice {rmse:.2f} vol points)"
+    reached = max(ours, slowest) <= ASKED_MS
     write(Row(question="surface of six expiries from one snapshot",
-              ours=f"{ours:.1f} ms from quotes to checked slices ({many} quotes, worst slice {rmse:.2f} vol points)",
+              ours=f"{said}; {slowest:.1f} ms with {repaired} of 6 to repair",
               peer=f"{theirs:.1f} ms, scipy least_squares, the six fits alone", ratio=theirs / ours, asked="≤ 20 ms",
-              reached=ours <= ASKED_MS))  # fmt: skip
-    return 0 if ours <= ASKED_MS else 1
+              reached=reached))  # fmt: skip
+    return 0 if reached else 1
 
 
 if __name__ == "__main__":

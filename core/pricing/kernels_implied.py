@@ -1,4 +1,4 @@
-"""The compiled loop for implied vol: 256 rows at a time, through a scratch that stays in the first cache.
+"""The compiled loop for implied vol: 64 rows at a time, through a scratch that stays in the first cache.
 
 Each row becomes an out-of-the-money call of time value o on x = −|ln(F/K)| (normalisation after P. Jäckel, "Let's be
 rational", Wilmott 2015). The first guess is the vol of the normal (Bachelier) model, in the form of J. Choi, K. Kim and
