@@ -9,7 +9,7 @@ from actors.oms.journal import Journal
 from actors.oms.send import Sender
 from actors.oms.standing import Standing
 from core.errors import VikalpError
-from core.market import freeze, tick_paise
+from core.market import parse_symbol, tick_paise, usable_freeze
 from core.matching.depth import Board, Depth
 from core.orders.exits import exit_intents, whole_exit
 from core.orders.machine import refused
@@ -65,11 +65,13 @@ class Flattener:
 
     def _exits(self, holding: Holding, depth: Depth | None, working: int, seed: str, why: str) -> Iterator[Intent]:
         """The intents that close what `holding` has open and no live exit is already taking off."""
+        expiry = parse_symbol(holding.symbol).expiry
+        assert expiry is not None, "only options are traded"
         return exit_intents(
             holding,
             depth,
             working=working,
-            most=freeze(holding.index, market_date(self._clock.now_ns())),
+            most=usable_freeze(holding.index, expiry, market_date(self._clock.now_ns())),
             tick=tick_paise(holding.index),
             cross=self._exit_cross,
             seed=seed,

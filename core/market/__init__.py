@@ -20,7 +20,7 @@ from core.market.charges import (
 from core.market.dump import merge_dump
 from core.market.expiries import expiries, expiry_grade, is_monthly, monthly_expiry
 from core.market.facts import table_horizons
-from core.market.freeze import freeze
+from core.market.freeze import freeze, usable_freeze
 from core.market.hours import day_windows
 from core.market.indices import (
     CONTRACT_INDICES,
@@ -105,5 +105,6 @@ __all__ = [
     "tick_paise",
     "to_ns",
     "turnover_charges",
+    "usable_freeze",
     "why_closed",
 ]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from core.errors import UnknownDate
 from core.market.indices import check_contract_index
+from core.market.lots import lot
 from core.market.overlay import Grade, user_facts
 
 _D = dt.date
@@ -50,6 +51,12 @@ TABLE: dict[str, tuple[FreezeRow, ...]] = {
 def freeze(index: str, on: dt.date) -> int:
     """Most units in one order on `on`; UnknownName, or UnknownDate before the table begins."""
     return freeze_row(index, on).quantity
+
+
+def usable_freeze(index: str, expiry: dt.date, on: dt.date) -> int:
+    """Most units one order of a contract of `expiry` may have on `on`: whole lots. Raises like `freeze` and `lot`."""
+    units = lot(index, expiry, on)
+    return freeze(index, on) // units * units
 
 
 def freeze_row(index: str, on: dt.date) -> FreezeRow:

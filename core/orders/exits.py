@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from core.errors import InputError
 from core.matching.depth import Depth
 from core.orders.positions import Holding
 from core.orders.tag import make_tag
@@ -16,9 +17,12 @@ def exit_intents(
     """Exits of what `holding` has open beyond `working` units already leaving, each of at most `most` units.
 
     A limit reaches `cross` (a decimal, 0.05 is 5 %) beyond the best opposite price, so that it fills now but never at
-    any price; where no price is known the order is MARKET and the broker protects it. `most` is the freeze quantity;
-    each slice's tag comes of `seed`, the symbol and its place.
+    any price; where no price is known the order is MARKET and the broker protects it. `most` is the usable freeze
+    quantity, a multiple of the lot as what is held is, so that every slice is; each slice's tag comes of `seed`, the
+    symbol and its place. InputError if `most` allows nothing.
     """
+    if most <= 0:
+        raise InputError(f"{holding.symbol}: an order may have at most {most} units, so nothing can be sent")
     whole, place = whole_exit(holding, working=working, seed=seed, reason=reason), 0
     left = whole.quantity
     limit = marketable(whole.side, depth, tick=tick, cross=cross)
