@@ -5,7 +5,7 @@ each with its file, line, column, what was expected and what was found. `strict=
 them. A file that is no such file at all raises InputError either way.
 """
 
-from storage.readers.bars import read_bars
+from storage.readers.bars import read_bars, read_contract_bars
 from storage.readers.bhavcopy import read_old_bhavcopy, read_udiff
 from storage.readers.cash_flows import read_cash_flow_days, read_cash_flows
 from storage.readers.daily import read_index_closes, read_india_vix
@@ -23,6 +23,7 @@ __all__ = [
     "read_bse_chain",
     "read_cash_flow_days",
     "read_cash_flows",
+    "read_contract_bars",
     "read_fii_statistics",
     "read_index_closes",
     "read_india_vix",

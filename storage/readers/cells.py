@@ -15,12 +15,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from core.market import IST, to_ns
+
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
 _NUMBER = r"^-?(\d{1,15}(\.\d{1,20})?|\.\d{1,20})$"
 _FIRST_YEAR, _LAST_YEAR = 1990, 2100
 LARGEST = 2.0**53  # whole numbers up to here are exact as floats
+_EPOCH, _SECOND_NS, _IST_NS = dt.date(1970, 1, 1), 1_000_000_000, 19_800 * 1_000_000_000
+_FIRST_DAY = (dt.date(_FIRST_YEAR, 1, 1) - _EPOCH).days
+_END_DAY = (dt.date(_LAST_YEAR + 1, 1, 1) - _EPOCH).days
+_TICK_NS = {"s": _SECOND_NS, "ms": 1_000_000, "us": 1_000, "ns": 1}
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,9 @@ def date(*forms: str, optional: bool = False) -> Cell:
 
     def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
         if pa.types.is_date(cells.type):
-            return cells.cast(pa.date32()).fill_null(dt.date(1970, 1, 1)), _mask(cells.is_null())
+            days = cells.cast(pa.date32(), safe=False).cast(pa.int32()).fill_null(0).to_numpy()
+            good = _mask(cells.is_valid()) & (days >= _FIRST_DAY) & (days < _END_DAY)
+            return pa.array(np.where(good, days, 0).astype(np.int32)).cast(pa.date32()), ~good
         trimmed, bad = _texts(cells)
         coded = trimmed.dictionary_encode()
         days = [_day(word, forms) for word in coded.dictionary.to_pylist()]
@@ -105,6 +113,31 @@ def date(*forms: str, optional: bool = False) -> Cell:
         return pa.array(days, pa.date32()).take(pa.array(codes)), bad | unread
 
     return Cell(f"a day as {dt.date(2025, 11, 14).strftime(forms[0])}", parse)
+
+
+def moment(form: str | None = None) -> Cell:
+    """A time as UTC nanoseconds: text in strptime's `form` or ISO's, a timestamp, or Unix seconds; naive ones are IST.
+
+    Milliseconds taken for seconds are no time from 1990 to 2100, and so is what nanoseconds cannot hold.
+    """
+
+    def parse(cells: pa.Array) -> tuple[pa.Array, Bools]:
+        if pa.types.is_timestamp(cells.type) or pa.types.is_integer(cells.type):
+            tick, shift = _SECOND_NS, 0
+            if pa.types.is_timestamp(cells.type):
+                tick, shift = _TICK_NS[cells.type.unit], 0 if cells.type.tz else _IST_NS
+            # Of 64 bits without a sign the upper half becomes negative: no time either.
+            ticks = cells.cast(pa.int64(), safe=False).fill_null(0).to_numpy()
+            day = 86_400 * _SECOND_NS // tick
+            good = _mask(cells.is_valid()) & (ticks >= _FIRST_DAY * day) & (ticks < _END_DAY * day)
+            return pa.array(np.where(good, ticks * good * tick - shift, 0)), ~good
+        coded = _texts(cells)[0].dictionary_encode()
+        found = np.array([_moment_ns(word, form) for word in coded.dictionary.to_pylist()], np.int64)
+        values = found[_numbers_of(coded.indices)]
+        return pa.array(values), values == 0
+
+    how = dt.datetime(2025, 8, 29, 9, 15, tzinfo=IST).strftime(form or "%Y-%m-%d %H:%M:%S, or Unix seconds")
+    return Cell(f"a time as {how}, from {_FIRST_YEAR} to {_LAST_YEAR}", parse)
 
 
 def blank() -> Cell:
@@ -127,6 +160,16 @@ def _day(word: str, forms: tuple[str, ...]) -> dt.date | None:
     return None
 
 
+def _moment_ns(word: str, form: str | None) -> int:
+    """UTC nanoseconds; 0 for what is no time."""
+    try:
+        found = dt.datetime.strptime(word, form) if form else dt.datetime.fromisoformat(word)  # noqa: DTZ007 IST below
+        aware = found if found.tzinfo else found.replace(tzinfo=IST)
+        return to_ns(aware) if _FIRST_YEAR <= found.year <= _LAST_YEAR else 0
+    except (ValueError, OverflowError):
+        return 0
+
+
 def _texts(cells: pa.Array) -> tuple[pa.Array, Bools]:
     """Trimmed text and the mask of what is none: a null is blank, another type is bad."""
     if not (pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)):
@@ -138,7 +181,7 @@ def _texts(cells: pa.Array) -> tuple[pa.Array, Bools]:
 def _floats(cells: pa.Array, *, optional: bool) -> tuple[Floats, Bools, Bools]:
     """Values, the mask of what is no number below 2^53, and the mask of what is blank and may be."""
     if pa.types.is_integer(cells.type) or pa.types.is_floating(cells.type) or pa.types.is_decimal(cells.type):
-        values = cells.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        values = cells.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
         empty = _mask(cells.is_null()) | np.isnan(values)
     else:
         trimmed, _ = _texts(cells)

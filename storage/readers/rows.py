@@ -40,6 +40,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.places)
 
+    def only(self, rows: NDArray[np.int64]) -> "Rows":
+        """These rows alone, still untyped, each at its place in the file."""
+        cells = {name: column.take(pa.array(rows)) for name, column in self.cells.items()}
+        return Rows(self.file, [self.places[row] for row in rows.tolist()], cells)
+
     def parse(self, columns: Iterable[Column]) -> None:
         """Type every column, refusing the rows whose cell is not what it should be."""
         for column in columns:

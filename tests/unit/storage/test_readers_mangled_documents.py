@@ -1,12 +1,14 @@
 """Mangled JSON documents, Parquet files and sheets: as mangled text files, see test_readers_mangled.py."""
 
 import copy
+import datetime as dt
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.market import from_ns
 from storage.readers import read_fii_statistics, read_udiff
 from storage.readers.fii_statistics import statistics_of
 from tests.unit.storage.mangling import MANY, PLACE, lenient, refused
@@ -139,7 +142,11 @@ def test_bars_of_any_time_and_price(times: pa.Array, price: list[float | None], 
     table = bars_table().set_column(0, "ts", times).set_column(4, "close", pa.array(price, pa.float64()))
     path = tmp_path / "b.parquet"
     pq.write_table(table, path, version="2.6")
-    lenient(BARS, path)
+    found = lenient(BARS, path)
+    if found:
+        days = [from_ns(start).date() for start in found.table["start_ns"].to_pylist()]
+        assert dt.date(1990, 1, 1) <= min(days) <= max(days) <= dt.date(2031, 12, 31)
+        assert np.all(np.diff(found.table["start_ns"]) > 0)
 
 
 def test_a_bhavcopy_in_parquet_without_a_column(tmp_path: Path) -> None:
