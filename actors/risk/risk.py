@@ -22,7 +22,6 @@ from core.risk.book import (
     at,
     day_charges_paise,
     day_net_paise,
-    held,
     replay,
     with_end,
     with_fill,
@@ -31,6 +30,7 @@ from core.risk.book import (
 )
 from core.risk.limits.limits import LimitsConfig
 from core.risk.margin import margin_of
+from core.risk.margin_terms import MarginRules
 from core.risk.verdict import in_words, verdict
 
 
@@ -38,6 +38,7 @@ class RiskConfig(BaseModel, frozen=True, extra="forbid"):
     """The risk supervisor's settings."""
 
     limits: LimitsConfig = Field(default=LimitsConfig(), description="the pre-trade limits")
+    margin: MarginRules = Field(default=MarginRules(), description="what a margin adds to the exchange's tables")
     pnl_every_s: int = Field(default=60, gt=0, description="market seconds between two writings of the day's result")
 
 
@@ -92,9 +93,10 @@ class RiskActor:
         return [limit.use(book) for limit in self._limits]
 
     def margin(self, intent: Intent) -> Margin:
-        """What `intent` would block; StaleDataError before its contract has a price, and for a sale a vol."""
-        chain = self._chains.get(intent.index)
-        return margin_of(intent, chain, held=held(self._book, intent.symbol), now_ns=self._clock.now_ns())
+        """What `intent` would block on top of what is held; StaleDataError while what it needs cannot be valued."""
+        held = {symbol: holding.quantity for symbol, holding in self._book.holdings.items()}
+        chain, rules = self._chains.get(intent.index), self._config.margin
+        return margin_of(intent, chain, held=held, now_ns=self._clock.now_ns(), rules=rules)
 
     def on_marks(self, chain: Chain) -> None:
         """Mark the book: mids of two-sided quotes, else last trades, with the age of each."""

@@ -1,5 +1,6 @@
 """A basket of orders on top of a book: its margin leg by leg, at the end, and when a leg of it is gone."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -79,19 +80,21 @@ class Remainder(msgspec.Struct, frozen=True, kw_only=True):
 
 def without(legs: Sequence[Leg], symbol: str, source: ArraySource, *, rules: MarginRules | None = None) -> Remainder:
     """What remains to be margined when the position in `symbol`, say the wing, is closed; InputError if none."""
-    left = [leg for leg in netted(legs) if leg.contract.symbol != symbol]
-    if len(left) == len(netted(legs)):
+    net = netted(legs)
+    left = [leg for leg in net if leg.contract.symbol != symbol]
+    if len(left) == len(net):
         raise InputError(f"no position in {symbol} to close")
-    return _remainder(legs, left, source, rules)
+    return _remainder(net, left, source, rules)
 
 
 def after_expiry(legs: Sequence[Leg], source: ArraySource, *, rules: MarginRules | None = None) -> Remainder:
     """What remains, in the same market, when the nearest expiry of each index is gone: the wing may end first."""
-    first: dict[str, object] = {}
-    for leg in sorted(legs, key=expiry_of):
+    net = netted(legs)
+    first: dict[str, dt.date] = {}
+    for leg in sorted(net, key=expiry_of):
         first.setdefault(leg.contract.index, expiry_of(leg))
-    left = [leg for leg in netted(legs) if expiry_of(leg) != first[leg.contract.index]]
-    return _remainder(legs, left, source, rules)
+    left = [leg for leg in net if expiry_of(leg) != first[leg.contract.index]]
+    return _remainder(net, left, source, rules)
 
 
 def _remainder(legs: Sequence[Leg], left: Sequence[Leg], source: ArraySource, rules: MarginRules | None) -> Remainder:

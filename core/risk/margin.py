@@ -1,123 +1,119 @@
 """What one order would block, from the chain it would trade in: an estimate, never the exchange's own figure.
 
-A bought option costs its premium. A sold one is margined like a portfolio of one leg (`core.risk.margin_portfolio`):
-sixteen scenarios over the dated scan ranges, less net option value, plus exposure and its expiry-day addition.
+A purchase costs its premium. A sale costs what it adds to the margin of the legs of its index that are held
+(`core.risk.basket`): sixteen scenarios over the dated scan ranges, less net option value, plus exposure and its
+expiry-day addition.
 """
 
 import datetime as dt
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from core.errors import StaleDataError
-from core.market import Contract, charges_at, parse_symbol
-from core.market.margins import EXTREME_MOVE, EXTREME_SHARE, SCENARIOS
-from core.orders.positions import market_date
+from core.market import charges_at, parse_symbol, spot_frozen
+from core.orders.positions import mark, market_date
 from core.records import Chain, Intent, Margin
-from core.risk.margin_portfolio import portfolio_margin
-from core.risk.margin_terms import MarginRules, MarginTerms
-from core.risk.span import Carry, SpanModel
+from core.risk.basket import basket_margin
+from core.risk.margin_terms import MarginRules
+from core.risk.span import SpanModel
 from core.risk.span_legs import Expiry, Leg, Market, Quote, Underlying, expiry_of
 
-__all__ = ["EXTREME_MOVE", "EXTREME_SHARE", "SCENARIOS", "estimate", "margin_of", "rows_of", "scan_risk"]
-
-
-def rows_of(chain: Chain, symbol: str) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """The rows of `symbol` and of its expiry in `chain`; None if it is not in it."""
-    symbols = chain.contracts.column("symbol").to_pylist()
-    if symbol not in symbols:
-        return None
-    row = chain.contracts.slice(symbols.index(symbol), 1).to_pylist()[0]
-    return row, next(expiry for expiry in chain.expiries.to_pylist() if expiry["expiry"] == row["expiry"])
-
-
-def scan_risk(contract: Contract, *, forward: float, vol: float, years: float, discount: float) -> float:
-    """Rupees one unit sold short loses in its worst scenario, at least 0, under the floors of the scan ranges.
-
-    The forward is what is shifted; forward in rupees, vol and rates decimals.
-    """
-    leg = Leg(contract=contract, quantity=-1)
-    on = expiry_of(leg) - dt.timedelta(days=round(years * 365))
-    index = Underlying(close=forward, spot=forward, expiries={expiry_of(leg): Expiry(forward, years, discount)})
-    model = _model(leg, index, Quote(math.inf, vol), on, carry="forward")
-    return max(0.0, float((-model.arrays([leg]).losses).max()))
+Rows = Mapping[str, Mapping[str, Any]]
+_COLUMNS = ("symbol", "bid_paise", "ask_paise", "last_paise", "iv")
 
 
 def margin_of(
-    intent: Intent, chain: Chain | None, *, held: int, now_ns: int, rules: MarginRules | None = None
+    intent: Intent, chain: Chain | None, *, held: Mapping[str, int], now_ns: int, rules: MarginRules | None = None
 ) -> Margin:
-    """The margin of `intent` at its limit, else at the price it would meet in the latest chain of its index.
+    """What `intent` needs on top of `held` (signed units by symbol), by the latest chain of its index.
 
-    StaleDataError before its contract has a price, and for a sale an implied vol; UnknownDate where a table ends.
+    Premium and charges are at its limit, else at the price it would meet; a sale is margined at the marks, as the
+    exchange margins at its own prices. What an order frees is not credited: it comes free once the order has filled. So
+    a purchase needs its premium and no more: a long option never loses more than it is worth, which leaves SPAN where
+    it was or lower (a calendar charge aside). `span_paise` holds the broker's buffer too, `exposure_paise` the
+    expiry-day addition.
+
+    StaleDataError before its contract has a price, and for a sale that leaves a short: before what it shorts has an
+    implied vol and every held leg of its index a price. UnknownDate where a table ends.
     """
-    contract = parse_symbol(intent.symbol)
-    rows = rows_of(chain, intent.symbol) if chain else None
-    if rows is None:
+    rows: Rows = {row["symbol"]: row for row in chain.contracts.select(_COLUMNS).to_pylist()} if chain else {}
+    row = rows.get(intent.symbol)
+    if chain is None or row is None:
         raise StaleDataError(f"no chain with {intent.symbol} has arrived yet")
-    row, expiry = rows
-    opposite = row["ask_paise"] if intent.side == "BUY" else row["bid_paise"]
-    price_paise = intent.limit_paise or opposite or row["last_paise"]
-    if not price_paise:
-        raise StaleDataError(f"{intent.symbol} has no price yet: wait for its first quote")
-    if intent.side == "SELL" and not row["iv"] > 0:
-        raise StaleDataError(f"{intent.symbol} has no implied vol now: the margin of a sale cannot be estimated")
-    return estimate(
-        intent,
-        contract,
-        price_paise=price_paise,
-        held=held,
-        forward=expiry["forward"],
-        vol=row["iv"],
-        years=expiry["years"],
-        discount=expiry["discount"],
-        now_ns=now_ns,
-        spot=expiry["spot_paise"] / 100,
-        close=expiry["spot_prev_close_paise"] / 100,
-        rules=rules,
-    )
-
-
-def estimate(
-    intent: Intent,
-    contract: Contract,
-    *,
-    price_paise: int,
-    held: int,
-    forward: float,
-    vol: float,
-    years: float,
-    discount: float,
-    now_ns: int,
-    spot: float = 0.0,
-    close: float = 0.0,
-    rules: MarginRules | None = None,
-) -> Margin:
-    """Margin and charges of `intent` at `price_paise`; selling what is `held` long (signed units) blocks nothing.
-
-    `spot` and `close` (the previous day's official close) are rupees, 0 unknown: the forward stands for them then.
-    `span_paise` holds the broker's buffer too, `exposure_paise` the expiry-day addition.
-    """
+    price_paise = _price(intent, row)
     on = market_date(now_ns)
-    cost = charges_at(intent.index, intent.side, intent.quantity, price_paise, on).total_paise
-    premium = intent.quantity * price_paise if intent.side == "BUY" else 0
-    short = 0 if intent.side == "BUY" else max(0, intent.quantity - max(0, held))
-    terms = MarginTerms()
-    if short:
-        leg = Leg(contract=contract, quantity=-short, product=intent.product)
-        level = spot if spot > 0 else forward
-        expiries = {expiry_of(leg): Expiry(forward, years, discount)}
-        index = Underlying(close=close if close > 0 else level, spot=level, expiries=expiries)
-        model = _model(leg, index, Quote(price_paise / 100, vol), on, carry="spot" if spot > 0 else "forward")
-        terms = portfolio_margin([leg], model, rules=rules).terms
+    span = exposure = 0
+    legs = _after(intent, held, on)
+    if intent.side == "SELL" and any(leg.quantity < 0 for leg in legs):
+        if legs[0].quantity < 0 and not row["iv"] > 0:
+            raise StaleDataError(f"{intent.symbol} has no implied vol now: the margin of a sale cannot be estimated")
+        source = _source(legs, chain, rows, price_paise=price_paise, now_ns=now_ns)
+        span, exposure = _added(intent, legs, source, rules)
     return Margin(
-        premium_paise=premium,
-        span_paise=terms.span_paise + terms.buffer_paise,
-        exposure_paise=terms.exposure_paise + terms.expiry_day_paise,
-        charges_paise=cost,
+        premium_paise=intent.quantity * price_paise if intent.side == "BUY" else 0,
+        span_paise=span,
+        exposure_paise=exposure,
+        charges_paise=charges_at(intent.index, intent.side, intent.quantity, price_paise, on).total_paise,
         estimate=True,
     )
 
 
-def _model(leg: Leg, index: Underlying, quote: Quote, on: dt.date, *, carry: Carry) -> SpanModel:
-    contract = leg.contract
-    market = Market(on=on, underlyings={contract.index: index}, quotes={contract.symbol: quote})
-    return SpanModel(market=market, carry=carry)
+def _price(intent: Intent, row: Mapping[str, Any]) -> int:
+    opposite = row["ask_paise"] if intent.side == "BUY" else row["bid_paise"]
+    price_paise: int = intent.limit_paise or opposite or row["last_paise"]
+    if not price_paise:
+        raise StaleDataError(f"{intent.symbol} has no price yet: wait for its first quote")
+    return price_paise
+
+
+def _after(intent: Intent, held: Mapping[str, int], on: dt.date) -> list[Leg]:
+    """The legs of its index once `intent` has filled, its own first; what expired before `on` is settled."""
+    signed = intent.quantity if intent.side == "BUY" else -intent.quantity
+    own = Leg(contract=parse_symbol(intent.symbol), quantity=held.get(intent.symbol, 0) + signed)
+    others = [
+        Leg(contract=parse_symbol(symbol), quantity=quantity)
+        for symbol, quantity in held.items()
+        if quantity and symbol != intent.symbol
+    ]
+    return [own, *(leg for leg in others if leg.contract.index == intent.index and expiry_of(leg) >= on)]
+
+
+def _added(intent: Intent, after: Sequence[Leg], source: SpanModel, rules: MarginRules | None) -> tuple[int, int]:
+    """SPAN and exposure that the sale `intent` adds, paise: 0 or more."""
+    contract = after[0].contract
+    order = Leg(contract=contract, quantity=-intent.quantity, product=intent.product)
+    held = [Leg(contract=contract, quantity=after[0].quantity + intent.quantity), *after[1:]]
+    path = basket_margin([order], source, held=held, rules=rules)
+    then, now = path.final.terms, path.before.terms
+    span = then.span_paise + then.buffer_paise - now.span_paise - now.buffer_paise
+    exposure = then.exposure_paise + then.expiry_day_paise - now.exposure_paise - now.expiry_day_paise
+    return max(0, span), max(0, exposure)
+
+
+def _source(legs: Sequence[Leg], chain: Chain, rows: Rows, *, price_paise: int, now_ns: int) -> SpanModel:
+    """The chain as a market of `legs`, the order's first; its own price stands in where its contract has no mark.
+
+    A held leg without a vol, mostly deep in the money, takes its expiry's at the money. While the spot stands still in
+    the closing auction, and where there is none, the nearest forward is the level and forwards are what moves.
+    """
+    order, own = legs[0].contract, expiry_of(legs[0])
+    days = {row["expiry"]: row for row in chain.expiries.to_pylist()}
+    expiries, quotes = {}, {}
+    for leg in legs:
+        symbol, expiry = leg.contract.symbol, expiry_of(leg)
+        if symbol not in rows or expiry not in days:
+            continue  # refused by name where it is valued
+        row, day = rows[symbol], days[expiry]
+        paise = mark(row["bid_paise"], row["ask_paise"], row["last_paise"])
+        if not paise and leg is legs[0]:
+            paise = price_paise
+        vol = row["iv"] if row["iv"] > 0 else day["atm_iv"]
+        quotes[symbol] = Quote(paise / 100 if paise else math.nan, vol)
+        expiries[expiry] = Expiry(day["forward"], day["years"], day["discount"])
+    spot = 0.0 if spot_frozen(order.index, now_ns) else days[own]["spot_paise"] / 100
+    level = spot or expiries[min(expiries)].forward
+    close = days[own]["spot_prev_close_paise"] / 100 or level
+    index = Underlying(close=close, spot=level, expiries=expiries)
+    market = Market(on=market_date(now_ns), underlyings={order.index: index}, quotes=quotes)
+    return SpanModel(market=market, carry="spot" if spot else "forward")

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from core.errors import InputError
+from core.errors import StaleDataError
 from core.market.margins import (
     DEEP_OTM_BEYOND,
     DEEP_OTM_EXPOSURE,
@@ -22,7 +22,7 @@ from core.market.margins import (
 )
 from core.risk.margin_terms import MarginRules, MarginTerms, PortfolioMargin
 from core.risk.span import ArraySource, spread_charge
-from core.risk.span_legs import Leg, expiry_of, is_option, netted, sign_of
+from core.risk.span_legs import Leg, expiry_of, is_option, netted, refuse_expired, sign_of
 
 Floats = NDArray[np.float64]
 
@@ -43,10 +43,12 @@ class MarginSheet:
     def __init__(self, legs: Sequence[Leg], source: ArraySource, rules: MarginRules | None = None) -> None:
         self._legs, self._rules, self._on, self._estimate = legs, rules or MarginRules(), source.on, source.estimate
         self._rates = margin_rates(source.on)
-        for leg in legs:
-            if expiry_of(leg) < source.on:
-                raise InputError(f"{leg.contract.symbol} expired on {expiry_of(leg)}: it has no margin on {source.on}")
+        refuse_expired(legs, source.on)
         self._arrays = source.arrays(legs)
+        known = np.isfinite(self._arrays.losses).all(axis=1) & np.isfinite(self._arrays.prices)
+        if not known.all():
+            symbol = legs[int(np.argmin(known))].contract.symbol
+            raise StaleDataError(f"{symbol} has a risk array with a value that is no number: it cannot be margined")
         rows = range(len(legs))
         self._option = np.array([is_option(leg) for leg in legs], bool)
         self._expiring = np.array([expiry_of(leg) == source.on for leg in legs], bool)

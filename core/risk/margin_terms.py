@@ -3,19 +3,20 @@
 import msgspec
 from pydantic import BaseModel, Field
 
+from core.errors import InputError
+
 
 class MarginRules(BaseModel, frozen=True, extra="forbid"):
     """What the exchange's tables do not settle."""
 
-    buffer: float = Field(default=0.0, ge=0, description="broker's addition, share of SPAN: 0 for Kite, 0.1 elsewhere")
+    buffer: float = Field(
+        default=0.0, ge=0, le=1, description="broker's addition, share of SPAN: 0 for Kite, 0.1 elsewhere"
+    )
     deep_otm_exposure: bool = Field(
         default=False, description="3 % instead of 2 % on shorts more than 10 % out of the money; unverified"
     )
     long_dated_exposure: bool = Field(
         default=False, description="5 % instead of 2 % on shorts of more than nine months; unverified"
-    )
-    cash_share: float = Field(
-        default=0.0, ge=0, le=1, description="part of the margin that must be cash; no source at hand, so off"
     )
 
 
@@ -75,13 +76,15 @@ class Cover(msgspec.Struct, frozen=True, kw_only=True):
     short_paise: int
 
 
-def cover(terms: MarginTerms, *, cash_paise: int, collateral_paise: int, rules: MarginRules | None = None) -> Cover:
+def cover(terms: MarginTerms, *, cash_paise: int, collateral_paise: int, cash_share: float = 0.0) -> Cover:
     """What is lacking of cash and in all; `collateral_paise` is after the haircut.
 
-    The clearing houses' rule that half of a margin be cash is a setting, `cash_share`, off: no source of it is at hand.
+    `cash_share` is the part of what is blocked that must be cash; the clearing houses' half has no source at hand, so
+    it is 0. InputError for a share outside [0, 1].
     """
-    share = (rules or MarginRules()).cash_share
-    cash_needed = terms.premium_paise + round(share * terms.blocked_paise)
+    if not 0 <= cash_share <= 1:
+        raise InputError(f"a share of the margin in cash lies between 0 and 1, was {cash_share}")
+    cash_needed = terms.premium_paise + round(cash_share * terms.blocked_paise)
     return Cover(
         cash_needed_paise=cash_needed,
         cash_short_paise=max(0, cash_needed - cash_paise),

@@ -84,38 +84,57 @@ def sign_of(leg: Leg) -> int:
 def netted(legs: Iterable[Leg]) -> list[Leg]:
     """One leg a contract, in order of first mention; contracts that cancel out are gone.
 
-    A long is `paid` only if everything long in it is; the product of the first leg stays.
+    A long is `paid` only if everything long in it is, whatever the order; the product of the first leg stays.
     """
     quantity: dict[str, int] = {}
+    paid: dict[str, bool] = {}
     first: dict[str, Leg] = {}
     for leg in legs:
         symbol = leg.contract.symbol
-        known = first.setdefault(symbol, leg)
+        first.setdefault(symbol, leg)
         quantity[symbol] = quantity.get(symbol, 0) + leg.quantity
-        if known.paid and leg.quantity > 0 and not leg.paid:
-            first[symbol] = msgspec.structs.replace(known, paid=False)
-    return [msgspec.structs.replace(leg, quantity=quantity[s]) for s, leg in first.items() if quantity[s]]
+        if leg.quantity > 0:
+            paid[symbol] = paid.get(symbol, True) and leg.paid
+    return [
+        msgspec.structs.replace(leg, quantity=quantity[symbol], paid=paid.get(symbol, leg.paid))
+        for symbol, leg in first.items()
+        if quantity[symbol]
+    ]
+
+
+def refuse_expired(legs: Iterable[Leg], on: dt.date) -> None:
+    """InputError for a leg that expired before `on`: it is settled and worth nothing more."""
+    for leg in legs:
+        if expiry_of(leg) < on:
+            raise InputError(f"{leg.contract.symbol} expired on {expiry_of(leg)}: it has no margin or value on {on}")
 
 
 def quote_of(market: Market, leg: Leg) -> Quote:
     """The leg's quote; StaleDataError without a price, or for an option without a vol."""
     quote = market.quotes.get(leg.contract.symbol)
-    if quote is None or not quote.price >= 0:
+    if quote is None or not 0 <= quote.price < math.inf:
         raise StaleDataError(f"{leg.contract.symbol} has no price yet: wait for its first quote")
-    if is_option(leg) and not quote.vol > 0:
+    if is_option(leg) and not 0 < quote.vol < math.inf:
         raise StaleDataError(f"{leg.contract.symbol} has no implied vol now: it cannot be revalued")
     return quote
 
 
 def underlying_of(market: Market, leg: Leg) -> tuple[Underlying, Expiry]:
-    """Index and expiry of the leg in the market; StaleDataError for one that is not in it."""
+    """Index and expiry of the leg in the market; StaleDataError for one that is not in it or not of finite numbers."""
     index = market.underlyings.get(leg.contract.index)
     expiry = index.expiries.get(expiry_of(leg)) if index else None
-    if index is None or expiry is None or not min(expiry.forward, index.spot, index.close, expiry.discount) > 0:
+    if index is None or expiry is None or not _known(index, expiry):
         raise StaleDataError(
-            f"{leg.contract.symbol}: no level or forward of {leg.contract.index} {leg.contract.expiry} yet"
+            f"{leg.contract.symbol}: no level or forward of {leg.contract.index} {leg.contract.expiry} yet, or none "
+            "that is a finite number"
         )
     return index, expiry
+
+
+def _known(index: Underlying, expiry: Expiry) -> bool:
+    levels = (index.close, index.spot, expiry.forward, expiry.discount)
+    sigma = math.isnan(index.sigma) or 0 <= index.sigma < math.inf
+    return sigma and 0 <= expiry.years < math.inf and all(0 < level < math.inf for level in levels)
 
 
 def indices_of(legs: Sequence[Leg]) -> tuple[str, ...]:

@@ -9,7 +9,17 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
 from core.pricing import price
-from core.risk.span_legs import Leg, Market, expiry_of, indices_of, netted, quote_of, sign_of, underlying_of
+from core.risk.span_legs import (
+    Leg,
+    Market,
+    expiry_of,
+    indices_of,
+    netted,
+    quote_of,
+    refuse_expired,
+    sign_of,
+    underlying_of,
+)
 
 Floats = NDArray[np.float64]
 _BLOCK_ROWS = 32_768  # of one call of the pricing kernel: its arguments stay in the cache
@@ -35,8 +45,12 @@ class Positions(NamedTuple):
 
 
 def positions(legs: Iterable[Leg], market: Market) -> Positions:
-    """The net contracts of `legs` in `market`; StaleDataError for one without price, vol or forward."""
+    """The net contracts of `legs` in `market`.
+
+    StaleDataError for one without price, vol or forward, InputError for one that has expired.
+    """
     net = netted(legs)
+    refuse_expired(net, market.on)
     names = indices_of(net)
     rows = []
     for leg in net:

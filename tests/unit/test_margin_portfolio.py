@@ -75,7 +75,7 @@ def test_the_published_margins_of_29_may_2026_come_out(vols: Vols, vol: float, a
     assert straddle.estimate
 
 
-def test_with_implied_vols_the_published_margins_come_out_three_percent_too_high() -> None:
+def test_with_implied_vols_the_published_margins_come_out_two_percent_too_high() -> None:
     """What a live estimate does, which knows no published volatility: its error is stated here."""
     source = SpanModel(market=may_29(IMPLIED))
     call, put = leg("NIFTY26JUN23700CE", -1), leg("NIFTY26JUN23700PE", -1)
@@ -85,7 +85,7 @@ def test_with_implied_vols_the_published_margins_come_out_three_percent_too_high
     ]
 
     print("call and straddle off by", " ".join(f"{error:+.2%}" for error in errors))
-    assert all(0.01 < error < 0.03 for error in errors)
+    assert errors == pytest.approx([0.022, 0.020], abs=0.002)
 
 
 def test_a_bought_option_costs_its_premium_and_blocks_nothing() -> None:
@@ -139,9 +139,9 @@ def test_twice_the_book_needs_twice_the_margin(book: list[tuple[str, int]], time
 
 
 @settings(max_examples=30)
-@given(st.lists(st.tuples(st.sampled_from(ALL), st.integers(-3, 3)), min_size=1, max_size=6))
-def test_the_order_of_the_legs_and_the_product_change_nothing(book: list[tuple[str, int]]) -> None:
-    legs = [leg(symbol, lots) for symbol, lots in book]
+@given(st.lists(st.tuples(st.sampled_from(ALL[:3]), st.integers(-3, 3), st.booleans()), min_size=1, max_size=6))
+def test_the_order_of_the_legs_and_the_product_change_nothing(book: list[tuple[str, int, bool]]) -> None:
+    legs = [leg(symbol, lots, paid=paid) for symbol, lots, paid in book]
     intraday = [msgspec.structs.replace(one, product="MIS") for one in legs]
 
     assert margin(*legs).terms == margin(*reversed(legs)).terms == margin(*intraday).terms
@@ -217,14 +217,36 @@ def test_what_remains_when_the_wing_is_sold_or_ends_first() -> None:
         without(book, PUT, source)
 
 
+def test_an_expiry_whose_legs_cancel_out_is_not_the_one_that_ends_first() -> None:
+    source = SpanModel(market=market(*ALL))
+    book = [leg(CALL, 1), leg(CALL, -1), leg(FAR_CALL, -1)]
+    ended = after_expiry(book, source)
+
+    assert ended.now.terms == margin(leg(FAR_CALL, -1)).terms
+    assert ended.then.total_paise == ended.more_paise == 0
+
+
+def test_a_long_is_paid_for_when_everything_long_in_it_is_whatever_was_sold() -> None:
+    def paid(*legs: Leg) -> bool:
+        (one,) = netted(legs)
+        return one.paid
+
+    sold, bought, owed = leg(CALL, -1), leg(CALL, 2, paid=True), leg(CALL, 2)
+
+    assert [paid(sold, bought), paid(bought, sold)] == [True, True]
+    assert [paid(bought, owed), paid(owed, bought), paid(sold, bought, owed)] == [False, False, False]
+
+
 def test_premium_is_met_by_cash_alone_and_the_rest_by_either() -> None:
     terms = MarginTerms(span_paise=100_000, premium_paise=30_000)
 
     assert cover(terms, cash_paise=30_000, collateral_paise=100_000).short_paise == 0
     assert cover(terms, cash_paise=20_000, collateral_paise=200_000).cash_short_paise == 10_000
     assert cover(terms, cash_paise=40_000, collateral_paise=50_000).short_paise == 40_000
-    half = cover(terms, cash_paise=40_000, collateral_paise=200_000, rules=MarginRules(cash_share=0.5))
+    half = cover(terms, cash_paise=40_000, collateral_paise=200_000, cash_share=0.5)
     assert (half.cash_needed_paise, half.short_paise) == (80_000, 40_000)
+    with pytest.raises(InputError, match="between 0 and 1"):
+        cover(terms, cash_paise=0, collateral_paise=0, cash_share=50.0)
 
 
 def test_indices_do_not_offset_each_other() -> None:
@@ -235,11 +257,6 @@ def test_indices_do_not_offset_each_other() -> None:
 
     assert both.by_index == {"NIFTY": parts[0].terms, "BANKNIFTY": parts[1].terms}
     assert both.terms == parts[0].terms + parts[1].terms
-
-
-def test_what_has_expired_is_refused() -> None:
-    with pytest.raises(InputError, match="NIFTY26JUL24400CE expired on 2026-07-28"):
-        margin(leg(CALL, -1), on=NEAR + dt.timedelta(days=1))
 
 
 def test_an_empty_book_needs_nothing() -> None:

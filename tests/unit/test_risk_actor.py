@@ -8,11 +8,9 @@ import pytest
 
 from actors.risk.risk import RiskActor, RiskConfig
 from core.errors import LedgerDown, StaleDataError
-from core.market import parse_symbol
 from core.records import Chain, Fill, Order
 from core.risk.limits.daily_loss import DailyLoss
 from core.risk.limits.limits import LimitsConfig
-from core.risk.margin import SCENARIOS, scan_risk
 from core.schemas import CONTRACTS, EXPIRIES
 from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import INDEX, LOT, NOON, SECOND, SYMBOL, HandClock, ListBus, intent
@@ -191,16 +189,6 @@ def test_selling_what_is_held_blocks_nothing() -> None:
 
     assert desk.risk.margin(intent(side="SELL")).total_paise == 0
     assert desk.risk.margin(intent(side="SELL", quantity=2 * LOT)).total_paise > 0
-
-
-def test_the_margin_near_the_money_is_the_order_of_the_brokers() -> None:
-    """NIFTY26JUN23700CE, short 65, file of 2026-05-29: SPAN and exposure ₹1,72,285 (a broker's calculator)."""
-    call = parse_symbol("NIFTY26JUN23700CE")
-    forward, vol, years = 23_750.0, 0.13, 32 / 365
-    scan = scan_risk(call, forward=forward, vol=vol, years=years, discount=0.994)
-
-    assert 100_000 < 65 * scan < 143_000
-    assert len(SCENARIOS) == 16
 
 
 def test_a_margin_without_a_price_or_a_vol_is_refused_with_the_reason() -> None:
