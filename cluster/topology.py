@@ -23,6 +23,7 @@ from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock,
 from cluster.ports import ports
 from cluster.state import desk_dir
 from core.market.overlay import UserFacts
+from core.ports import Clock
 from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
 from storage.tape import ParquetTape
@@ -76,11 +77,11 @@ class Spec:
 
 def specs(desk: Desk) -> list[Spec]:
     """Every actor of the desk, in the order they are created. Each has a clock, all but the recorder a bus."""
-    s = desk.settings
+    s, clock = desk.settings, market_clock(desk)
     actors = [
         *(one(desk, index) for index in s.indices for one in (_feed, _shard)),
         _risk(desk),
-        _oms(desk),
+        _oms(desk, clock),
         _recorder(desk),
         _gateway(desk),
         *(_strategy(desk, strategy) for strategy in s.strategies),
@@ -90,9 +91,11 @@ def specs(desk: Desk) -> list[Spec]:
         topic: tuple(one for name in names for one in (running if name == "strategy.*" else (name,)))
         for topic, names in ROUTES.items()
     }
-    clock = {"clock": market_clock(desk)}
     bus = {spec.name: {"bus": make_bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
-    return [replace(spec, ports={**clock, **bus.get(spec.name, {}), **spec.ports}, facts=desk.facts) for spec in actors]
+    return [
+        replace(spec, ports={"clock": clock, **bus.get(spec.name, {}), **spec.ports}, facts=desk.facts)
+        for spec in actors
+    ]
 
 
 def _feed(desk: Desk, index: str) -> Spec:
@@ -117,11 +120,12 @@ def _risk(desk: Desk) -> Spec:
     return Spec(name="risk", cls=RiskActor, config=desk.settings.risk, ports=ports, upstream=shards)
 
 
-def _oms(desk: Desk) -> Spec:
+def _oms(desk: Desk, clock: Clock) -> Spec:
     s = desk.settings
     ports = {
         "ledger": make_ledger(desk),
-        "broker": PaperBroker(PostgresBrokerStore(desk.dsn, desk.session_id), market_clock(desk)),
+        # The actor's own clock, and in one pickle with it: in a replay it stands where the actor's data stand.
+        "broker": PaperBroker(PostgresBrokerStore(desk.dsn, desk.session_id), clock),
         "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s if _replays(desk) else RISK_DEADLINE_S),
     }
     config, feeds = OmsConfig(indices=s.indices, **dict(s.oms)), _names("feed", s.indices)

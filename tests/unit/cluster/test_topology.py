@@ -1,0 +1,36 @@
+"""What each actor is given, as it arrives in the actor's own process."""
+
+from typing import Any
+
+from ray import cloudpickle
+
+from cluster.desk import Desk
+from cluster.settings import load
+from cluster.topology import specs
+
+REPLAY = {
+    "indices": ["NIFTY", "SENSEX"],
+    "market.source": "file",
+    "market.path": "day.parquet",
+    "market.session_date": "2025-08-29",
+    "market.speed": 0,
+}
+
+
+def ports(overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Each actor's ports after both journeys: the driver's to the supervisor, the supervisor's to the actor."""
+    desk = Desk(
+        desk=7, settings=load(overrides=overrides), session_id="s", namespace="vikalp", dsn="postgresql://", data_dir="",
+        anchor_wall_ns=1_763_000_000_000_000_000,
+    )  # fmt: skip
+    arrived = cloudpickle.loads(cloudpickle.dumps(specs(desk)))
+    return {spec.name: cloudpickle.loads(cloudpickle.dumps(dict(spec.ports))) for spec in arrived}
+
+
+def test_in_a_replay_the_paper_broker_reads_the_order_managers_own_clock_which_the_data_move() -> None:
+    oms = ports(REPLAY)["oms"]
+    before = oms["broker"]._clock.now_ns()
+    oms["clock"].advance(before + 60_000_000_000)
+
+    assert oms["broker"]._clock is oms["clock"]
+    assert oms["broker"]._clock.now_ns() == before + 60_000_000_000
