@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from core.errors import InputError
 from core.file_schemas import SIDES
 
 ROUNDING_CONTRACTS = 2.5  # half a contract for each of the five figures of a column
@@ -62,10 +63,19 @@ class SumCheck:
 
 
 def sum_checks(rows: pa.Table) -> SumCheck:
-    """The three rules over rows of file_schemas.PARTICIPANTS of one measure, in any order."""
+    """The three rules over rows of file_schemas.PARTICIPANTS of one measure, in any order.
+
+    A figure that is no number is a difference. Raises InputError for two measures and for a participant of a day twice.
+    """
+    measures = sorted(map(str, rows["measure"].unique().to_pylist()))
+    if len(measures) > 1:
+        raise InputError(f"the rows have the measures {', '.join(measures)}; give those of one at a time")
     dates: list[dt.date] = rows["date"].to_pylist()  # type: ignore[assignment]  # the schema has no nulls
     names = rows["participant"].to_pylist()
-    place = {key: row for row, key in enumerate(zip(dates, names, strict=True))}
+    place: dict[tuple[dt.date, str | None], int] = {}
+    for at, key in enumerate(zip(dates, names, strict=True)):
+        if place.setdefault(key, at) != at:
+            raise InputError(f"{key[1]} of {key[0]} is there twice, in rows {place[key] + 1} and {at + 1}")
     days = sorted(set(dates))
     whole = [day for day in days if all((day, name) in place for name in _ROWS)]
     table = np.column_stack([rows[f"{name}_contracts"].to_numpy() for name in SIDES])
@@ -78,7 +88,7 @@ def sum_checks(rows: pa.Table) -> SumCheck:
         worst = np.maximum(worst, off)
         found += [
             Difference(whole[day], rule, row, column, float(expected[day]), float(actual[day]))
-            for day in np.flatnonzero(off > ROUNDING_CONTRACTS).tolist()
+            for day in np.flatnonzero(~(off <= ROUNDING_CONTRACTS)).tolist()  # NaN too
         ]
     exact = int(np.count_nonzero(worst == 0))
     rounded = int(np.count_nonzero((worst > 0) & (worst <= ROUNDING_CONTRACTS)))

@@ -2,8 +2,11 @@
 
 A bar is stamped at its open and covers [start, start + seconds) of market time. An index makes a bar from every tick;
 a contract from trades only, that is from ticks whose cumulative volume has grown: as in Kite's candles, a contract that
-did not trade has no bar. The first tick of a contract in a session sets where its volume counts from, so that the first
-bar after a start is not the whole day.
+did not trade has no bar.
+
+Volume is what the cumulative one has grown by since the contract's tick before. The first tick ever seen of a contract
+only sets where to count from. So does its first of a new day, but within the shortest bar from the session's open:
+there all that was traded is that bar's. After a gap of the feed within a day the next bar has what was traded in it.
 """
 
 from collections.abc import Sequence
@@ -12,7 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from core.errors import ConfigError
+from core.errors import ConfigError, UnknownDate
+from core.market.calendar import session
+from core.market.indices import exchange_of
+from core.market.moment import from_ns, to_ns
 from core.schemas import BARS, Kind, check
 
 _NS = 1_000_000_000
@@ -62,7 +68,7 @@ class Bars:
             raise ConfigError(f"bar lengths must divide half an hour in seconds, was {list(seconds)}")
         self._open = [_Open(s) for s in seconds]
         self._volume: dict[str, tuple[int, int]] = {}
-        self.late = 0  # ticks of a bar that had closed already: counted, in no bar
+        self.late = 0  # ticks of a bar, of one length or more, that had closed already and does not have them
 
     def add(self, ticks: pa.RecordBatch) -> pa.RecordBatch | None:
         """Take TICKS; BARS of every bar that has closed by them, None if none. Raises SchemaError."""
@@ -92,20 +98,38 @@ class Bars:
         return closed
 
     def _tick(self, key: tuple[Any, ...], at: int, last: int, volume: int, oi: int) -> None:
-        symbol, day = str(key[1]), at // _DAY_NS
-        seen_day, seen = self._volume.get(symbol, (day, volume))
-        traded = volume if day > seen_day else max(volume - seen, 0)
-        if day >= seen_day:
-            self._volume[symbol] = (day, volume if day > seen_day else max(volume, seen))
+        traded = self._traded(str(key[0]), symbol := str(key[1]), at, volume)
         if last <= 0 or (key[2] != Kind.INDEX and traded == 0):
             return
+        self.late += any(at < grown.start for grown in self._open)
         for grown in self._open:
             if at < grown.start:
-                self.late += 1
                 continue
             bar = grown.bars.setdefault(symbol, _Bar(key, last, last, last, last))
             bar.high, bar.low, bar.close = max(bar.high, last), min(bar.low, last), last
             bar.volume, bar.oi = bar.volume + traded, oi
+
+    def _traded(self, index: str, symbol: str, at: int, volume: int) -> int:
+        """Units traded since the tick before, by the rule above."""
+        day = at // _DAY_NS
+        seen_day, seen = self._volume.get(symbol, (day, volume))
+        if day < seen_day:
+            return 0
+        if day == seen_day:
+            self._volume[symbol] = (day, max(volume, seen))
+            return max(volume - seen, 0)
+        self._volume[symbol] = (day, volume)
+        open_ns = _open_ns(index, at) if volume else 0
+        return volume if open_ns <= at < open_ns + min(grown.length for grown in self._open) else 0
+
+
+def _open_ns(index: str, at: int) -> int:
+    """When the session of that day opens, UTC nanoseconds; 0 where there is none or nobody knows."""
+    try:
+        hours = session(exchange_of(index), from_ns(at).date())
+    except UnknownDate:
+        return 0
+    return to_ns(hours.open) if hours else 0
 
 
 def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch | None:

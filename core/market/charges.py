@@ -2,12 +2,15 @@
 
 Every line is an exact Decimal of rupees: brokerage is per executed order (a slice is an order, three partial fills
 are one brokerage), the rest is on premium. `contract_note` rounds as the note of a day does.
+
+One rule rounds everywhere: to the nearest, a half goes up. For STT in rupees two brokers' notices say so (geojit: fifty
+paise or more go up; tradejini's examples); for whole paise no source was found, the same rule is taken.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_UP, Decimal
 
 from core.errors import InputError
 from core.market import rates
@@ -42,8 +45,8 @@ class Charges:
 
     @property
     def total_paise(self) -> int:
-        """Whole paise, half to even."""
-        return int((self.total * 100).quantize(_ONE, ROUND_HALF_EVEN))
+        """Whole paise of the exact sum; `contract_note` rounds line by line and may differ by the lines' roundings."""
+        return _paise(self.total)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,8 @@ def charges(order: Order | Intent, fills: Iterable[Fill]) -> Charges:
 def charges_at(index: str, side: Side, quantity: int, price_paise: int, on: dt.date) -> Charges:
     """Of one order of an option of `index`, executed whole: `quantity` units at `price_paise` a unit on `on`.
 
-    Raises UnknownDate before 2024-10-01, from which the flat rates are known, InputError for a negative amount.
+    Raises UnknownDate before 2024-10-01, from which the flat rates are known, InputError for a negative amount or
+    another side than BUY and SELL.
 
     >>> charges_at("NIFTY", "SELL", 65, 100_00, dt.date(2026, 5, 4)).total_paise
     3608
@@ -137,6 +141,8 @@ def turnover_charges(index: str, side: Side, quantity: int, price_paise: int, on
         raise InputError(
             f"charges need a quantity above 0 and a price of 0 or more, was {quantity} at {price_paise} paise"
         )
+    if side not in {"BUY", "SELL"}:
+        raise InputError(f"charges are of a BUY or SELL, was {side!r}")
     premium = Decimal(quantity * price_paise) / 100
     exchange = premium * rates.exchange_rate(rates.TRANSACTION, index, on, "transaction charge")
     ipft = premium * rates.exchange_rate(rates.IPFT, index, on, "investor protection fund's share")
@@ -163,7 +169,7 @@ def exercise_charges(index: str, quantity: int, intrinsic_paise: int, on: dt.dat
 def contract_note(day: TradingDay) -> ContractNote:
     """The day's charges, each line rounded once: STT, STT on exercise and stamp to the rupee, the rest to the paisa.
 
-    Halves go up (brokers' notices on the STT rules: geojit, tradejini). GST is on the exact sums, not on the rounded
+    GST is on the exact sums, not on the rounded
     lines, which may differ by a paisa from a note printed the other way. Fills with one tag are one order. Raises
     InputError for a fill of another day.
     """

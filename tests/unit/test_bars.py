@@ -13,7 +13,7 @@ from core.schemas import BARS
 from tests.fakes_feed import ticks
 
 S = 1_000_000_000
-OPEN = 20_000 * 86_400 * S + 13_500 * S  # some day, 09:15 in India
+OPEN = 19_999 * 86_400 * S + 13_500 * S  # Thursday 2024-10-03, 09:15 in India
 CALL = {"symbol": "NIFTY25SEP24500CE", "kind": 2, "strike_paise": 2_450_000}
 
 
@@ -69,22 +69,52 @@ def test_a_contract_that_did_not_trade_has_no_bar_and_the_first_tick_only_sets_i
     assert (bar["volume"], bar["oi"], bar["open_paise"]) == (75, 750, 850)
 
 
-def test_a_new_day_counts_its_volume_from_zero() -> None:
-    bars = Bars((60,))
+@pytest.mark.parametrize(
+    ("second", "volume"),
+    [
+        (0, 150),  # at the open: all of it is the first minute's
+        (59.9, 150),
+        (60, None),  # later: whose minutes it was nobody can tell, so it only sets where to count from
+        (4.75 * 3600, None),
+        (-60, None),  # before the open, where the exchange may still show yesterday's
+    ],
+)
+def test_a_new_day_counts_from_zero_at_its_open_alone(second: float, volume: int | None) -> None:
+    bars = Bars((60, 180))
     bars.add(ticks(at(0, **CALL, volume=5_000)))
 
-    bars.add(ticks(at(86_400, **CALL, volume=150)))
+    bars.add(ticks(at(86_400 + second, **CALL, volume=150)))
 
-    assert [bar["volume"] for bar in rows(bars.flush())] == [150]
+    assert [bar["volume"] for bar in rows(bars.flush())] == ([] if volume is None else [volume] * 2)
+    bars.add(ticks(at(86_400 + 18_000, **CALL, volume=215)))
+    assert {bar["volume"] for bar in rows(bars.flush())} == {65}
 
 
-def test_a_late_tick_is_counted_and_moves_no_bar() -> None:
+def test_a_day_without_a_session_and_one_no_calendar_has_only_set_the_volume() -> None:
+    for days in (2, 20_000):  # a Saturday; the year 2079
+        bars = Bars((60,))
+        bars.add(ticks(at(0, **CALL, volume=5_000), at(86_400 * days, **CALL, volume=150)))
+        assert bars.flush() is None
+
+
+def test_what_was_traded_in_a_gap_of_the_feed_is_in_the_bar_that_follows_it() -> None:
     bars = Bars((60,))
-    bars.add(ticks(at(61, last_paise=100)))
-    bars.add(ticks(at(10, last_paise=1)))
+    bars.add(ticks(at(0, **CALL, volume=500), at(3_600, **CALL, volume=9_500)))
 
+    assert [(bar["start_ns"], bar["volume"]) for bar in rows(bars.flush())] == [(OPEN + 3_600 * S, 9_000)]
+
+
+def test_a_late_tick_is_counted_once_and_moves_no_bar_that_has_closed() -> None:
+    bars = Bars((60, 180))
+    bars.add(ticks(at(181, last_paise=100)))
+    bars.add(ticks(at(10, last_paise=1)))
     assert bars.late == 1
-    assert [bar["low_paise"] for bar in rows(bars.flush())] == [100]
+
+    bars.add(ticks(at(241, last_paise=100)))
+    bars.add(ticks(at(190, last_paise=2)))  # of the minute that has closed, and of the three minutes that have not
+
+    assert bars.late == 2
+    assert {bar["seconds"]: bar["low_paise"] for bar in rows(bars.flush())} == {60: 100, 180: 2}
 
 
 def test_lengths_that_do_not_divide_half_an_hour_and_foreign_batches_are_refused() -> None:

@@ -171,6 +171,16 @@ def test_a_trade_number_of_another_symbol_is_another_trade() -> None:
     assert contract_note(TradingDay(MAY, (fill(1, 65, 100_00), other))).brokerage_paise == 40_00
 
 
+@pytest.mark.parametrize(("price_paise", "paise"), [(500_00, 1), (1500_00, 2), (2500_00, 3), (499_99, 0)])
+def test_half_a_paisa_goes_up_in_every_total(price_paise: int, paise: int) -> None:
+    """The SEBI fee of ten units at ₹500 is half a paisa, in one order's charges and on the day's note."""
+    sebi = charges_at("SENSEX", "BUY", 10, price_paise, MAY).sebi
+
+    assert Charges(sebi=sebi).total_paise == paise
+    fills = tuple(fill(n, 1, price_paise, side="BUY") for n in range(10))
+    assert contract_note(TradingDay(MAY, fills)).sebi_paise == paise
+
+
 def test_stt_of_two_small_sales_is_rounded_together() -> None:
     """Two sales of ₹300 are taxed 0.45 each: apart they would be ₹0 and ₹0, the day's 0.90 is ₹1."""
     fills = (fill(1, 5, 60_00, tag="A"), fill(2, 5, 60_00, tag="B"))
@@ -212,6 +222,9 @@ def test_what_cannot_be_charged_is_refused_with_its_numbers() -> None:
         charges_at("NIFTY", "BUY", 0, 100_00, MAY)
     with pytest.raises(InputError, match="quantity above 0"):
         exercise_charges("NIFTY", 0, 100_00, MAY)
+    for side in ("sell", "", "S"):
+        with pytest.raises(InputError, match="BUY or SELL"):
+            charges_at("NIFTY", side, 65, 100_00, MAY)
     with pytest.raises(UnknownName, match="DAX"):
         charges_at("DAX", "BUY", 1, 100_00, MAY)
     with pytest.raises(InputError, match=r"fill T1 is BUY .* expected SELL"):

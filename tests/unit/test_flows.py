@@ -4,9 +4,11 @@ import datetime as dt
 
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.errors import InputError
 from core.file_schemas import PARTICIPANTS, SIDES
 from core.flows import ROUNDING_CONTRACTS, sum_checks
 
@@ -72,6 +74,26 @@ def test_a_day_without_a_participant_is_not_checked_but_told() -> None:
 
     assert (check.days, check.exact, check.incomplete) == (2, 1, (other,))
     assert sum_checks(table.slice(0, 0)).days == 0
+
+
+def test_a_figure_that_is_no_number_is_a_difference() -> None:
+    table = day(np.ones((3, 12)))
+    values = table["future_index_long_contracts"].to_numpy().copy()
+    values[1] = np.nan
+    check = sum_checks(table.set_column(3, table.schema.field(3), pa.array(values)))
+
+    assert (check.exact, check.rounded, check.failed) == (0, 0, (DAY,))
+    assert {(d.row, d.column) for d in check.differences} == {("TOTAL", "future_index_long"), ("DII", "total_long")}
+
+
+def test_a_participant_twice_and_two_measures_are_refused() -> None:
+    one = day(np.ones((3, 12)))
+    volume = one.set_column(1, one.schema.field(1), pa.array(["volume"] * 5))
+
+    with pytest.raises(InputError, match="Client of 2025-11-17 is there twice"):
+        sum_checks(pa.concat_tables([one, one.slice(0, 1)]))
+    with pytest.raises(InputError, match="oi, volume"):
+        sum_checks(pa.concat_tables([one, volume]))
 
 
 def test_a_difference_says_what_was_expected() -> None:
