@@ -32,8 +32,8 @@ from storage.tape import ParquetTape
 ROUTES: Mapping[str, tuple[str, ...]] = {
     "ticks": ("oms", "shard.{index}", "recorder"),
     "snapshot": ("oms", "shard.{index}"),
-    "bars": ("strategy.*", "recorder"),
-    "past_bars": ("strategy.*",),  # again, for one that has just started; the tape has them
+    "bars": ("oms", "strategy.*", "recorder"),
+    "past_bars": ("oms", "strategy.*"),  # again, for one that has just started; the tape has them
     "chain": ("strategy.*", "gateway"),
     "marks": ("risk",),  # the chain, a few times a second
     "chain_tape": ("recorder",),

@@ -20,6 +20,7 @@ from core.records import (
     OrderEvent,
     Position,
     RiskEvent,
+    Settled,
     Stamp,
     Verdict,
 )
@@ -92,6 +93,12 @@ class Ledger(Protocol):
     def record_fill(self, epoch: int, fill: Fill, order: Order, position: Position) -> bool:
         """False if this trade_id was already recorded: a fill counts once."""
 
+    def record_settlement(self, epoch: int, settled: Settled, position: Position) -> Settled:
+        """What a contract settled at, and the position after it; of two the first stays and comes back."""
+
+    def settlements(self) -> Sequence[Settled]:
+        """Settlements of the current session, oldest first."""
+
     def record_standing(self, epoch: int, state: str, why: str) -> None:
         """What a person wants of the order manager: ACTIVE, REDUCING or HALTED; raises LedgerFenced."""
 
@@ -150,7 +157,7 @@ class Risk(Protocol):
         """The order is over: what of it has not filled is no longer working."""
 
     def settle(self, live: Collection[str], trades: Collection[str]) -> None:
-        """Tags that live and ids of every trade, as an order manager's journal holds them; raises LedgerDown.
+        """Tags that live, ids of every trade and settlement, as an order manager's journal holds them; LedgerDown.
 
         If risk counts anything else it reads the ledger, which decides: a replaced order manager's word does not.
         """

@@ -94,6 +94,22 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     at_ns: int
 
 
+class Settled(msgspec.Struct, frozen=True, kw_only=True):
+    """What a contract was worth when it expired: one fact a contract and session, by which whoever holds it is paid."""
+
+    symbol: str
+    index: str
+    close_paise: int  # the index's settlement price
+    value_paise: int  # intrinsic value of a unit of the contract at it
+    source: str  # of the settlement price: published close, mean of 15:00-15:30, auction print
+    at_ns: int  # the contract's last trade
+
+    @property
+    def id(self) -> str:
+        """Its place among the trade ids of a holding; no trade's id has a space."""
+        return f"SETTLED {self.symbol}"
+
+
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Open and closed positions of one symbol in this session."""
 

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.records import Fill, Intent, Order, OrderEvent, Position
+from core.records import Fill, Intent, Order, OrderEvent, Position, Settled
 
 INTENT = Intent.__struct_fields__
 ORDER = tuple(name for name in Order.__struct_fields__ if name != "intent")
 EVENT = OrderEvent.__struct_fields__
 FILL = Fill.__struct_fields__
 POSITION = Position.__struct_fields__
+SETTLED = Settled.__struct_fields__
 
 
 def insert(table: str, columns: tuple[str, ...], tail: str = "") -> str:
@@ -43,3 +44,7 @@ def fill_of(row: Mapping[str, Any]) -> Fill:
 
 def position_of(row: Mapping[str, Any]) -> Position:
     return Position(**{name: row[name] for name in POSITION})
+
+
+def settled_of(row: Mapping[str, Any]) -> Settled:
+    return Settled(**{name: row[name] for name in SETTLED})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from core.errors import LedgerDown, LedgerFenced
-from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Verdict
+from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Settled, Verdict
 from core.risk.verdict import in_words
 
 
@@ -14,13 +14,14 @@ class MemoryLedger:
         self.epoch = 0
         self.table: dict[str, Order] = {}
         self.trades: list[Fill] = []
+        self.settled: dict[str, Settled] = {}
         self.events: list[tuple[str, object]] = []
         self.days: list[tuple[str, int, int]] = []
         self.said: tuple[str, str] | None = None
         self.down: Callable[[str], bool] = lambda name: False
         self.lost: Callable[[str], bool] = lambda name: False
 
-    def _write(self, name: str, epoch: int | None, commit: Callable[[], None]) -> None:
+    def _write(self, name: str, epoch: int | None, commit: Callable[[], object]) -> None:
         if self.down(name):
             raise LedgerDown(f"{name}: no connection")
         if epoch is not None and epoch != self.epoch:
@@ -59,6 +60,14 @@ class MemoryLedger:
 
         self._write("record_fill", epoch, commit)
         return not known
+
+    def record_settlement(self, epoch: int, settled: Settled, position: Position) -> Settled:
+        self._write("record_settlement", epoch, lambda: self.settled.setdefault(settled.symbol, settled))
+        return self.settled[settled.symbol]
+
+    def settlements(self) -> Sequence[Settled]:
+        self._write("settlements", None, lambda: None)
+        return list(self.settled.values())
 
     def record_standing(self, epoch: int, state: str, why: str) -> None:
         def commit() -> None:

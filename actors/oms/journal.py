@@ -8,20 +8,21 @@ import msgspec
 
 from core.errors import LedgerDown
 from core.orders.machine import Tally, advance, born, event_of, noted, refused, with_fill
-from core.orders.positions import Holding, apply, holding_of, position
+from core.orders.positions import Holding, apply, fold, holding_of, position, settle
 from core.ports import Clock, Ledger
-from core.records import LIVE, Alert, Fill, Intent, Order, OrderEvent, RiskEvent, Verdict
+from core.records import LIVE, Alert, Fill, Intent, Order, OrderEvent, RiskEvent, Settled, Verdict
 from core.risk.verdict import in_words
 
 
 class Journal:
-    """Orders by tag and trades by id, oldest first, and holdings by symbol."""
+    """Orders by tag and trades by id, oldest first, holdings and settlements by symbol."""
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger, self._clock, self._epoch = ledger, clock, 0
         self.orders: dict[str, Order] = {}
         self.holdings: dict[str, Holding] = {}
         self.trades: dict[str, Fill] = {}
+        self.settled: dict[str, Settled] = {}
         self._tallies: dict[str, Tally] = {}
         self._unsaid: list[Alert] = []
 
@@ -32,14 +33,14 @@ class Journal:
     def replay(self) -> None:
         """Forget everything and believe the ledger."""
         orders = {order.intent.tag: order for order in self._ledger.orders()}
-        holdings: dict[str, Holding] = {}
         tallies: dict[str, Tally] = {}
-        trades: dict[str, Fill] = {}
-        for fill in self._ledger.fills():
-            holdings[fill.symbol] = apply(holding_of(holdings, fill), fill)
+        trades = {fill.trade_id: fill for fill in self._ledger.fills()}
+        for fill in trades.values():
             tallies[fill.tag] = tallies.get(fill.tag, Tally()).add(fill)
-            trades[fill.trade_id] = fill
-        self.orders, self.holdings, self._tallies, self.trades = orders, holdings, tallies, trades
+        settled = {row.symbol: row for row in self._ledger.settlements()}
+        holdings = fold(trades.values(), settled.values())
+        self.orders, self.holdings, self._tallies = orders, holdings, tallies
+        self.trades, self.settled = trades, settled
 
     def keep(self, state: str, why: str) -> None:
         """Commit what a person wants, for the next process."""
@@ -98,6 +99,18 @@ class Journal:
         self.orders[fill.tag], self.holdings[fill.symbol], self._tallies[fill.tag] = after, holding, tally
         self.trades[fill.trade_id] = fill
         return fill
+
+    def counted(self) -> list[str]:
+        """Ids of every trade and settlement that the holdings are made of."""
+        return [*self.trades, *(row.id for row in self.settled.values())]
+
+    def settle(self, settled: Settled) -> Settled:
+        """Commit what a contract that is held expired at. The first commit of a contract stands, and comes back."""
+        holding = self.holdings[settled.symbol]
+        flat = position(settle(holding, settled), settled.value_paise)
+        settled = self._ledger.record_settlement(self._epoch, settled, flat)
+        self.holdings[settled.symbol], self.settled[settled.symbol] = settle(holding, settled), settled
+        return settled
 
     def event(self, kind: str, subject: str, message: str) -> None:
         self._ledger.record_risk_event(

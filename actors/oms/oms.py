@@ -1,8 +1,8 @@
 """The only place that sends orders: each intent at most once, every answer written down.
 
-in       submit, cancel, exit_all (awaited calls) · ticks, snapshot
+in       submit, cancel, exit_all (awaited calls) · ticks, snapshot, bars, past_bars
 out      refresh · risk.check, risk.book, risk.release, risk.settle (awaited calls)
-state    orders, fills, positions (hard: journalled before they are acted on, replayed at open)
+state    orders, fills, settlements, positions (hard: journalled before they are acted on, replayed at open)
 restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag → ACTIVE
 """
 
@@ -17,6 +17,7 @@ from actors.oms.follow import Follower
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.send import Sender
+from actors.oms.settle import Settler
 from actors.oms.standing import Standing, State
 from core.matching.depth import Board
 from core.orders.positions import position
@@ -42,6 +43,7 @@ class OmsConfig(BaseModel, frozen=True, extra="forbid"):
 class OmsActor:
     """Guarantees: an intent is committed before the broker sees it, a tag is sent at most once, a fill counts once.
 
+    What is held of a contract past its expiry is settled once, by a record of the ledger.
     A submit that fails with anything but a VikalpError may have been sent: ask again with the same tag.
     """
 
@@ -57,6 +59,7 @@ class OmsActor:
         self._flatten = Flattener(
             self._journal, self._send, standing=standing, clock=clock, exit_cross=config.exit_cross
         )
+        self._settler = Settler(self._journal, self._risk, clock)
         self._board = Board()
         self._opened = False
         self._progress_ns = 0
@@ -121,6 +124,13 @@ class OmsActor:
     def on_snapshot(self, ticks: pa.RecordBatch) -> None:
         self.on_ticks(ticks)
 
+    def on_bars(self, bars: pa.RecordBatch) -> None:
+        """Of the index's own, what a contract that expires today will settle at."""
+        self._settler.take(bars)
+
+    def on_past_bars(self, bars: pa.RecordBatch) -> None:
+        self.on_bars(bars)
+
     def on_gap(self, source: str) -> None:
         """Ticks of a feed were lost: its whole book again, so that no mark and no paper fill is of an old quote."""
         self._refresh([index for index in self._config.indices if source == f"feed.{index}"])
@@ -130,12 +140,16 @@ class OmsActor:
         if self._opened and not self._standing.fenced:
             if not self._standing.against:
                 self._risk.settle()
-            self._standing.attempt(self._recover if self._standing.against else self._follow.reconcile)
+            self._standing.attempt(self._recover if self._standing.against else self._look)
         self._progress_ns = self._clock.wall_ns()
 
     def check_health(self) -> int:
         """Wall ns of the last tick, timer or order handled; 0 before the first."""
         return self._progress_ns
+
+    def _look(self) -> None:
+        self._follow.reconcile()
+        self._settler.settle(self._board)  # after the broker's last trades
 
     def _recover(self) -> None:
         self._follow.recover()

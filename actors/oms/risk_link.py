@@ -70,7 +70,7 @@ class RiskLink:
     def _agree(self) -> None:
         if not self.agreed:
             live = [order.intent.tag for order in self._journal.live()]
-            self._call(lambda: self._risk.settle(live, list(self._journal.trades)))
+            self._call(lambda: self._risk.settle(live, self._journal.counted()))
             self.agreed, self._agreed_ns = True, self._clock.wall_ns()
 
     def _tell(self, news: Callable[[], None]) -> None:

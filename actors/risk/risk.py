@@ -3,7 +3,7 @@
 in       marks · check, book, release, settle, limits, margin (awaited calls)
 out      risk events in the ledger
 state    orders let through, holdings, stops in a row (replayed from the ledger); marks (soft: the chains refill them)
-restart  replays the ledger's orders and fills; entries are refused as stale until the first chain
+restart  replays the ledger's orders, fills and settlements; entries are refused as stale until the first chain
 """
 
 import datetime as dt
@@ -86,6 +86,9 @@ class RiskActor:
         """What the order manager's journal holds; if it is not this, the ledger decides. Raises LedgerDown."""
         if not agrees(self._book, live, trades):
             self._reload()
+            if self._chains:  # a contract that settled after the last of them is part of its day's result
+                self._written_ns = 0
+                self._report(self._book)
 
     def limits(self) -> Sequence[LimitUse]:
         """Use of every limit now, in the order refusals are listed."""
@@ -120,7 +123,7 @@ class RiskActor:
         return self._progress_ns
 
     def _reload(self) -> None:
-        book = replay(self._ledger.orders(), self._ledger.fills())
+        book = replay(self._ledger.orders(), self._ledger.fills(), self._ledger.settlements())
         self._book = with_marks(at(book, self._book.now_ns), self._book.marks)
 
     def _report(self, book: RiskBook) -> None:

@@ -13,8 +13,8 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from core.errors import InputError
-from core.market import brokerage, from_ns, turnover_charges
-from core.records import Fill, Position
+from core.market import brokerage, exercise_charges, from_ns, turnover_charges
+from core.records import Fill, Position, Settled
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,7 +22,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` is signed units; `cash_paise` is received − paid before charges; `open_cost_paise` is signed (+ paid for
     a long, − received for a short); `charges_rupees` is unrounded. `trades` and `charged` are the trade ids already
-    counted and the order tags that already bore their brokerage.
+    counted and the order tags that already bore their brokerage; `settled` is what its contract expired at.
     """
 
     symbol: str
@@ -33,6 +33,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     charges_rupees: Decimal = Decimal(0)
     trades: frozenset[str] = frozenset()
     charged: frozenset[str] = frozenset()
+    settled: Settled | None = None
 
     @property
     def realised_paise(self) -> int:
@@ -76,7 +77,7 @@ def apply(holding: Holding, fill: Fill) -> Holding:
     closing = min(abs(delta), abs(held)) if delta * held < 0 else 0
     released = _share(holding.open_cost_paise, closing, abs(held))
     opening = abs(delta) - closing
-    return msgspec.structs.replace(
+    after = msgspec.structs.replace(
         holding,
         quantity=held + delta,
         cash_paise=holding.cash_paise - delta * fill.price_paise,
@@ -84,6 +85,30 @@ def apply(holding: Holding, fill: Fill) -> Holding:
         charges_rupees=holding.charges_rupees + fill_charges(fill, first=fill.tag not in holding.charged),
         trades=holding.trades | {fill.trade_id},
         charged=holding.charged | {fill.tag},
+    )
+    return after if holding.settled is None else settle(after, holding.settled)  # a trade told of after the expiry
+
+
+def settle(holding: Holding, settled: Settled) -> Holding:
+    """`holding` flat: its contract expired, what was open is paid at the intrinsic value and a long bears STT on it.
+
+    Of two settlements the first counts.
+    """
+    if settled.symbol != holding.symbol:
+        raise InputError(f"{settled.symbol} has settled, the holding is of {holding.symbol}")
+    settled = holding.settled or settled
+    quantity, due = holding.quantity, Decimal(0)
+    if quantity > 0 and settled.value_paise > 0:
+        on = market_date(settled.at_ns)
+        due = exercise_charges(holding.index, quantity, settled.value_paise, on).total
+    return msgspec.structs.replace(
+        holding,
+        quantity=0,
+        cash_paise=holding.cash_paise + quantity * settled.value_paise,
+        open_cost_paise=0,
+        charges_rupees=holding.charges_rupees + due,
+        trades=holding.trades | {settled.id},
+        settled=settled,
     )
 
 
@@ -102,11 +127,14 @@ def fill_charges(fill: Fill, *, first: bool) -> Decimal:
     return (cost + brokerage(on)).total if first else cost.total
 
 
-def fold(fills: Iterable[Fill]) -> dict[str, Holding]:
-    """Every holding the fills add up to, by symbol, in the order first traded."""
+def fold(fills: Iterable[Fill], settlements: Iterable[Settled] = ()) -> dict[str, Holding]:
+    """Every holding the fills, and the settlements after them, add up to; by symbol, in the order first traded."""
     holdings: dict[str, Holding] = {}
     for fill in fills:
         holdings[fill.symbol] = apply(holding_of(holdings, fill), fill)
+    for settled in settlements:
+        if settled.symbol in holdings:
+            holdings[settled.symbol] = settle(holdings[settled.symbol], settled)
     return holdings
 
 

@@ -2,16 +2,18 @@
 
 A live risk actor and a backtest fold the same functions, in the order things became known:
 `at` (time), `with_marks` (quotes), `with_intent` (an accepted order), `with_fill`, `with_end` (an order that holds
-nothing any more). None of them changes its argument; folding a fill or an end twice changes nothing.
+nothing any more), `with_settled` (a contract that expired). None of them changes its argument; folding a fill, an end
+or a settlement twice changes nothing.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
-from core.orders.positions import Holding, apply, holding_of, market_date
-from core.records import LIVE, Fill, Intent, Order, Side
+from core.market import IST, parse_symbol, to_ns
+from core.orders.positions import Holding, apply, holding_of, market_date, settle
+from core.records import LIVE, Fill, Intent, Order, Settled, Side
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,12 +59,23 @@ def at(book: RiskBook, now_ns: int) -> RiskBook:
         stops={},
         opening=dict(book.holdings),
         placed={},  # every order is for the day
+        marks=_of_day(book.marks, day),
     )
 
 
 def with_marks(book: RiskBook, marks: Mapping[str, Mark]) -> RiskBook:
-    """The book with newer quotes of some symbols."""
-    return msgspec.structs.replace(book, marks={**book.marks, **marks})
+    """The book with newer quotes of some symbols; one without a price leaves an older price as it is."""
+    priced = {name: mark for name, mark in marks.items() if mark.paise or name not in book.marks}
+    return msgspec.structs.replace(book, marks={**book.marks, **_of_day(priced, book.day)})
+
+
+def _of_day(marks: Mapping[str, Mark], day: dt.date | None) -> dict[str, Mark]:
+    """A quote of an earlier day has no part in this day's result: it is its own previous close."""
+    begin_ns = to_ns(dt.datetime.combine(day, dt.time.min, IST)) if day else 0
+    return {
+        name: mark if mark.at_ns >= begin_ns else msgspec.structs.replace(mark, prev_close_paise=mark.paise)
+        for name, mark in marks.items()
+    }
 
 
 def with_intent(book: RiskBook, intent: Intent) -> RiskBook:
@@ -116,16 +129,34 @@ def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
     )
 
 
-def replay(orders: Iterable[Order], fills: Iterable[Fill]) -> RiskBook:
-    """The book that a ledger's orders and fills add up to, folded in market time: recovery after a restart."""
+def with_settled(book: RiskBook, settled: Settled) -> RiskBook:
+    """The book after a contract expired; what is held of it is paid out on the day of its expiry, and only there."""
+    holding = book.holdings.get(settled.symbol)
+    if holding is None or holding.settled is not None:
+        return book
+    book = at(book, settled.at_ns)
+    opening = book.opening
+    if settled.symbol in opening and market_date(settled.at_ns) != book.day:  # known only on a later day
+        opening = {**opening, settled.symbol: settle(opening[settled.symbol], settled)}
+    return msgspec.structs.replace(
+        book, holdings={**book.holdings, settled.symbol: settle(holding, settled)}, opening=opening
+    )
+
+
+def replay(orders: Iterable[Order], fills: Iterable[Fill], settlements: Iterable[Settled] = ()) -> RiskBook:
+    """The book that a ledger's facts add up to, folded in market time: recovery after a restart."""
     orders = list(orders)
-    events: list[tuple[int, int, Intent | Fill]] = [
+    events: list[tuple[int, int, Intent | Fill | Settled]] = [
         (order.intent.created_ns, 0, order.intent) for order in orders if order.state != "REFUSED"
     ]
     events += [(fill.at_ns, 1, fill) for fill in fills]
+    events += [(settled.at_ns, 2, settled) for settled in settlements]
     book = RiskBook()
     for _, _, event in sorted(events, key=lambda row: row[:2]):
-        book = with_intent(book, event) if isinstance(event, Intent) else with_fill(book, event)
+        if isinstance(event, Intent):
+            book = with_intent(book, event)
+        else:
+            book = with_fill(book, event) if isinstance(event, Fill) else with_settled(book, event)
     for order in orders:
         if order.state not in LIVE:
             book = with_end(book, order.intent.tag)
@@ -136,6 +167,14 @@ def held(book: RiskBook, symbol: str) -> int:
     """Signed units held of `symbol`."""
     holding = book.holdings.get(symbol)
     return holding.quantity if holding else 0
+
+
+def alive(book: RiskBook) -> Iterator[tuple[str, Holding]]:
+    """What is held of contracts that have not expired before the book's day, by symbol."""
+    for symbol, holding in book.holdings.items():
+        expiry = parse_symbol(symbol).expiry if holding.quantity else None
+        if expiry is not None and (book.day is None or expiry >= book.day):
+            yield symbol, holding
 
 
 def working(book: RiskBook, symbol: str, side: Side) -> int:
@@ -161,7 +200,7 @@ def trades(book: RiskBook, strategy: str) -> int:
 
 def reduces(book: RiskBook, intent: Intent) -> bool:
     """Whether `intent` is an exit that can only bring its position nearer to flat, other working exits counted."""
-    if intent.purpose != "exit":
+    if intent.purpose != "exit" or intent.quantity <= 0:
         return False
     quantity = held(book, intent.symbol)
     towards_flat = quantity > 0 if intent.side == "SELL" else quantity < 0
@@ -177,8 +216,8 @@ def day_charges_paise(book: RiskBook) -> int:
 def day_net_paise(book: RiskBook) -> int:
     """Mark-to-market result of the day net of charges.
 
-    A position carried over from yesterday counts from its previous close (its average where none is known);
-    one without any mark counts at its cost.
+    A position carried over from yesterday counts from its previous close (its average where none is known), and not
+    at all until it is quoted today; one without any mark counts at its cost.
     """
     net = 0
     for symbol, holding in book.holdings.items():

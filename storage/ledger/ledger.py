@@ -8,16 +8,17 @@ been committed; repeated, it changes nothing twice, save that an intent's tag ca
 import datetime as dt
 from collections.abc import Mapping
 
-from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Verdict
+from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Settled, Verdict
 from core.risk.verdict import in_words
 from storage.ledger import write
 from storage.link import Link
-from storage.rows import FILL, INTENT, ORDER, POSITION, fill_of, order_of, position_of, select
+from storage.rows import FILL, INTENT, ORDER, POSITION, SETTLED, fill_of, order_of, position_of, select, settled_of
 
 COLUMNS = (*(f"i.{name}" for name in INTENT), *(f"o.{name}" for name in ORDER))
 ORDERS = select(COLUMNS, "FROM intents i JOIN orders o USING (session_id, tag) WHERE session_id = $1 ORDER BY i.seq")
 FILLS = select(FILL, "FROM fills WHERE session_id = $1 ORDER BY seq")
 POSITIONS = select(POSITION, "FROM positions WHERE session_id = $1 AND (quantity <> 0 OR NOT $2) ORDER BY seq")
+SETTLEMENTS = select(SETTLED, "FROM settlements WHERE session_id = $1 ORDER BY seq")
 GREETING = "INSERT INTO sessions (session_id) VALUES ($1) ON CONFLICT DO NOTHING"
 STANDING = "SELECT wanted, why FROM oms_epoch WHERE session_id = $1 AND wanted <> ''"
 
@@ -56,6 +57,11 @@ class PostgresLedger:
             "recording a fill", lambda c: write.fill(c, self._session, epoch, fill, after=order, position=position)
         )
 
+    def record_settlement(self, epoch: int, settled: Settled, position: Position) -> Settled:
+        return self._link.call(
+            "recording a settlement", lambda c: write.settlement(c, self._session, epoch, settled, position)
+        )
+
     def record_standing(self, epoch: int, state: str, why: str) -> None:
         self._link.call("recording a state", lambda c: write.standing(c, self._session, epoch, state, why))
 
@@ -68,6 +74,10 @@ class PostgresLedger:
 
     def fills(self) -> list[Fill]:
         return [fill_of(row) for row in self._link.call("reading fills", lambda c: c.fetch(FILLS, self._session))]
+
+    def settlements(self) -> list[Settled]:
+        rows = self._link.call("reading settlements", lambda c: c.fetch(SETTLEMENTS, self._session))
+        return [settled_of(row) for row in rows]
 
     def positions(self) -> list[Position]:
         rows = self._link.call("reading positions", lambda c: c.fetch(POSITIONS, self._session, self._carry))

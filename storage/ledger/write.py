@@ -9,8 +9,21 @@ from typing import Any
 import msgspec
 
 from core.errors import InputError, LedgerFenced
-from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Verdict
-from storage.rows import EVENT, FILL, INTENT, ORDER, POSITION, fill_of, insert, select, update_on, values
+from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Settled, Verdict
+from storage.rows import (
+    EVENT,
+    FILL,
+    INTENT,
+    ORDER,
+    POSITION,
+    SETTLED,
+    fill_of,
+    insert,
+    select,
+    settled_of,
+    update_on,
+    values,
+)
 
 ORDER_ROW = ("tag", *ORDER)
 HISTORY = (*FILL, "position_quantity", "realised_paise", "charges_paise")
@@ -26,6 +39,8 @@ ADD_FILL = insert("fills", FILL, "ON CONFLICT DO NOTHING RETURNING seq")
 GET_FILL = select(FILL, "FROM fills WHERE session_id = $1 AND trade_id = $2")
 ADD_HISTORY = insert("trade_history", HISTORY)
 PUT_POSITION = insert("positions", POSITION, update_on("symbol", POSITION))
+ADD_SETTLED = insert("settlements", SETTLED, "ON CONFLICT DO NOTHING RETURNING seq")
+GET_SETTLED = select(SETTLED, "FROM settlements WHERE session_id = $1 AND symbol = $2")
 ADD_RISK_EVENT = insert("risk_events", RiskEvent.__struct_fields__)
 ADD_ALERT = insert("system_alerts", Alert.__struct_fields__)
 PUT_PNL = insert(
@@ -78,6 +93,17 @@ async def fill(connection: Any, session: str, epoch: int, record: Fill, *, after
     await connection.execute(ADD_HISTORY, session, *values(record, FILL), *state)
     await audit(connection, session, "oms", "fill", {"epoch": epoch, **_plain(record), "position": _plain(position)})
     return True
+
+
+async def settlement(connection: Any, session: str, epoch: int, record: Settled, position: Position) -> Settled:
+    """The settlement that stands: `record`, or one of its contract that was written before."""
+    await _holds(connection, session, epoch)
+    if await connection.fetchval(ADD_SETTLED, session, *values(record, SETTLED)) is None:
+        return settled_of(await connection.fetchrow(GET_SETTLED, session, record.symbol))
+    await connection.execute(PUT_POSITION, session, *values(position, POSITION))
+    detail = {"epoch": epoch, **_plain(record), "position": _plain(position)}
+    await audit(connection, session, "oms", "settlement", detail)
+    return record
 
 
 async def standing(connection: Any, session: str, epoch: int, state: str, why: str) -> None:

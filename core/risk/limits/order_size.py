@@ -19,13 +19,13 @@ class OrderSize(BaseModel, frozen=True, extra="forbid"):
 
     def check(self, intent: Intent, book: RiskBook) -> Refusal | None:
         lots = in_lots(intent.symbol, intent.quantity, book.now_ns)
-        if lots <= self.max_lots:
+        if 0 < lots <= self.max_lots and lots.is_integer():
             return None
         return Refusal(
             limit=self.name,
             allowed=f"{self.max_lots} lots",
             asked=f"{lots:g} lots",
-            why=f"one order of {intent.symbol} may have at most {self.max_lots} lots",
+            why=f"one order of {intent.symbol} may have whole lots, at most {self.max_lots}",
         )
 
     def use(self, book: RiskBook) -> LimitUse:

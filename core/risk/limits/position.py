@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from core.records import Intent, LimitUse, Refusal
-from core.risk.book import RiskBook, held, working
+from core.risk.book import RiskBook, alive, held, working
 from core.risk.limits.order_size import in_lots
 
 
@@ -30,5 +30,5 @@ class PositionSize(BaseModel, frozen=True, extra="forbid"):
         )
 
     def use(self, book: RiskBook) -> LimitUse:
-        lots = (in_lots(symbol, abs(h.quantity), book.now_ns) for symbol, h in book.holdings.items() if h.quantity)
+        lots = (in_lots(symbol, abs(holding.quantity), book.now_ns) for symbol, holding in alive(book))
         return LimitUse(limit=self.name, used=max(lots, default=0.0), allowed=self.max_lots, unit="lots")

@@ -3,11 +3,11 @@
 from pydantic import BaseModel, Field
 
 from core.records import Intent, LimitUse, Refusal
-from core.risk.book import RiskBook
+from core.risk.book import RiskBook, alive
 
 
 class StaleQuote(BaseModel, frozen=True, extra="forbid"):
-    """Age of the contract's latest quote by the market's clock."""
+    """Age of the contract's latest quote by the market's clock; one from the future is no better than an old one."""
 
     max_age_ms: int = Field(default=10_000, gt=0, description="milliseconds a quote may be old when an entry is sent")
 
@@ -20,18 +20,15 @@ class StaleQuote(BaseModel, frozen=True, extra="forbid"):
         if mark is None or mark.paise <= 0:
             return self._refuse("no quote", f"no price of {intent.symbol} has arrived")
         age_ms = (book.now_ns - mark.at_ns) // 1_000_000
-        if age_ms <= self.max_age_ms:
+        if abs(age_ms) <= self.max_age_ms:
             return None
-        return self._refuse(f"{age_ms:,} ms", f"the quote of {intent.symbol} is {age_ms / 1000:,.1f} s old")
+        how = "old" if age_ms > 0 else "ahead of the market's clock"
+        return self._refuse(f"{age_ms:,} ms", f"the quote of {intent.symbol} is {abs(age_ms) / 1000:,.1f} s {how}")
 
     def _refuse(self, asked: str, why: str) -> Refusal:
         return Refusal(limit=self.name, allowed=f"{self.max_age_ms:,} ms", asked=asked, why=why)
 
     def use(self, book: RiskBook) -> LimitUse:
         """The oldest quote of an open position."""
-        ages = (
-            (book.now_ns - book.marks[symbol].at_ns) / 1e6
-            for symbol, holding in book.holdings.items()
-            if holding.quantity and symbol in book.marks
-        )
+        ages = ((book.now_ns - book.marks[symbol].at_ns) / 1e6 for symbol, _ in alive(book) if symbol in book.marks)
         return LimitUse(limit=self.name, used=max(ages, default=0.0), allowed=self.max_age_ms, unit="ms")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, InputError, LedgerDown, LedgerFenced
-from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, Refusal, RiskEvent, Verdict
+from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, Refusal, RiskEvent, Settled, Verdict
 from storage.broker_store import PostgresBrokerStore
 from storage.ledger import PostgresLedger, migrate
 from storage.ledger.migrate import FOLDER
@@ -130,6 +130,30 @@ def test_a_fill_that_cannot_be_written_leaves_nothing(ledger: PostgresLedger) ->
     assert ledger.fills() == []
     assert ledger.positions() == []
     assert ledger.record_fill(epoch, a_fill(), done(intent), a_position()) is True
+
+
+def test_a_contract_settles_once_and_for_good(make_ledger: MakeLedger, dsn: str) -> None:
+    ledger = make_ledger()
+    epoch = ledger.take_epoch()
+    ledger.journal_intent(epoch, an_intent())
+    ledger.record_fill(epoch, a_fill(), done(an_intent()), a_position())
+    first = Settled(
+        symbol="NIFTY2590224500CE", index="NIFTY", close_paise=2_457_950, value_paise=7_950,
+        source="mean of 15:00-15:30", at_ns=7,
+    )  # fmt: skip
+    flat = a_position(quantity=0, average_paise=0.0, realised_paise=-153_750)
+    stands = ledger.record_settlement(epoch, first, flat)
+    other = Settled(**{name: getattr(first, name) for name in first.__struct_fields__} | {"value_paise": 8_000})
+
+    assert stands == first
+    assert ledger.record_settlement(epoch, other, a_position()) == first
+    assert (ledger.settlements(), ledger.positions()) == ([first], [flat])
+    assert make_ledger("another").settlements() == []
+    make_ledger().take_epoch()
+    with pytest.raises(LedgerFenced):
+        ledger.record_settlement(epoch, first, flat)
+    with pytest.raises(asyncpg.PostgresError, match="append-only"):
+        rows(dsn, "UPDATE settlements SET value_paise = 0")
 
 
 def test_a_tag_is_used_once(ledger: PostgresLedger) -> None:
