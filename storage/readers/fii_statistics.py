@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ def read_fii_statistics(path: str | Path, *, strict: bool = False) -> Read:
     """A day's sheet as FII_STATISTICS, the four totals and the indices, until its notes begin.
 
     Raises InputError for a file that is no such sheet, lacks one of the four totals, or whose indices do not add up to
-    the totals; with `strict` for its first bad row.
+    the totals (a note where a refused row keeps that from being checked); with `strict` for its first bad row.
     """
     return statistics_of(path, sheet_cells(path), strict=strict)
 
@@ -78,8 +79,10 @@ def statistics_of(path: str | Path, cells: Sequence[Sequence[str]], *, strict: b
     rows.values["date"] = pa.array([day] * len(rows), pa.date32())
     rows.once(("instrument",), COLUMNS[0].header, "instrument")
     read = rows.read(FII_STATISTICS, strict=strict)
-    if not read.refused:
-        _add_up(path, read.table)
+    if read.refused:
+        why = f"{len(read.refused)} rows were refused"
+        return replace(read, notes=(f"the sums of INDEX FUTURES and INDEX OPTIONS are not checked: {why}",))
+    _add_up(path, read.table)
     return read
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from core.errors import UnknownDate, UnknownName
 from core.file_schemas import OPTION_CHAIN
-from core.market import check_index, from_ns, lot
+from core.market import check_contract_index, from_ns, lot
 from core.schemas import Kind
 from storage.readers.entries import (
     Wrong,
@@ -88,7 +88,8 @@ def read_nse_chain(path: str | Path, *, strict: bool = False) -> Read:
 def read_bse_chain(path: str | Path, *, strict: bool = False) -> Read:
     """BSE's document, one expiry, as OPTION_CHAIN; empty text is nothing traded, quoted or open.
 
-    The page's own totals must be the sums of its columns. Raises as `read_nse_chain`.
+    The page's own totals must be the sums of its columns; a note where a refused entry keeps that from being checked.
+    Raises as `read_nse_chain`.
     """
     document = read_json(path)
     entries = part(path, document, "Table", list)
@@ -102,13 +103,14 @@ def read_bse_chain(path: str | Path, *, strict: bool = False) -> Read:
         return rows
 
     rows, refused = collect(path, entries, rows_of, strict=strict)
+    notes = (f"the page's totals are not checked: {len(refused)} entries were refused",) if refused else ()
     if not refused:
         for name, column in _BSE_TOTALS.items():
             total = structural(path, lambda name=name: number_of(document, name), "line 1")
             summed = sum(number_of(entry, column, blank=0.0) for entry in entries)
             if summed != total:
                 raise refusal(path, "line 1", name, f"the sum of {column}, {summed:,.10g}", f"{total:,.10g}")
-    return Read(pa.Table.from_pylist(rows, OPTION_CHAIN), refused)
+    return Read(pa.Table.from_pylist(rows, OPTION_CHAIN), refused, notes)
 
 
 def _nse_row(leg: Any, kind: Kind, names: _Names, expiry: dt.date, at: int) -> dict[str, Any]:
@@ -157,9 +159,9 @@ def _bse_row(entry: Any, prefix: str, kind: Kind, at: int) -> dict[str, Any]:
 
 def _index(entry: Any, name: str) -> str:
     try:
-        return check_index(text_of(entry, name))
+        return check_contract_index(text_of(entry, name))
     except UnknownName as error:
-        raise Wrong(name, "an index that Vikalp knows", str(error)) from None
+        raise Wrong(name, "an index whose options Vikalp knows", str(error)) from None
 
 
 def _lot(entry: Any, name: str, expiry: dt.date, at: int) -> int | None:

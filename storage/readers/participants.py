@@ -39,8 +39,8 @@ def read_participants(path: str | Path, *, strict: bool = False) -> Read:
     """A day's fao_participant_oi or _vol file as PARTICIPANTS; the title line says which, and the day.
 
     The title is quoted once, twice or with apostrophes and its month short or long, by the year of the file. All five
-    participants must be there, each once. `notes` tells where the figures do not add up (core.flows). Raises
-    InputError for a file that is none, with `strict` for a bad row or sum.
+    participants must be there, each once. `notes` tells where the figures do not add up (core.flows), or that a refused
+    row keeps that from being checked. Raises InputError for a file that is none, with `strict` for a bad row or sum.
     """
     text = read_text(path)
     day, measure = _title(text)
@@ -56,7 +56,7 @@ def read_participants(path: str | Path, *, strict: bool = False) -> Read:
         )
     read = rows.read(PARTICIPANTS, strict=strict)
     if read.refused:
-        return read
+        return replace(read, notes=(f"the participants' sums are not checked: {len(read.refused)} rows were refused",))
     differences = sum_checks(read.table).differences
     if differences and strict:
         raise InputError(f"{path}: {differences[0]}; {MEND}")
@@ -66,8 +66,11 @@ def read_participants(path: str | Path, *, strict: bool = False) -> Read:
 def read_participant_days(path: str | Path, measure: str, *, strict: bool = False) -> Read:
     """Many days in one CSV with the columns date and client_type before the exchange's fourteen, as PARTICIPANTS.
 
-    `measure`, oi or volume, is what the file holds: it does not say. Raises as `read_participants`.
+    `measure`, oi or volume, is what the file holds: it does not say. Whether the days add up, `core.flows.sum_checks`
+    tells. Raises as `read_participants`, and InputError for another measure.
     """
+    if measure not in _MEASURES.values():
+        raise InputError(f"{path}: the measure must be oi or volume, was {measure!r}")
     rows = from_text(read_text(path), [column.header for column in LONG])
     rows.parse(LONG)
     rows.values["measure"] = pa.array([measure] * len(rows))

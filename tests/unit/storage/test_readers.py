@@ -17,6 +17,7 @@ from storage.readers import (
     read_instruments,
     read_market_activity,
     read_nse_chain,
+    read_participant_days,
     read_participants,
     read_udiff,
 )
@@ -204,6 +205,22 @@ def test_participants_that_do_not_add_up_are_told(tmp_path: Path) -> None:
         read_participants(path, strict=True)
     with pytest.raises(InputError, match="4 rows"):
         read_participants(sample.write(tmp_path, "\n".join(sample.text.splitlines()[:-1])))
+
+
+def test_sums_that_a_refused_row_keeps_from_being_checked_are_noted(tmp_path: Path) -> None:
+    sample = CSV["participants"]
+    read = read_participants(sample.write(tmp_path, sample.text.replace("DII,50,", "DII,5O,")))
+
+    assert [(row.place, row.column) for row in read.refused] == [("line 4", "Future Index Long")]
+    assert read.notes == ("the participants' sums are not checked: 1 rows were refused",)
+
+
+def test_days_of_participants_are_of_one_of_two_measures(tmp_path: Path) -> None:
+    path = CSV["participant_days"].write(tmp_path)
+
+    assert set(read_participant_days(path, "volume").table["measure"].to_pylist()) == {"volume"}
+    with pytest.raises(InputError, match="the measure must be oi or volume, was 'OI'"):
+        read_participant_days(path, "OI")
 
 
 def test_a_day_without_open_high_and_low_of_the_vix_has_none(tmp_path: Path) -> None:

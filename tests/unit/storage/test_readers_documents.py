@@ -227,6 +227,39 @@ def test_a_sheet_s_totals_are_the_sums_of_its_indices() -> None:
         statistics_of("a.xls", wrong)
 
 
+def test_totals_that_a_refused_row_keeps_from_being_checked_are_noted(tmp_path: Path) -> None:
+    spoiled = [[*line] for line in SHEET]
+    spoiled[5][1] = "x"
+    assert statistics_of("a.xls", spoiled).notes == (
+        "the sums of INDEX FUTURES and INDEX OPTIONS are not checked: 1 rows were refused",
+    )
+    chain = samples.bse_chain()
+    chain["Table"][0]["IV"] = "x"
+    path = tmp_path / "bse.json"
+    path.write_text(json.dumps(chain))
+    assert read_bse_chain(path).notes == ("the page's totals are not checked: 1 entries were refused",)
+    assert statistics_of("a.xls", SHEET).notes == ()
+
+
+@pytest.mark.parametrize(("index", "exchange_lot"), [("BANKEX", 30), ("NIFTYNXT50", 25)])
+def test_chains_of_the_indices_whose_facts_are_known_are_read(index: str, exchange_lot: int, tmp_path: Path) -> None:
+    path = tmp_path / "chain.json"
+    if index == "BANKEX":
+        document = samples.bse_chain()
+        document["Table"] = [entry | {"comapny_name": index} for entry in document["Table"]]
+        path.write_text(json.dumps(document))
+        table = read_bse_chain(path, strict=True).table
+    else:
+        text = (
+            json.dumps(samples.nse_chain()).replace("03-May-2023", "03-Jul-2026").replace("25-May-2023", "28-Jul-2026")
+        )
+        path.write_text(text.replace("BANKNIFTY", index))
+        table = read_nse_chain(path, strict=True).table
+    first = table.to_pylist()[0]
+
+    assert (first["index"], first["oi"]) == (index, round(first["oi_lots"] * exchange_lot))
+
+
 @pytest.mark.parametrize("name", JSON)
 def test_a_good_document_is_read_whole(name: str, tmp_path: Path) -> None:
     read, make = JSON[name]
