@@ -39,15 +39,13 @@ class _Found:
 def read_spn(path: Path, indices: Collection[str], *, aliases: Mapping[str, str] | None = None) -> SpanFile:
     """The file's arrays of `indices`, by our names; what else is in it is skipped.
 
-    Raises InputError, naming file and element, for another format, a missing index, an array that is not of sixteen
-    numbers, or a calendar spread of a kind the files were never seen to have.
+    Scan ranges are NaN where the file has none beside the index's price. Raises InputError, naming file and element,
+    for another format, a missing index or one priced twice, a negative price, an array that is not of sixteen numbers,
+    or a calendar spread of a kind the files were never seen to have.
     """
     reader = _Reader(path, frozenset(indices), {**ALIASES, **(aliases or {})})
     with _opened(path) as stream:
-        try:
-            reader.read(stream)
-        except ET.ParseError as error:
-            raise InputError(f"{path.name} is no whole XML file: {error}") from error
+        reader.read(stream)
     return reader.result()
 
 
@@ -61,11 +59,13 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if name.lower().endswith((".spn", ".xml"))]
             if len(names) != 1:
-                raise InputError(f"{path.name} holds {len(names)} .spn or .xml files, expected one")
+                raise InputError(f"{path.name} holds {len(names)} .spn or .xml files, expected one; unpack it")
             with archive.open(names[0]) as member:
                 yield cast("BinaryIO", member)
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise InputError(f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise InputError(
+            f"{path.name} cannot be read: {getattr(error, 'strerror', None) or error}; fetch it again"
+        ) from error
 
 
 class _Reader:
@@ -76,24 +76,35 @@ class _Reader:
 
     def read(self, stream: BinaryIO) -> None:
         events = ET.iterparse(stream)  # noqa: S314 the exchange's own file
-        for _, element in events:
+        for element in self._ended(events):
             if element.tag in _HEADER:
                 self._header.setdefault(element.tag, (element.text or "").strip())  # the head comes first
             elif element.tag in _DONE:
                 self._take(element)
                 element.clear()
         if events.root.tag != "spanFile":
-            raise InputError(f"{self._file} begins with <{events.root.tag}>, expected <spanFile>")
+            raise self._wrong(f"begins with <{events.root.tag}>, expected <spanFile>")
+
+    def _ended(self, events: Iterator[tuple[str, ET.Element]]) -> Iterator[ET.Element]:
+        """Elements as they end; a declared encoding that nobody knows is a LookupError or ValueError of the parser."""
+        try:
+            for _, element in events:
+                yield element
+        except (ET.ParseError, LookupError, ValueError) as error:
+            raise self._wrong(f"is no whole XML file: {error}") from error
+
+    def _wrong(self, what: str, remedy: str = "fetch the file again") -> InputError:
+        return InputError(f"{self._file}: {what}; {remedy}")
 
     def result(self) -> SpanFile:
         head = self._header
         if head.get("fileFormat") != "4.00" or "date" not in head:
-            raise InputError(
-                f"{self._file} has format {head.get('fileFormat')!r} of {head.get('date')!r}, expected 4.00 and a date"
+            raise self._wrong(
+                f"has format {head.get('fileFormat')!r} of {head.get('date')!r}, expected 4.00 and a date"
             )
         missing = sorted(name for name in self._wanted if name not in self._found or not self._found[name].contracts)
         if missing:
-            raise InputError(f"{self._file} has no contracts of {', '.join(missing)}")
+            raise self._wrong(f"has no contracts of {', '.join(missing)}", "choose the file of their exchange")
         return SpanFile(
             on=self._date(head["date"], "pointInTime/date"),
             created=head.get("created", ""),
@@ -103,7 +114,7 @@ class _Reader:
 
     def _index(self, name: str, found: _Found) -> SpanIndex:
         if not found.spot > 0:
-            raise InputError(f"{self._file} has no price of {name} itself (phyPf/phy/p)")
+            raise self._wrong(f"has no price of {name} itself (phyPf/phy/p)")
         spreads = tuple(spread for _, spread in sorted(found.spreads, key=lambda row: row[0]))
         return SpanIndex(
             spot=found.spot, price_scan=found.price_scan, vol_scan=found.vol_scan, contracts=found.contracts,
@@ -130,9 +141,12 @@ class _Reader:
 
     def _physical(self, name: str, element: ET.Element, found: _Found) -> None:
         for row in element.findall("phy"):
-            found.spot = self._number(row, "p", name)
-            found.price_scan = self._number(row, "scanRate/priceScan", name)
-            found.vol_scan = self._number(row, "scanRate/volScan", name)
+            if not math.isnan(found.spot):
+                raise self._wrong(f"{name} is priced twice (phyPf/phy), expected once")
+            found.spot = self._price(row, name)
+            if row.find("scanRate") is not None:
+                found.price_scan = self._number(row, "scanRate/priceScan", name)
+                found.vol_scan = self._number(row, "scanRate/volScan", name)
 
     def _options(self, name: str, element: ET.Element, found: _Found) -> None:
         for series in element.findall("series"):
@@ -140,7 +154,7 @@ class _Reader:
             for row in series.findall("opt"):
                 sign = _SIGNS.get(row.findtext("o", "").strip())
                 if sign is None:
-                    raise InputError(f"{self._file}: {name} {expiry} has an option that is neither C nor P")
+                    raise self._wrong(f"{name} {expiry} has an option that is neither C nor P")
                 key = expiry, sign, round(self._number(row, "k", name) * 100)
                 found.contracts[key] = self._contract(name, key, row)
 
@@ -149,9 +163,8 @@ class _Reader:
         where = f"{name} {expiry} {'PFC'[sign + 1]}{strike / 100 if strike else ''}"
         losses = tuple(self._value(a.text, f"{where} ra/a") for a in row.findall("ra/a"))
         if len(losses) != 16:
-            raise InputError(f"{self._file}: {where} has {len(losses)} scenarios, expected 16")
-        delta, price = self._number(row, "ra/d", where), self._number(row, "p", where)
-        return SpanContract(losses, delta, price)
+            raise self._wrong(f"{where} has {len(losses)} scenarios, expected 16")
+        return SpanContract(losses, self._number(row, "ra/d", where), self._price(row, where))
 
     def _commodity(self, name: str, element: ET.Element, found: _Found) -> None:
         rates = [self._value(rate.text, f"{name} somTiers") for rate in element.findall("somTiers/tier/rate/val")]
@@ -161,9 +174,9 @@ class _Reader:
             method = spread.findtext("chargeMeth", "").strip()
             ratios = {self._number(leg, "i", name) for leg in legs}
             if method != "F" or len(legs) != 2 or ratios != {1.0}:
-                raise InputError(
-                    f"{self._file}: a calendar spread of {name} has method {method!r} and {len(legs)} legs in the "
-                    f"ratios {sorted(ratios)}, expected F and two legs of 1"
+                raise self._wrong(
+                    f"a calendar spread of {name} has method {method!r} and {len(legs)} legs in the ratios "
+                    f"{sorted(ratios)}, expected F and two legs of 1"
                 )
             near, far = sorted(self._expiry(leg, name) for leg in legs)
             order = int(self._number(spread, "spread", name))
@@ -176,7 +189,13 @@ class _Reader:
         try:
             return dt.datetime.strptime(text, "%Y%m%d").date()  # noqa: DTZ007 a day, not a moment
         except ValueError as error:
-            raise InputError(f"{self._file}: {where} is {text!r}, expected YYYYMMDD") from error
+            raise self._wrong(f"{where} is {text!r}, expected YYYYMMDD") from error
+
+    def _price(self, row: ET.Element, where: str) -> float:
+        price = self._number(row, "p", where)
+        if price < 0:
+            raise self._wrong(f"{where} p is {row.findtext('p')!r}, expected 0 or more")
+        return price
 
     def _number(self, row: ET.Element, tag: str, where: str) -> float:
         return self._value(row.findtext(tag), f"{where} {tag}")
@@ -187,5 +206,5 @@ class _Reader:
         except ValueError:
             value = math.nan
         if not math.isfinite(value):
-            raise InputError(f"{self._file}: {where} is {text!r}, expected a number")
+            raise self._wrong(f"{where} is {'not there' if text is None else repr(text)}, expected a number")
         return value

@@ -107,6 +107,17 @@ def test_a_zipped_file_and_bses_code_are_read(tmp_path: Path) -> None:
     assert set(read_spn(packed, ["SENSEX"]).indices) == {"SENSEX"}
 
 
+def test_scan_ranges_that_nobody_reads_may_be_missing(tmp_path: Path) -> None:
+    """A public parser of NSE's files of 2015 takes scanRate under phy as optional."""
+    begin, end = (spn().index(tag) for tag in ("<scanRate>", "</scanRate>"))
+    text = spn()[:begin] + spn()[end + len("</scanRate>") :]
+
+    assert (
+        portfolio_margin(BOOK, read_spn(written(tmp_path, text), ["NIFTY"])).terms
+        == portfolio_margin(BOOK, MODEL).terms
+    )
+
+
 def test_a_contract_the_file_does_not_have_is_refused_by_name(tmp_path: Path) -> None:
     file = read_spn(written(tmp_path, spn()), ["NIFTY"])
 
@@ -124,6 +135,14 @@ def test_a_contract_the_file_does_not_have_is_refused_by_name(tmp_path: Path) ->
         (spn()[:-40], "no whole XML"),
         (spn().replace(f"<p>{SPOT}</p>", "<p>nan</p>"), "expected a number"),
         (spn().replace("<o>P</o>", "<o>X</o>"), "neither C nor P"),
+        (spn().replace(f"<p>{SPOT}</p>", ""), "NIFTY p is not there, expected a number"),
+        (spn().replace("</phy>", "</phy><phy><p>1.0</p></phy>", 1), "NIFTY is priced twice"),
+        (
+            spn().replace("<k>24400.00</k><p>", "<k>24400.00</k><p>-"),
+            "2026-07-28 C24400.0 p is '-.*', expected 0 or more",
+        ),
+        (spn().replace("ISO-8859-1", "foo"), r"is no whole XML file: unknown encoding: foo; fetch"),
+        (spn().replace("ISO-8859-1", "gbk"), "no whole XML file: multi-byte encodings"),
         (spn().replace("<pe>20260728</pe>", "<pe>28-JUL</pe>"), "expected YYYYMMDD"),
         ("<html></html>", "expected <spanFile>"),
     ],
@@ -134,6 +153,7 @@ def test_what_is_no_span_file_is_refused_with_the_place(tmp_path: Path, text: st
     with pytest.raises(InputError, match=words) as caught:
         read_spn(path, ["NIFTY"])
     assert path.name in str(caught.value)
+    assert "; " in str(caught.value)  # what to do
 
 
 def test_a_missing_file_and_a_zip_of_two_are_refused(tmp_path: Path) -> None:
