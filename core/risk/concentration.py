@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from core.errors import InputError
 from core.risk.exposure import leg_exposures
 from core.risk.span_legs import expiry_of
 from core.risk.var_book import Positions, value
@@ -33,7 +34,10 @@ class Concentrations(NamedTuple):
 
 
 def concentrations(book: Positions, measure: Measure = "notional") -> Concentrations:
-    """Shares by gross |quantity·forward| (notional), |value|, |vega| or |gamma|: offsetting legs do not cancel."""
+    """Shares by gross |quantity·forward| (notional), |value|, |vega| or |gamma|: offsetting legs do not cancel.
+
+    InputError for a leg whose measure is no number: nothing can be said of the shares of the others.
+    """
     match measure:
         case "notional":
             weights = np.abs(book.quantity) * book.forward
@@ -41,6 +45,9 @@ def concentrations(book: Positions, measure: Measure = "notional") -> Concentrat
             weights = np.abs(value(book))
         case "vega" | "gamma":
             weights = np.abs(leg_exposures(book)[:, 2 if measure == "vega" else 1])
+    if not np.isfinite(weights).all():
+        worst = book.legs[int(np.argmin(np.isfinite(weights)))]
+        raise InputError(f"the {measure} of {worst.contract.symbol} is no number: it cannot be revalued")
     names = [leg.contract.index for leg in book.legs]
     return Concentrations(
         measure,

@@ -7,8 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from core.pricing import greeks
-from core.risk.var_book import Positions
+from core.risk.var_book import Positions, leg_greeks
 
 Floats = NDArray[np.float64]
 
@@ -32,17 +31,8 @@ class Exposures(NamedTuple):
 
 def leg_exposures(book: Positions) -> Floats:
     """Rupees of each leg: (legs, 4) in the order of `Exposure`. delta = q·Δ·F/100, gamma = q·Γ·F²/10⁴."""
-    option = book.kind != 0
-    found = greeks(
-        np.where(option, book.kind, 1.0), book.forward, np.where(option, book.strike, 1.0), book.years,
-        np.where(option, book.vol, 0.0), book.discount,
-    )  # fmt: skip
-    columns = (
-        np.where(option, found.delta, 1.0) * book.forward / 100,
-        np.where(option, found.gamma, 0.0) * book.forward**2 / 10_000,
-        np.where(option, found.vega, 0.0),
-        np.where(option, found.theta, 0.0),
-    )
+    delta, gamma, vega, theta = leg_greeks(book, book.discount)
+    columns = (delta * book.forward / 100, gamma * book.forward**2 / 10_000, vega, theta)
     return np.asarray(book.quantity[:, None] * np.stack(columns, axis=1))
 
 
@@ -75,12 +65,8 @@ def future_equivalents(book: Positions) -> Mapping[str, FutureEquivalent]:
     Limits of a client in index options: net ₹1,500 crore and ₹10,000 crore on each side at the end of the day, net
     ₹5,000 crore within it (SEBI 2025-05-29; NSE/SURV/69971 from 2025-10-01).
     """
-    option = book.kind != 0
-    found = greeks(
-        np.where(option, book.kind, 1.0), book.forward, np.where(option, book.strike, 1.0), book.years,
-        np.where(option, book.vol, 0.0), 1.0,
-    )  # fmt: skip
-    rupees = book.quantity * np.where(option, found.delta, 1.0) * book.forward
+    delta, *_ = leg_greeks(book, 1.0)
+    rupees = book.quantity * delta * book.forward
     return {
         name: FutureEquivalent(
             float(np.maximum(rupees[book.row == i], 0.0).sum()), float(np.maximum(-rupees[book.row == i], 0.0).sum())

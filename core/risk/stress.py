@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.errors import InputError
+from core.market import SettlementMethod, settlement
 from core.risk.var_book import Positions, pnl
 
 Floats = NDArray[np.float64]
@@ -45,18 +46,25 @@ def stress_table(
 ) -> StressTable:
     """Profit if every index gaps by the same share and every vol moves by the same amount; full revaluation.
 
-    InputError for a gap of −100 % or more.
+    InputError for a gap of −100 % or more, a shock that is no number, or no cell at all.
     """
-    grid = np.array([(gap, shock) for gap in gaps for shock in vol_shocks], float).reshape(-1, 2)
-    profits = pnl(book, _log_moves(book, grid[:, 0]), grid[:, 1:], elapsed_years=elapsed_days / 365)
+    shocks = np.asarray(vol_shocks, float)
+    if not shocks.size or not np.isfinite(shocks).all():
+        raise InputError(f"vol shocks are one or more finite numbers, were {shocks.tolist()}")
+    moves = np.repeat(_log_moves(book, gaps), shocks.size, axis=0)
+    profits = pnl(book, moves, np.tile(shocks, len(gaps))[:, None], elapsed_years=elapsed_days / 365)
     return StressTable(tuple(gaps), tuple(vol_shocks), profits.reshape(len(gaps), len(vol_shocks)))
 
 
 def auction_jump(book: Positions, on: dt.date, *, jumps: Sequence[float] = AUCTION_JUMPS) -> StressTable:
     """Profit from now, in the last minutes of `on`, to the auction's value: legs of `on` settle there, others move.
 
-    The jump is from the forward the legs are priced at. Vols of the other legs stay.
+    The jump is from the forward the legs are priced at. Vols of the other legs stay. InputError for a day without a
+    closing auction, that is before 2026-08-03.
     """
+    for name in book.indices:
+        if settlement(name, on).method is not SettlementMethod.AUCTION:
+            raise InputError(f"{name} has no closing auction on {on}, and so no jump to one")
     ends = np.array([day == on for day in book.expiries], bool)
     profits = pnl(book, _log_moves(book, jumps), elapsed_years=np.where(ends, book.years, 0.0))
     return StressTable(tuple(jumps), (0.0,), profits[:, None])
@@ -64,6 +72,8 @@ def auction_jump(book: Positions, on: dt.date, *, jumps: Sequence[float] = AUCTI
 
 def _log_moves(book: Positions, gaps: Sequence[float] | Floats) -> Floats:
     shares = np.asarray(gaps, float)
+    if not shares.size or not np.isfinite(shares).all():
+        raise InputError(f"gaps are one or more finite numbers, were {shares.tolist()}")
     if not (shares > -1).all():
         raise InputError(f"an index cannot gap by {shares.min():.0%}")
     return np.repeat(np.log1p(shares)[:, None], len(book.indices), axis=1)

@@ -17,8 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
-from core.pricing import greeks
-from core.risk.var_book import Positions, pnl
+from core.risk.var_book import Positions, leg_greeks, pnl
 
 Floats = NDArray[np.float64]
 Parametric = Literal["delta-normal", "delta-gamma-vega normal"]
@@ -74,7 +73,7 @@ def historical_var(
     `returns` are daily log returns (days, indices) in the order of `book.indices`, `vol_changes` what the vols did on
     the same days (decimals). A longer horizon scales both by its root. `elapsed_days` (calendar) pass meanwhile.
     """
-    _check(confidence, horizon_days)
+    _check(confidence, horizon_days, elapsed_days)
     root = math.sqrt(horizon_days)
     profits = pnl(
         book, root * np.asarray(returns, float), root * np.asarray(vol_changes, float), elapsed_years=elapsed_days / 365
@@ -98,13 +97,13 @@ def monte_carlo_var(
     `covariance` is daily, of the k indices' log returns (k, k), or of them and then their vols' changes (2k, 2k). A
     t draw is scaled to that covariance, which needs more than two degrees.
     """
-    _check(confidence, horizon_days)
+    _check(confidence, horizon_days, elapsed_days)
     root, k = _factor(book, covariance), len(book.indices)
     rng = np.random.default_rng(seed)
     drawn = rng.standard_normal((paths, root.shape[0])) @ root.T * math.sqrt(horizon_days)
     method = "Monte Carlo, normal"
     if degrees is not None:
-        if degrees <= 2:
+        if not degrees > 2:
             raise InputError(f"a Student t has a covariance above 2 degrees of freedom, was {degrees}")
         drawn *= np.sqrt((degrees - 2) / rng.chisquare(degrees, (paths, 1)))
         method = f"Monte Carlo, t of {degrees:g}"
@@ -127,7 +126,7 @@ def parametric_var(
     second derivatives by log move (and the first by vol); no cross terms. A quadratic loss is not normal: for a book
     short of options this understates the tail, and full revaluation is the reference.
     """
-    _check(confidence, horizon_days)
+    _check(confidence, horizon_days, elapsed_days)
     matrix = _checked(book, covariance) * horizon_days
     slope, bend, vega, theta = _sensitivities(book)
     k, wide = len(book.indices), len(matrix)
@@ -149,31 +148,28 @@ def covariance_of(changes: ArrayLike, *, decay: float | None = None) -> Floats:
     rows = np.asarray(changes, float)
     if rows.ndim != 2 or len(rows) < 2 or not np.isfinite(rows).all():
         raise InputError(f"changes have shape {rows.shape}, expected at least two rows of finite numbers")
+    if decay is not None and not 0 < decay <= 1:
+        raise InputError(f"a decay lies above 0 and is at most 1, was {decay}")
     weights = np.ones(len(rows)) if decay is None else decay ** np.arange(len(rows) - 1, -1, -1.0)
     return np.asarray((rows * (weights / weights.sum())[:, None]).T @ rows)
 
 
 def _sensitivities(book: Positions) -> tuple[Floats, Floats, Floats, float]:
     """By index: first and second derivative by log move, derivative by vol (of 1.0); and theta a day. Rupees."""
-    option = book.kind != 0
-    found = greeks(
-        np.where(option, book.kind, 1.0), book.forward, np.where(option, book.strike, 1.0), book.years,
-        np.where(option, book.vol, 0.0), book.discount,
-    )  # fmt: skip
-    delta, gamma = np.where(option, found.delta, 1.0), np.where(option, found.gamma, 0.0)
+    delta, gamma, vega, theta = leg_greeks(book, book.discount)
     slope = book.quantity * delta * book.forward
     bend = book.quantity * gamma * book.forward**2 + slope
-    vega = book.quantity * np.where(option, found.vega, 0.0) * 100
-    theta = float((book.quantity * np.where(option, found.theta, 0.0)).sum())
     member = (np.arange(len(book.indices))[:, None] == book.row).astype(float)
-    return member @ slope, member @ bend, member @ vega, theta
+    return member @ slope, member @ bend, member @ (book.quantity * vega * 100), float(book.quantity @ theta)
 
 
-def _check(confidence: float, horizon_days: float = 1.0) -> None:
+def _check(confidence: float, horizon_days: float = 1.0, elapsed_days: float = 0.0) -> None:
     if not 0 < confidence < 1:
         raise InputError(f"a confidence lies between 0 and 1, was {confidence}")
-    if not horizon_days > 0:
-        raise InputError(f"a horizon is longer than 0 days, was {horizon_days}")
+    if not 0 < horizon_days < math.inf:
+        raise InputError(f"a horizon is longer than 0 days and ends, was {horizon_days}")
+    if not 0 <= elapsed_days < math.inf:
+        raise InputError(f"the days that elapse are 0 or more, were {elapsed_days}")
 
 
 def _checked(book: Positions, covariance: ArrayLike) -> Floats:
@@ -182,12 +178,13 @@ def _checked(book: Positions, covariance: ArrayLike) -> Floats:
         raise InputError(f"covariance has shape {matrix.shape}, expected {(k, k)}, or {(2 * k, 2 * k)} with vols")
     if not np.isfinite(matrix).all() or not np.allclose(matrix, matrix.T, rtol=1e-9, atol=0.0):
         raise InputError("a covariance is symmetric and of finite numbers")
+    values = np.linalg.eigvalsh(matrix)
+    if values.min(initial=0.0) < -_FAINT * max(values.max(initial=0.0), 0.0):
+        raise InputError(f"a covariance has no negative eigenvalue, was {values.min():.3g}")
     return matrix
 
 
 def _factor(book: Positions, covariance: ArrayLike) -> Floats:
     """A with A·A' = covariance; by eigenvectors, so that a singular matrix serves too."""
     values, vectors = np.linalg.eigh(_checked(book, covariance))
-    if values.min(initial=0.0) < -_FAINT * max(values.max(initial=0.0), 0.0):
-        raise InputError(f"a covariance has no negative eigenvalue, was {values.min():.3g}")
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))

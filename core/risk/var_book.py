@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
-from core.pricing import price
+from core.pricing import greeks, price
 from core.risk.span_legs import (
     Leg,
     Market,
@@ -68,6 +68,20 @@ def value(book: Positions) -> Floats:
     return book.quantity * _units(book, book.forward[:, None], book.vol[:, None], book.years[:, None])[:, 0]
 
 
+def leg_greeks(book: Positions, discount: ArrayLike) -> tuple[Floats, Floats, Floats, Floats]:
+    """Delta, gamma, vega and theta of a unit of each leg, as `core.pricing.greeks` has them; 1, 0, 0, 0 of a future."""
+    option = book.kind != 0
+    found = greeks(
+        np.where(option, book.kind, 1.0), book.forward, np.where(option, book.strike, 1.0), book.years,
+        np.where(option, book.vol, 0.0), discount,
+    )  # fmt: skip
+    delta, gamma, vega, theta = (
+        np.where(option, column, alone)
+        for column, alone in ((found.delta, 1.0), (found.gamma, 0.0), (found.vega, 0.0), (found.theta, 0.0))
+    )
+    return delta, gamma, vega, theta
+
+
 def pnl(
     book: Positions,
     moves: ArrayLike,
@@ -82,16 +96,23 @@ def pnl(
         book: of k indices.
         moves: log moves of the indices, (states, k); every forward of an index moves with it.
         vol_moves: what is added to the vols of an index, decimals, broadcast to (states, k); a vol stops at 0.
-        elapsed_years: time that passes, a scalar or (legs,); an option that runs out of it is worth its intrinsic.
+        elapsed_years: time that passes, 0 or more, a scalar or (legs,); an option that runs out of it is worth its
+            intrinsic.
         by_leg: keep the legs apart.
 
-    Raises InputError for moves of another shape.
+    Raises InputError for moves, vol moves or times of another shape, and for a time that is none.
     """
     moved = np.asarray(moves, float)
     if moved.ndim != 2 or moved.shape[1] != len(book.indices):
         raise InputError(f"moves have shape {moved.shape}, expected (states, {len(book.indices)}) for {book.indices}")
-    vols = np.broadcast_to(np.asarray(vol_moves, float), moved.shape)
-    left = np.maximum(book.years - np.asarray(elapsed_years, float), 0.0)[:, None]
+    vols, elapsed = np.asarray(vol_moves, float), np.asarray(elapsed_years, float)
+    try:
+        vols = np.broadcast_to(vols, moved.shape)
+    except ValueError as error:
+        raise InputError(f"vol moves have shape {vols.shape}, expected {moved.shape} or one for all") from error
+    if elapsed.shape not in {(), book.years.shape} or not ((elapsed >= 0) & np.isfinite(elapsed)).all():
+        raise InputError(f"elapsed years are one number of 0 or more, or one a leg, were {elapsed}")
+    left = np.maximum(book.years - elapsed, 0.0)[:, None]
     before = _units(book, book.forward[:, None], book.vol[:, None], book.years[:, None])
     states = len(moved)
     out = np.empty((len(book.legs), states) if by_leg else states)

@@ -151,6 +151,57 @@ def test_the_seed_decides_and_thick_tails_lose_more() -> None:
     assert thick.method == "Monte Carlo, t of 4"
 
 
+def test_a_t_draw_has_the_covariance_it_was_given() -> None:
+    """VaR of a future is F·q·(1 − e^{−s·t}), s = σ·√((ν − 2)/ν); t of 4 at 99 % is 3.74695 (any table of it)."""
+    future = book(leg(FUTURE, 1))
+    worth = LOT * float(future.forward[0])
+    drawn = monte_carlo_var(future, DAILY, seed=1, paths=400_000, degrees=4)
+
+    assert drawn.var == pytest.approx(worth * -math.expm1(-3.74695 * SIGMA * math.sqrt(0.5)), rel=0.02)
+
+
+def test_drawn_vols_move_a_book_that_no_return_moves() -> None:
+    """Only the vol varies: the loss of a long call at 99 % is the one at its vol less 2.326 deviations."""
+    option, deviation = book(leg(CALL, 1)), 0.01
+    covariance = np.diag([0.0, deviation**2])
+    drawn = monte_carlo_var(option, covariance, seed=1, paths=400_000)
+    exact = -float(pnl(option, [[0.0]], [[-NormalDist().inv_cdf(0.99) * deviation]])[0])
+
+    assert drawn.var == pytest.approx(exact, rel=0.01)
+
+
+def test_the_parametric_form_has_the_mean_and_variance_of_its_expansion() -> None:
+    """In one factor: profit s·x + b·x²/2 of a normal x; its slopes by revaluation, not by our Greeks."""
+    held, step, z = book(leg(CALL, -2), leg(PUT, -2), leg(WING, 1)), 1e-3, NormalDist().inv_cdf(0.99)
+    down, up = pnl(held, [[-step], [step]])
+    slope, bend = (up - down) / (2 * step), (up + down) / step**2
+    mean, variance = bend * SIGMA**2 / 2, slope**2 * SIGMA**2 + (bend * SIGMA**2) ** 2 / 2
+    found = parametric_var(held, DAILY)
+    day = float(pnl(held, [[0.0]], elapsed_years=0.001 / 365)[0]) * 1_000
+    later = parametric_var(held, DAILY, elapsed_days=3)
+
+    assert abs(mean) > 0.2 * math.sqrt(variance)
+    assert found.var == pytest.approx(z * math.sqrt(variance) - mean, rel=1e-4)
+    assert found.var - later.var == pytest.approx(3 * day, rel=1e-3)
+    assert found.shortfall - later.shortfall == pytest.approx(3 * day, rel=1e-3)
+
+
+def test_a_longer_horizon_scales_what_the_vols_did_too() -> None:
+    held, moves = book(leg(CALL, -1)), history(200)
+    vols = 0.5 * history(200, seed=8)
+    found = historical_var(held, moves, vol_changes=vols, horizon_days=4, confidence=0.95)
+
+    assert (found.var, found.shortfall) == tail(pnl(held, 2 * moves, 2 * vols), 0.95)
+
+
+def test_a_vol_stops_at_nothing() -> None:
+    held = book(leg("NIFTY26JUL24400CE", 1))
+    calm = float(pnl(held, [[0.0]], [[-0.5]])[0])
+    forward, discount = float(held.forward[0]), float(held.discount[0])
+
+    assert calm == pytest.approx(LOT * discount * (forward - 24_400) - float(value(held)[0]), rel=1e-12)
+
+
 def test_revaluation_agrees_with_quantlib_leg_by_leg() -> None:
     held = book(leg(CALL, -1), leg(FAR, 2), leg(FUTURE, -1))
     moves = np.array([[-0.2], [-0.03], [0.0], [0.05], [0.2]])
@@ -204,16 +255,34 @@ def test_factors_are_refused_where_they_do_not_fit() -> None:
         historical_var(held, history(50))
     with pytest.raises(InputError, match="symmetric"):
         parametric_var(held, np.array([[1.0, 0.5], [0.4, 1.0]]))
-    with pytest.raises(InputError, match="eigenvalue"):
-        monte_carlo_var(held, np.array([[1.0, 2.0], [2.0, 1.0]]), seed=1, paths=100)
-    with pytest.raises(InputError, match="above 2"):
-        monte_carlo_var(held, DAILY, seed=1, degrees=2)
+    for covariance in ([[1.0, 2.0], [2.0, 1.0]], [[-1e-4]], [[1e-4, 9e-4], [9e-4, 1e-4]]):
+        with pytest.raises(InputError, match="eigenvalue"):
+            monte_carlo_var(held, covariance, seed=1, paths=100)
+        with pytest.raises(InputError, match="eigenvalue"):
+            parametric_var(held, covariance)
+    for degrees in (2, math.nan):
+        with pytest.raises(InputError, match="above 2"):
+            monte_carlo_var(held, DAILY, seed=1, degrees=degrees)
+    for vols in (np.zeros(500), np.zeros((3, 1)), np.zeros((500, 2))):
+        with pytest.raises(InputError, match="vol moves have shape"):
+            historical_var(held, history(), vol_changes=vols)
+    with pytest.raises(InputError, match="elapsed years"):
+        pnl(held, history(), elapsed_years=[0.0, 0.0])
     with pytest.raises(InputError, match="between 0 and 1"):
         tail([1.0], 1.0)
     with pytest.raises(InputError, match="between 0 and 1"):
         parametric_var(held, DAILY, confidence=99.0)
-    with pytest.raises(InputError, match="longer than 0 days"):
-        monte_carlo_var(held, DAILY, seed=1, horizon_days=0.0)
+    for run in (
+        lambda **days: historical_var(held, history(), **days),
+        lambda **days: monte_carlo_var(held, DAILY, seed=1, paths=200, **days),
+        lambda **days: parametric_var(held, DAILY, **days),
+    ):
+        for horizon in (0.0, -1.0, math.nan, math.inf):
+            with pytest.raises(InputError, match="longer than 0 days"):
+                run(horizon_days=horizon)
+        for elapsed in (-30.0, math.nan, math.inf):
+            with pytest.raises(InputError, match="0 or more"):
+                run(elapsed_days=elapsed)
     with pytest.raises(InputError, match="no number"):
         tail([math.nan] * 200, 0.99)
     with pytest.raises(StaleDataError):
@@ -228,6 +297,9 @@ def test_covariances_are_about_zero_and_may_forget() -> None:
     assert np.allclose(covariance_of(changes, decay=0.5), (changes.T * weights) @ changes)
     with pytest.raises(InputError, match="two rows"):
         covariance_of(np.array([[0.01]]))
+    for decay in (0.0, -0.5, 2.0, math.nan):
+        with pytest.raises(InputError, match="a decay"):
+            covariance_of(changes, decay=decay)
 
 
 @pytest.mark.skipif(not CLOSES.exists(), reason=f"{CLOSES} is not on this machine")
