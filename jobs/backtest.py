@@ -10,14 +10,16 @@ import argparse
 import datetime as dt
 import sys
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import ray
 
 from core.backtest.day import BacktestConfig, run_day
 from core.backtest.merge import Merged, merge
 from core.backtest.records import DayData, DayResult
-from core.errors import ConfigError, VikalpError
+from core.errors import ConfigError, InputError, VikalpError
 from core.market import check_index
 from core.strategies.ema_channel import NAME, EmaChannelConfig
 from jobs.recorded import load_days
@@ -37,7 +39,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = _config(args)
         out = Path(args.out or f"out/backtest-{args.strategy}-{args.index}").resolve()
         wanted = [dt.date.fromisoformat(day) for day in args.days]
+        closes = dict(_close(text) for text in args.close)
         days = load_days(Path(args.data).resolve(), args.index, config.strategy.bar_seconds, wanted)
+        days = [msgspec.structs.replace(day, close_paise=closes.get(day.day, day.close_paise)) for day in days]
         print(f"{args.strategy} on {args.index}: {len(days)} days, expiry {config.expiry}", flush=True)
         merged = run(config, days, workers=args.workers, say=lambda line: print(line, flush=True))
         write_report(out, args.strategy, args.index, config=config, days=days, merged=merged)
@@ -106,6 +110,18 @@ def _config(args: argparse.Namespace) -> BacktestConfig:
     )
 
 
+def _close(text: str) -> tuple[dt.date, int]:
+    """A day and the close the index's exchange published for it, in paise."""
+    day, _, rupees = text.partition("=")
+    try:
+        paise = Decimal(rupees) * 100
+        if paise > 0 and paise == int(paise):
+            return dt.date.fromisoformat(day), int(paise)
+    except (ValueError, ArithmeticError):
+        pass
+    raise InputError(f"--close {text!r}: expected DAY=CLOSE, such as 2025-09-04=80718.01")
+
+
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs.backtest", description=__doc__.splitlines()[0])
     parser.add_argument("--strategy", required=True, help=f"one of {', '.join(STRATEGIES)}")
@@ -121,6 +137,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--workers", type=int, default=2, help="days at a time (default 2)")
     parser.add_argument("--days", nargs="*", default=[], help="days to run, YYYY-MM-DD (default: all option bars have)")
+    parser.add_argument(
+        "--close", nargs="*", default=[], metavar="DAY=CLOSE",
+        help="published close of the index on a day, at which what expires on it settles (default: by its bars)",
+    )  # fmt: skip
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a choice of the strategy")
     return parser.parse_args(argv)
 

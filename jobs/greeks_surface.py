@@ -84,6 +84,8 @@ def grid_of(path: Path, index: str, at: dt.datetime, cells: tuple[int, int, int]
     chosen = [row for row in rows if row["expiry"] == expiry]
     forward = _forward(chosen, str(path))
     near = [row for row in chosen if abs(row["strike_paise"] / 100 / forward - 1) <= 0.1]
+    if not any(row["kind"] == Kind.CALL for row in near):
+        raise InputError(f"{path}: no call of {index} within a tenth of its forward {forward:,.2f}; give another time")
     left = variance_years(index, expiry, to_ns(at))
     return Grid(
         index=index,
@@ -136,7 +138,7 @@ def cells_at(grid: Grid, k: int, rate: float) -> pa.Table:
 def plot(path: Path, table: pa.Table, grid: Grid) -> None:
     """Price, delta, gamma and vega of the call nearest the money over forward and vol, at the first moment."""
     middle = grid.forwards[len(grid.forwards) // 2]
-    strike = min(grid.strikes, key=lambda value: abs(value - middle))
+    strike = min(grid.strikes[grid.theta > 0], key=lambda value: abs(value - middle))
     chosen = [
         row
         for row in table.to_pylist()

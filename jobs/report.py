@@ -31,9 +31,9 @@ def write_report(
     """Write everything under `out`; raises OSError where it cannot be written."""
     out.mkdir(parents=True, exist_ok=True)
     for name, record in _TABLES.items():
-        table = _table(record, [row for result in merged.results for row in getattr(result, name)])
+        table = table_of(record, [row for result in merged.results for row in getattr(result, name)])
         _aside(
-            out / f"{_FILES[name]}.parquet", lambda path, table=table: pq.write_table(table, path, compression="zstd")
+            out / f"{_FILES[name]}.parquet", lambda path, table=table: pq.writetable_of(table, path, compression="zstd")
         )
         _aside(out / f"{_FILES[name]}.csv", lambda path, table=table: pc.write_csv(table, path))
     facts = summary(strategy, index, config=config, days=days, merged=merged)
@@ -72,9 +72,10 @@ def summary(
     }
 
 
-def _table(record: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> pa.Table:
-    types = {"day": pa.date32(), "net": pa.decimal128(18, 8), "gross": pa.decimal128(18, 8)}
-    types["charges"] = types["net"]
+def table_of(record: type[msgspec.Struct], rows: Sequence[msgspec.Struct]) -> pa.Table:
+    """Rows of one record as a table; rupees keep every digit."""
+    # Charges have up to eleven decimals: two of a turnover, seven of a rate, two of the GST on it.
+    types = {"day": pa.date32(), **dict.fromkeys(("net", "gross", "charges"), pa.decimal128(38, 12))}
     columns = {}
     for field in msgspec.structs.fields(record):
         kind = types.get(field.name) or {int: pa.int64(), float: pa.float64(), str: pa.string()}[field.type]

@@ -8,15 +8,27 @@ import datetime as dt
 from decimal import Decimal
 
 import msgspec
+import numpy as np
 from pydantic import BaseModel, Field
 
 from core.backtest.fills import slipped
 from core.backtest.records import DayData, DayResult, Equity, Missing, Refused, Trade
 from core.errors import InputError
-from core.market import charges_at, exchange_of, lot, parse_symbol, session, tick_paise, to_ns
+from core.market import (
+    charges_at,
+    exchange_of,
+    exercise_charges,
+    lot,
+    parse_symbol,
+    session,
+    settlement_price,
+    tick_paise,
+    to_ns,
+)
+from core.orders.expiry import end_of, settled_at
 from core.orders.tag import make_tag
-from core.records import Fill, Intent, Side
-from core.risk.book import Mark, RiskBook, at, with_end, with_fill, with_intent, with_marks
+from core.records import Fill, Intent, Settled, Side
+from core.risk.book import Mark, RiskBook, at, with_end, with_fill, with_intent, with_marks, with_settled
 from core.risk.limits.consecutive_stops import ConsecutiveStops
 from core.risk.limits.daily_loss import DailyLoss
 from core.risk.limits.limit import Limit
@@ -56,7 +68,8 @@ class BacktestConfig(BaseModel, frozen=True, extra="forbid"):
 def run_day(config: BacktestConfig, data: DayData) -> DayResult:
     """The day's trades, refusals, signals without data and equity; the same for the same arguments.
 
-    Raises InputError for a day without bars, UnknownDate for one the exchange's tables do not cover.
+    Raises InputError for a day without bars or one on which something expires that nothing says the worth of,
+    UnknownDate for one the exchange's tables do not cover.
     """
     if not data.index_bars:
         raise InputError(f"{data.index} has no bars on {data.day}; give a file that holds that day")
@@ -110,13 +123,16 @@ class _Day:
         self.equity.append(Equity(day=self.data.day, at_ns=bar.end_ns, net=self._net()))
 
     def finish(self) -> DayResult:
-        """What is still held at the last bar is sold at its close, worse by the slippage: there is no next open."""
+        """What is still held at the last bar expires, or is sold at its close, worse by the slippage."""
         if self.open_trade is not None:
             symbol = self.open_trade[1].symbol
-            last = self.last[symbol]
-            leave, intent = self.exit or self._leave_now(symbol, last.end_ns)
-            self.book = with_intent(self.book, intent)
-            self._sell(leave, intent, self._slipped(last.close_paise, "SELL"), last.end_ns)
+            if parse_symbol(symbol, self.data.day).expiry == self.data.day:
+                self._expire(symbol)
+            else:
+                last = self.last[symbol]
+                leave, intent = self.exit or self._leave_now(symbol, last.end_ns)
+                self.book = with_intent(self.book, intent)
+                self._sell(leave, intent, self._slipped(last.close_paise, "SELL"), last.end_ns)
             self.equity[-1] = msgspec.structs.replace(self.equity[-1], net=self._net())
         if self.entry is not None:
             why = "no bar of the contract followed the signal, so the order never filled"
@@ -203,19 +219,32 @@ class _Day:
         )
 
     def _sell(self, leave: Leave, intent: Intent, price: int, at_ns: int) -> None:
-        assert self.open_trade is not None, "only what is held is sold"
-        signal, bought = self.open_trade
         sold = _fill(intent, price, at_ns)
         self.book = with_end(with_fill(self.book, sold), intent.tag)
-        self.cash += Decimal(price * sold.quantity) / 100
-        cost = sum((_cost(fill, self.data.day) for fill in (bought, sold)), Decimal(0))
+        self._leave(price, at_ns, leave.reason, _cost(sold, self.data.day))
+
+    def _expire(self, symbol: str) -> None:
+        """Nobody sells an option that is over: it is worth its intrinsic value, and its exercise is taxed."""
+        assert self.open_trade is not None, "only what is held expires"
+        settled = _settled(self.data, symbol)
+        self.book = with_settled(self.book, settled)
+        due, quantity = Decimal(0), self.open_trade[1].quantity
+        if settled.value_paise:
+            due = exercise_charges(self.data.index, quantity, settled.value_paise, self.data.day).total
+        self._leave(settled.value_paise, settled.at_ns, f"expiry, {settled.source}", due)
+
+    def _leave(self, price: int, at_ns: int, reason: str, cost: Decimal) -> None:
+        assert self.open_trade is not None, "only what is held is left"
+        signal, bought = self.open_trade
+        self.cash += Decimal(price * bought.quantity) / 100
+        cost += _cost(bought, self.data.day)
         self.cash -= cost
-        gross = Decimal((price - bought.price_paise) * sold.quantity) / 100
+        gross = Decimal((price - bought.price_paise) * bought.quantity) / 100
         self.trades.append(
             Trade(
-                day=self.data.day, symbol=sold.symbol, quantity=sold.quantity, confidence=signal.confidence,
+                day=self.data.day, symbol=bought.symbol, quantity=bought.quantity, confidence=signal.confidence,
                 signal_ns=signal.at_ns, entry_ns=bought.at_ns, entry_paise=bought.price_paise, exit_ns=at_ns,
-                exit_paise=price, reason=leave.reason, gross=gross, charges=cost, net=gross - cost,
+                exit_paise=price, reason=reason, gross=gross, charges=cost, net=gross - cost,
             )
         )  # fmt: skip
         self.exit = self.open_trade = None
@@ -242,6 +271,20 @@ def _fill(intent: Intent, price: int, at_ns: int) -> Fill:
 
 def _cost(fill: Fill, day: dt.date) -> Decimal:
     return charges_at(fill.index, fill.side, fill.quantity, fill.price_paise, day).total
+
+
+def _settled(data: DayData, symbol: str) -> Settled:
+    """What `symbol` expires at, by the published close or the index's bars; InputError where neither is there."""
+    contract, bars = parse_symbol(symbol, data.day), data.index_bars
+    price = settlement_price(
+        end_of(contract),
+        published_paise=data.close_paise or None,
+        start_ns=np.array([bar.start_ns for bar in bars], np.int64),
+        seconds=bars[0].seconds,
+        open_paise=np.array([bar.open_paise for bar in bars], np.int64),
+        close_paise=np.array([bar.close_paise for bar in bars], np.int64),
+    )
+    return settled_at(contract, price)
 
 
 def _by_start(data: DayData) -> dict[int, dict[str, Bar]]:

@@ -15,12 +15,16 @@ NOTE = (
 
 
 class DayData(msgspec.Struct, frozen=True, kw_only=True):
-    """Bars of one session, oldest first; options by symbol."""
+    """Bars of one session, oldest first; options by symbol.
+
+    What expires that day settles at `close_paise`, the index's published close; 0 unknown: at what its own bars say.
+    """
 
     day: dt.date
     index: str
     index_bars: Sequence[Bar]
     options: Mapping[str, Sequence[Bar]]
+    close_paise: int = 0
 
 
 class Trade(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +35,9 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     signal_ns: int
     entry_ns: int  # start of the bar it was filled in
     entry_paise: int
-    exit_ns: int  # start of the bar it was left in
-    exit_paise: int
-    reason: str
+    exit_ns: int  # start of the bar it was left in; its last trade where it was held to its expiry
+    exit_paise: int  # of a contract held to its expiry what it settled at, its intrinsic value
+    reason: str  # stop, target …; of a contract held to its expiry what the settlement price was taken from
     gross: Decimal
     charges: Decimal
     net: Decimal

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -14,9 +15,9 @@ from hypothesis import strategies as st
 from core.backtest.day import BacktestConfig, run_day
 from core.backtest.fills import slipped
 from core.backtest.merge import merge
-from core.backtest.records import DayData, DayResult
+from core.backtest.records import DayData, DayResult, Trade
 from core.errors import InputError
-from core.market import from_ns
+from core.market import IST, charges_at, from_ns, parse_symbol, to_ns
 from core.schemas import Kind
 from core.strategies.ema_channel import EmaChannelConfig, Held, atm_strike_paise, quantity, stop_or_target
 from core.strategies.events import Bar
@@ -24,7 +25,7 @@ from core.strategies.expiry import expiry_to_trade
 from jobs import backtest
 from jobs.backtest import GOLDEN
 from jobs.recorded import load_days
-from jobs.report import summary
+from jobs.report import summary, table_of
 
 DATA = (Path(__file__).parents[2] / "../shared/data/market").resolve()
 D = dt.date
@@ -40,6 +41,10 @@ def recorded() -> dict[D, DayData]:
 def golden(day: D, **settings: object) -> DayResult:
     strategy = EmaChannelConfig.model_validate(GOLDEN)
     return run_day(BacktestConfig(strategy=strategy, **settings), recorded()[day])
+
+
+def ist(hour: int, minute: int) -> int:
+    return to_ns(dt.datetime(2025, 9, 4, hour, minute, tzinfo=IST))
 
 
 def clocks(stamps: list[int]) -> list[str]:
@@ -99,6 +104,85 @@ def test_the_merge_does_not_care_about_order_and_refuses_a_day_twice() -> None:
     assert merge([a]).sha256 != merge([b]).sha256
     with pytest.raises(InputError, match="twice"):
         merge([a, a])
+
+
+def expiring(day: DayData, **changes: object) -> DayData:
+    """The day, its contracts renamed to expire on it."""
+    options = {name.replace("SENSEX25911", "SENSEX25904"): bars for name, bars in day.options.items()}
+    return msgspec.structs.replace(day, options=options, **changes)
+
+
+def held_to_the_end(**settings: object) -> BacktestConfig:
+    """One entry, and nothing but the last bar leaves."""
+    never = dict.fromkeys(("stop_pct", "target_pct", "call_minutes", "put_minutes", "before_close_minutes"), 0)
+    return BacktestConfig(strategy=EmaChannelConfig.model_validate({**GOLDEN, **never}), **settings)
+
+
+def test_what_is_held_to_its_expiry_settles_at_the_mean_and_never_sells_at_its_last_print() -> None:
+    day = expiring(recorded()[D(2025, 9, 4)])
+    trade = run_day(held_to_the_end(), day).trades[-1]
+    half_hour = [(b.open_paise + b.close_paise) / 2 for b in day.index_bars if b.start_ns >= ist(15, 0)]
+    strike = parse_symbol(trade.symbol).strike_paise
+    worth = max(0, round(sum(half_hour) / 10) - strike) if trade.symbol.endswith("CE") else (
+        max(0, strike - round(sum(half_hour) / 10))
+    )  # fmt: skip
+    bought = charges_at("SENSEX", "BUY", trade.quantity, trade.entry_paise, day.day).total
+
+    assert len(half_hour) == 10
+    assert (trade.exit_paise, trade.exit_ns, trade.reason) == (worth, ist(15, 30), "expiry, mean of 15:00-15:30")
+    assert trade.charges == bought + Decimal(worth * trade.quantity) / 100 * Decimal("0.00125")
+    assert trade.exit_paise != slipped(day.options[trade.symbol][-1].close_paise, "SELL", 0.5, 5)
+
+
+def test_a_published_close_wins_over_the_bars_and_says_so() -> None:
+    day = expiring(recorded()[D(2025, 9, 4)])
+    strike = parse_symbol(run_day(held_to_the_end(), day).trades[-1].symbol).strike_paise
+    for close, worth in ((strike + 12_345, (12_345, 0)), (strike - 12_345, (0, 12_345)), (strike, (0, 0))):
+        result = run_day(held_to_the_end(), msgspec.structs.replace(day, close_paise=close))
+        trade = result.trades[-1]
+        assert trade.exit_paise == worth[trade.symbol.endswith("PE")]
+        assert trade.reason == "expiry, published close"
+        assert result.equity[-1].net == result.net
+
+
+def test_an_expiry_without_close_and_without_its_half_hour_is_refused() -> None:
+    day = expiring(recorded()[D(2025, 9, 4)])
+    short = msgspec.structs.replace(day, index_bars=day.index_bars[:-1])
+
+    with pytest.raises(InputError, match=r"SENSEX 2025-09-04: no published close, and 9 of the 10 bars"):
+        run_day(held_to_the_end(), short)
+    closed = run_day(held_to_the_end(), msgspec.structs.replace(short, close_paise=8_071_801))
+    assert closed.trades[-1].reason == "expiry, published close"
+
+
+def test_before_its_expiry_what_is_held_at_the_last_bar_is_sold_there() -> None:
+    trade = run_day(held_to_the_end(expiry="next"), recorded()[D(2025, 9, 4)]).trades[-1]
+
+    assert not trade.reason.startswith("expiry")
+
+
+@pytest.mark.parametrize(
+    ("index", "symbol", "price"), [("NIFTY", "NIFTY2590924500CE", 100_05), ("BANKNIFTY", "B", 400_10)]
+)
+def test_a_trade_of_any_index_can_be_written(index: str, symbol: str, price: int) -> None:
+    """NSE's charges have eleven decimals: 0.0003503 × 1.18 of a turnover in paise."""
+    cost = charges_at(index, "BUY", 75, price, D(2025, 9, 5)).total
+    trade = Trade(
+        day=D(2025, 9, 5), symbol=symbol, quantity=75, confidence=100.0, signal_ns=0, entry_ns=0, entry_paise=price,
+        exit_ns=0, exit_paise=0, reason="stop", gross=Decimal("-1.25"), charges=cost, net=Decimal("-1.25") - cost,
+    )  # fmt: skip
+    row = table_of(Trade, [trade]).to_pylist()[0]
+
+    assert (row["charges"], row["net"]) == (cost, trade.net)
+
+
+@pytest.mark.parametrize(
+    "text", ["2025-09-04", "2025-09-04=", "2025-09-04=x", "2025-09-04=-1", "2025-9=1", "2025-09-04=1.001"]
+)
+def test_a_close_is_a_day_and_rupees(text: str) -> None:
+    assert backtest._close("2025-09-04=80718.01") == (D(2025, 9, 4), 8_071_801)
+    with pytest.raises(InputError, match="expected DAY=CLOSE"):
+        backtest._close(text)
 
 
 def test_every_result_says_what_its_fills_are_worth() -> None:
