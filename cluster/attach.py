@@ -7,10 +7,12 @@ desk.
 
 import os
 import signal
+import sys
 import threading
 import time
 import uuid
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -86,7 +88,7 @@ class Desk:
     ) -> Order:
         """Send an order of `quantity` units, at market when `limit_paise` is 0; a refusal comes back as REFUSED.
 
-        Pass the same `tag` to ask again after a DeskError: an order with that tag is never sent twice.
+        A DeskError names the order's tag: pass it as `tag` to ask again, an order with that tag is never sent twice.
         """
         intent = Intent(
             tag=tag or make_tag(uuid.uuid4().bytes),
@@ -101,7 +103,11 @@ class Desk:
             purpose=purpose,
             reason="from a notebook",
         )
-        return self.client.submit(intent)
+        try:
+            return self.client.submit(intent)
+        except DeskError as error:
+            said = f'{error}; it may have been sent: ask again with tag="{intent.tag}", so that there is one order'
+            raise DeskError(said) from error
 
     def cancel(self, tag: str) -> Order:
         return self.client.cancel(tag)

@@ -11,7 +11,7 @@ from core.records import Intent, Margin, Order
 from gateway.context import Context
 from gateway.format import grouped, money, paise
 from gateway.models import MOST_LOTS, OrderRequest
-from gateway.ticket import intent_of
+from gateway.ticket import NOT_SENT, intent_of
 
 
 class Actions:
@@ -30,7 +30,7 @@ class Actions:
                     intent = self._intent(asked)
                     self._margin(intent, await asyncio.to_thread(self._context.desk.margin, intent), asked)
                 case "order":
-                    self._order(await asyncio.to_thread(self._context.desk.submit, self._intent(asked)))
+                    await self._send(self._intent(asked))
                 case "cancel":
                     self._order(await asyncio.to_thread(self._context.desk.cancel, str(asked.get("tag"))), "desk")
                 case "exit":
@@ -41,8 +41,21 @@ class Actions:
                         f"the page asked for {what!r}, expected index, expiry, margin, order, cancel, exit"
                     )
         except (VikalpError, OSError) as error:
-            self._say(about, text=str(error), tone="bad", failed=True, asked=asked.get("asked"))
+            said = {"asked": asked.get("asked"), "tag": asked.get("tag")}
+            self._say(about, text=str(error), tone="bad", failed=True, **said)
         self._context.poll.nudge()
+
+    async def _send(self, intent: Intent) -> None:
+        """Without an answer nobody knows whether it was sent: it stays on the ticket, to be asked for by its tag."""
+        try:
+            order = await asyncio.to_thread(self._context.desk.submit, intent)
+        except NOT_SENT:
+            raise
+        except (VikalpError, OSError) as error:
+            said = f"{error}; it may have been sent. Send again asks with the same tag, so that there is one order"
+            self._order(Order(intent=intent, state="UNKNOWN", message=said), unanswered=True)
+        else:
+            self._order(order)
 
     def _exited(self, orders: Sequence[Order]) -> None:
         """What became of an exit-all: a refusal, or no answer, is never good news."""
@@ -65,6 +78,7 @@ class Actions:
                 order_type=order_type,  # type: ignore[arg-type]
                 limit_paise=paise(str(asked.get("limit"))) if order_type == "LIMIT" else 0,
                 purpose=asked.get("purpose"),  # type: ignore[arg-type]
+                tag=str(asked.get("tag") or ""),
             )
         except ValidationError as error:
             wrong = error.errors()[0]
@@ -84,13 +98,13 @@ class Actions:
             estimate="estimate" if margin.estimate else "",
         )
 
-    def _order(self, order: Order, about: str = "order") -> None:
+    def _order(self, order: Order, about: str = "order", *, unanswered: bool = False) -> None:
         bad = order.state in ("REFUSED", "REJECTED", "UNKNOWN")
         intent = order.intent
         text = f"{order.state}: {intent.side} {grouped(intent.quantity)} {intent.symbol}"
         if order.message:
             text += f" — {order.message}"
-        self._say(about, text=text, tone="bad" if bad else "good", tag=intent.tag)
+        self._say(about, text=text, tone="bad" if bad else "good", tag=intent.tag, unanswered=unanswered)
 
 
 def _lots(typed: str) -> int:

@@ -5,8 +5,10 @@ import datetime as dt
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi.responses import JSONResponse
 
-from core.errors import InputError, UnknownName, VikalpError
+from core.errors import UnknownName, VikalpError
+from core.records import Intent
 from gateway.access import check_bearer
 from gateway.context import Context
 from gateway.metrics import exposition
@@ -20,11 +22,13 @@ from gateway.models import (
     OrderRequest,
     PositionModel,
     StatusModel,
+    UnansweredModel,
     clean,
     plain,
 )
-from gateway.ticket import intent_of
+from gateway.ticket import NOT_SENT, intent_of
 
+NO_ANSWER = 503
 Bearer = Annotated[str | None, Header(description="`Bearer` and the desk's token")]
 
 
@@ -147,13 +151,16 @@ def mutations(context: Context) -> APIRouter:
     async def margin(request: OrderRequest, authorization: Bearer = None) -> Any:
         """What the order would block and cost; nothing is sent."""
         check_bearer(authorization, context.token_path)
-        return plain(await _asked(context, "margin", request))
+        return plain(await _told(context, context.desk.margin, _intent(context, request)))
 
-    @router.post("/api/orders", response_model=OrderModel)
+    @router.post("/api/orders", response_model=OrderModel, responses={503: {"model": UnansweredModel}})
     async def place(request: OrderRequest, authorization: Bearer = None) -> Any:
-        """Send one order; a refusal is an answer too: state REFUSED with the limit in `message`."""
+        """Send one order; a refusal is an answer too: state REFUSED with the limit in `message`.
+
+        503 is no answer: the order may have been sent. Ask again with the `tag` of the body.
+        """
         check_bearer(authorization, context.token_path)
-        return plain(await _asked(context, "submit", request))
+        return await _placed(context, _intent(context, request))
 
     @router.delete("/api/orders/{tag}", response_model=OrderModel)
     async def cancel(tag: str, authorization: Bearer = None) -> Any:
@@ -170,25 +177,34 @@ def mutations(context: Context) -> APIRouter:
     return router
 
 
-async def _asked(context: Context, what: str, request: OrderRequest) -> Any:
+def _intent(context: Context, request: OrderRequest) -> Intent:
     try:
-        intent = intent_of(request, context.store, context.clock.now_ns())
-    except UnknownName as error:
-        raise HTTPException(404, str(error)) from error
-    except InputError as error:
-        raise HTTPException(422, str(error)) from error
-    return await _told(context, getattr(context.desk, what), intent)
+        return intent_of(request, context.store, context.clock.now_ns())
+    except NOT_SENT as error:
+        raise _as_http(error) from error
+
+
+async def _placed(context: Context, intent: Intent) -> Any:
+    try:
+        return plain(await _told(context, context.desk.submit, intent))
+    except HTTPException as error:
+        if error.status_code != NO_ANSWER:
+            raise
+        said = f"{error.detail}; the order may have been sent: ask again with the tag {intent.tag}, so that it is one"
+        return JSONResponse(UnansweredModel(detail=said, tag=intent.tag).model_dump(), status_code=NO_ANSWER)
 
 
 async def _told(context: Context, call: Any, argument: Any) -> Any:
     """A desk call in a worker thread, its errors as HTTP's."""
     try:
-        answer = await asyncio.to_thread(call, argument)
-    except UnknownName as error:
-        raise HTTPException(404, str(error)) from error
-    except InputError as error:
-        raise HTTPException(422, str(error)) from error
-    except VikalpError as error:
-        raise HTTPException(503, str(error)) from error
-    context.poll.nudge()
-    return answer
+        return await asyncio.to_thread(call, argument)
+    except (VikalpError, OSError) as error:
+        raise _as_http(error) from error
+    finally:
+        context.poll.nudge()
+
+
+def _as_http(error: Exception) -> HTTPException:
+    if isinstance(error, UnknownName):
+        return HTTPException(404, str(error))
+    return HTTPException(422 if isinstance(error, NOT_SENT) else NO_ANSWER, str(error))

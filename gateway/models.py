@@ -90,7 +90,7 @@ class IndexModel(BaseModel):
 
 
 class OrderRequest(BaseModel, extra="forbid"):
-    """What a person wants done, in lots; the gateway makes the tag."""
+    """What a person wants done, in lots."""
 
     symbol: str = Field(description="Kite trading symbol of a contract in a chain of this desk")
     side: Literal["BUY", "SELL"]
@@ -99,6 +99,19 @@ class OrderRequest(BaseModel, extra="forbid"):
     limit_paise: int = Field(default=0, ge=0, description="paise; 0 for MARKET")
     product: Literal["NRML", "MIS"] = "NRML"
     purpose: Literal["entry", "hedge", "exit"] = "entry"
+    tag: str = Field(
+        default="",
+        pattern="^[A-Z0-9]{0,20}$",
+        description="to ask again after no answer: the first try's; it is sent once at most. Empty: a new one is made",
+    )
+
+
+class UnansweredModel(BaseModel):
+    """An order that got no answer: sent or not. Ask again with its tag, or look for it among the orders."""
+
+    detail: str
+    state: Literal["UNKNOWN"] = "UNKNOWN"
+    tag: str = Field(description="the order's one identity: asked again with it, it is sent once at most")
 
 
 class HealthModel(BaseModel):

@@ -2,7 +2,7 @@
 
 import uuid
 
-from core.errors import InputError
+from core.errors import InputError, UnknownDate, UnknownName
 from core.market import tick_paise
 from core.orders.tag import make_tag
 from core.records import Intent
@@ -10,9 +10,13 @@ from core.schemas import Kind
 from gateway.models import OrderRequest
 from gateway.store import ChainStore
 
+NOT_SENT = (InputError, UnknownName, UnknownDate)  # it was no order; after any other error it may have been sent
+
 
 def intent_of(request: OrderRequest, store: ChainStore, now_ns: int) -> Intent:
-    """An intent with a tag of its own; raises UnknownName for a contract in no chain, InputError for no order."""
+    """An intent with the tag asked for, else a new one; UnknownName for a contract in no chain, InputError for no
+    order.
+    """
     kept, row = store.find(request.symbol)
     if row["kind"] not in (Kind.CALL, Kind.PUT):
         raise InputError(f"{request.symbol} is no option; expected a call or a put of a chain")
@@ -22,7 +26,7 @@ def intent_of(request: OrderRequest, store: ChainStore, now_ns: int) -> Intent:
     if request.order_type == "LIMIT" and request.limit_paise % tick:
         raise InputError(f"limit_paise: expected a multiple of the tick, {tick}, was {request.limit_paise}")
     return Intent(
-        tag=make_tag(uuid.uuid4().bytes),
+        tag=request.tag or make_tag(uuid.uuid4().bytes),
         strategy="manual",
         index=kept.index,
         symbol=request.symbol,

@@ -50,7 +50,7 @@ def order(
         _preview(client, intent, lots)
         if not yes:
             typer.confirm("send it?", abort=True, err=True)
-        answer = client.submit(intent)
+        answer = _send(client, intent)
     _answer(answer, as_json=as_json)
 
 
@@ -210,6 +210,17 @@ def _margin(client: DeskClient, intent: Intent) -> Margin | None:
             raise
         say(f"the margin is not known: {error}; tag {intent.tag}")
         return None
+
+
+def _send(client: DeskClient, intent: Intent) -> Order:
+    """Raises DeskError with the tag when there is no answer: it may have been sent."""
+    from core.errors import DeskError
+
+    try:
+        return client.submit(intent)
+    except DeskError as error:
+        said = f"{error}; it may have been sent: ask again with --tag {intent.tag}, so that there is one order"
+        raise DeskError(said) from error
 
 
 def _fail(orders: Sequence[Order]) -> NoReturn:

@@ -3,7 +3,8 @@
 const ticket = (() => {
   const COSTS = ["quantity", "premium", "span", "exposure", "margin", "charges"];
   const MOST_LOTS = 10000; // gateway/models.py
-  let now = { symbol: "", side: "", tick: 5, review: false, sending: false, asked: 0 };
+  const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; // as core/orders/tag.py writes a tag
+  let now = { symbol: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "" };
 
   // ---- answers
 
@@ -16,8 +17,10 @@ const ticket = (() => {
       return;
     }
     if (answer.about === "order") {
+      if (answer.tag !== now.tag) return message(answer.text, answer.tone); // the ticket is another order's by now
       now.sending = false;
-      if (answer.failed) review(false); // it was not sent: it can be mended
+      if (answer.unanswered) again(); // sent or not: the same order, by the same tag
+      else if (answer.failed) review(false); // it was not sent: it can be mended
       else clear();
     }
     message(answer.text, answer.tone);
@@ -40,6 +43,7 @@ const ticket = (() => {
     return {
       do: action, symbol: now.symbol, side: now.side, lots: $("ticket-lots").value,
       type: $("ticket-type").value, limit: $("ticket-limit").value, purpose: $("ticket-purpose").value, asked: now.asked,
+      tag: now.tag,
     };
   }
 
@@ -74,8 +78,21 @@ const ticket = (() => {
     ask();
   }
 
+  // The order's one identity, made before anything is sent: whatever is asked with it again is the same order.
+  function newTag() {
+    return Array.from(crypto.getRandomValues(new Uint8Array(20)), (byte) => BASE32[byte % 32]).join("");
+  }
+
+  function again() {
+    const tag = now.tag;
+    review(true);
+    now.tag = tag;
+    setText($("ticket-send"), "Send again");
+  }
+
   function review(on) {
     now.review = on;
+    if (on) now.tag = newTag(); // until the next review, and so until the ticket changes
     const send = $("ticket-send");
     send.disabled = !now.symbol || now.sending;
     setText(send, on ? `Confirm ${now.side} ${$("ticket-lots").value.trim()} lot(s)` : "Review order");
@@ -85,7 +102,7 @@ const ticket = (() => {
   function take(cell) {
     const { symbol, column } = cell.dataset;
     const price = cell.textContent.replaceAll(",", "");
-    Object.assign(now, { symbol, tick: desk.tick(), sending: false });
+    Object.assign(now, { symbol, tick: desk.tick(), sending: false, tag: "" });
     setText($("ticket-symbol"), symbol);
     $("ticket-limit").value = /^[\d.]+$/.test(price) ? price : "";
     message("", "");
@@ -95,7 +112,7 @@ const ticket = (() => {
   }
 
   function clear() {
-    Object.assign(now, { symbol: "", sending: false });
+    Object.assign(now, { symbol: "", sending: false, tag: "" });
     setText($("ticket-symbol"), "click a price in the chain");
     $("ticket-lots").value = "1";
     $("ticket-type").value = "LIMIT";

@@ -3,7 +3,7 @@
 Orders at or above 100 lots are refused; a BUY below 1 rupee stays open; everything else fills at once. The word `down`
 on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that;
 `worn` shows every actor with restarts and gaps behind it, `fresh` ends that; `warn` and `old` raise an alert, now and
-two minutes ago, `alarm` one that stays, `quiet` forgets them.
+two minutes ago, `alarm` one that stays, `quiet` forgets them; `mute` takes the next order without an answer.
 """
 
 import argparse
@@ -64,6 +64,7 @@ class FakeDesk:
     crashed: bool = False
     alerts: tuple[Alert, ...] = ()
     worn: bool = False
+    mute: bool = False
 
     def chain(self, index: str) -> Chain | None:
         return synthetic.chain(index, 1)
@@ -101,6 +102,15 @@ class FakeDesk:
         )
 
     def submit(self, intent: Intent) -> Order:
+        if intent.tag in self.book:
+            return self.book[intent.tag]
+        self._take(intent)
+        if self.mute:
+            self.mute = False
+            raise DeskError("oms did not answer within 5 s; see `vikalp status`")
+        return self.book[intent.tag]
+
+    def _take(self, intent: Intent) -> None:
         order = Order(intent=intent, state="OPEN", updated_ns=self.clock.now_ns())
         if intent.quantity >= 100 * synthetic.LOTS[intent.index]:
             said = f"order_size: an order may be 20 lots (asked {intent.quantity} units, allowed 20 lots)"
@@ -108,7 +118,6 @@ class FakeDesk:
         elif not (intent.side == "BUY" and intent.limit_paise < 100):
             order = self._filled(order)
         self.book[intent.tag] = order
-        return order
 
     def _filled(self, order: Order) -> Order:
         intent = order.intent
@@ -197,6 +206,7 @@ def listen(desk: FakeDesk, ended: threading.Event) -> None:
         desk.down = {"down": True, "up": False}.get(word, desk.down)
         desk.crashed = {"crash": True, "well": False}.get(word, desk.crashed)
         desk.alerts = alerts(word, desk.alerts)
+        desk.mute = desk.mute or word == "mute"
         desk.worn = {"worn": True, "fresh": False}.get(word, desk.worn)
     ended.set()
 

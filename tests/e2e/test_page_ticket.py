@@ -90,3 +90,36 @@ def test_exit_all_says_what_it_closes_and_how(page: Page, gateway: Gateway) -> N
     page.locator("#exit-all").click()
     expect(page.locator("#exit-says")).to_have_text("Cancel every open order? No position is open.")
     page.locator("#exit-cancel").click()
+
+
+def test_an_order_without_an_answer_is_sent_again_as_the_same_order(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    fill_ticket(page, atm(page, "call", "ask"), "ask", "1", "0.05")
+    sent = orders(gateway)
+    gateway.say("mute")
+    send(page)
+    expect(page.locator("#ticket-message")).to_contain_text("UNKNOWN: BUY 75")
+    expect(page.locator("#ticket-send")).to_have_text("Send again")
+    until(lambda: orders(gateway) == sent + 1, "it had been taken")
+
+    page.locator("#ticket-send").click()
+
+    expect(page.locator("#ticket-message")).to_contain_text("OPEN: BUY 75")
+    expect(page.locator("#ticket-symbol")).to_have_text("click a price in the chain")
+    assert orders(gateway) == sent + 1
+
+
+def test_a_changed_ticket_is_another_order(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    fill_ticket(page, atm(page, "call", "ask"), "ask", "1", "0.05")
+    sent = orders(gateway)
+    gateway.say("mute")
+    send(page)
+    expect(page.locator("#ticket-send")).to_have_text("Send again")
+
+    page.locator("#ticket-limit").fill("0.10")
+    expect(page.locator("#ticket-send")).to_have_text("Review order")
+    send(page)
+
+    expect(page.locator("#ticket-message")).to_contain_text("OPEN: BUY 75")
+    until(lambda: orders(gateway) == sent + 2, "two orders")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from cluster.attach import Desk
 from core.errors import DeskError, StaleDataError
 from core.records import Chain, DeskStatus, Intent, Margin, Order, OrderState
 from tests.unit.cli.fake_world import FakeDesk, Place
@@ -106,3 +107,36 @@ def test_an_entry_without_its_margin_is_not_sent() -> None:
 
     assert (done.exit_code, desk.sent) == (1, [])
     assert "risk did not answer" in done.stderr
+
+
+class NoAnswer(FakeDesk):
+    """Takes the first order and does not say so; the same tag is the same order."""
+
+    def submit(self, intent: Intent) -> Order:
+        if not self.sent:
+            super().submit(intent)
+            raise DeskError("oms did not answer within 5 s")
+        return Order(intent=next(sent for sent in self.sent if sent.tag == intent.tag), state="COMPLETE")
+
+
+def test_an_order_without_an_answer_names_its_tag_and_with_it_is_the_same_order() -> None:
+    place = Place(NoAnswer())
+    lost = vikalp(place, "order", CALL, "buy", "--yes")
+    tag = place.client.sent[0].tag
+    again = vikalp(place, "order", CALL, "buy", "--yes", "--tag", tag)
+
+    assert lost.exit_code == 1
+    assert f"it may have been sent: ask again with --tag {tag}" in lost.stderr
+    assert again.exit_code == 0
+    assert len(place.client.sent) == 1
+
+
+def test_a_notebook_is_told_the_tag_of_an_order_without_an_answer() -> None:
+    client = NoAnswer()
+    desk = Desk(client)  # type: ignore[arg-type]  # what it asks of a client, this one has
+    with pytest.raises(DeskError, match=r"it may have been sent: ask again with tag=") as caught:
+        desk.place(CALL, "BUY", 65)
+
+    assert client.sent[0].tag in str(caught.value)
+    assert desk.place(CALL, "BUY", 65, tag=client.sent[0].tag).state == "COMPLETE"
+    assert len(client.sent) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from core.errors import InputError, UnknownName, VikalpError
 from core.records import Intent, Order
 from gateway.actions import Actions
 from tests.e2e import synthetic
@@ -69,3 +70,36 @@ def test_an_exit_all_that_was_refused_is_no_good_news(world: World) -> None:
     assert said[-1]["tone"] == "bad"
     assert "1 of 2 orders sent" in said[-1]["text"]
     assert "the ledger is away" in said[-1]["text"]
+
+
+def test_an_order_without_an_answer_is_unknown_and_asked_again_with_its_tag_it_is_the_same_order(world: World) -> None:
+    world.desk.mute = True
+    first = answer(world, tag="PAGE2345")
+    again = answer(world, tag="PAGE2345")
+
+    assert first["text"].startswith("UNKNOWN: BUY 75 NIFTY")
+    assert "oms did not answer within 5 s" in first["text"]
+    assert "Send again" in first["text"]
+    assert (first["unanswered"], first["tag"], first["tone"]) == (True, "PAGE2345", "bad")
+    assert again["text"].startswith("COMPLETE: BUY 75 NIFTY")
+    assert not again["unanswered"]
+    assert list(world.desk.book) == ["PAGE2345"]
+
+
+@pytest.mark.parametrize("error", [InputError("tag T is that of another order"), UnknownName("no contract X")])
+def test_what_the_order_manager_says_is_no_order_can_be_mended(world: World, error: VikalpError) -> None:
+    def refuse(intent: Intent) -> Order:
+        raise error
+
+    world.desk.submit = refuse  # type: ignore[method-assign]
+    said = answer(world, tag="PAGE2345")
+
+    assert (said["failed"], said["text"], said["tag"]) == (True, str(error), "PAGE2345")
+
+
+def test_a_tag_that_is_none_is_refused(world: World) -> None:
+    said = answer(world, tag="no tag")
+
+    assert said["failed"]
+    assert "tag: not 'no tag'" in said["text"]
+    assert not world.desk.book

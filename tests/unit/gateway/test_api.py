@@ -86,6 +86,22 @@ def test_an_order_is_in_lots_and_needs_the_token(world: World) -> None:
     assert list(world.desk.book) == [placed["intent"]["tag"]]
 
 
+def test_an_order_without_an_answer_gives_its_tag_and_asked_again_with_it_is_one_order(world: World) -> None:
+    world.fill()
+    symbol = synthetic.symbol("NIFTY", synthetic.EXPIRY_DAYS[0], 25900, kind=2)
+    order = {"symbol": symbol, "side": "BUY", "lots": 1, "limit_paise": 12_405}
+    world.desk.mute = True
+
+    lost = world.client.post("/api/orders", json=order, headers=BEARER)
+    tag = lost.json()["tag"]
+    again = world.client.post("/api/orders", json=order | {"tag": tag}, headers=BEARER)
+
+    assert (lost.status_code, lost.json()["state"]) == (503, "UNKNOWN")
+    assert f"with the tag {tag}" in lost.json()["detail"]
+    assert (again.status_code, again.json()["intent"]["tag"], again.json()["state"]) == (200, tag, "COMPLETE")
+    assert list(world.desk.book) == [tag]
+
+
 def test_margin_cancel_and_exit_all_reach_the_desk(world: World) -> None:
     world.fill()
     symbol = synthetic.symbol("NIFTY", synthetic.EXPIRY_DAYS[0], 25900, kind=2)
@@ -109,6 +125,7 @@ def test_margin_cancel_and_exit_all_reach_the_desk(world: World) -> None:
         ({"lots": 0}, 422, "greater than 0"),
         ({"limit_paise": 0}, 422, "above 0"),
         ({"pirce": 1}, 422, "pirce"),
+        ({"tag": "lower"}, 422, "tag"),
     ],
 )
 def test_an_order_that_is_none_says_why(world: World, change: dict[str, object], code: int, word: str) -> None:
