@@ -31,19 +31,16 @@ class SpanIndex(msgspec.Struct, frozen=True, kw_only=True):
     """One combined commodity of the file; rupees. `spot` is its PHY price, on which options' exposure is charged."""
 
     spot: float
-    price_scan: float
-    vol_scan: float
     contracts: Mapping[Key, SpanContract]
     spreads: tuple[Spread, ...] = ()
     short_minimum: float = 0.0
 
 
 class SpanFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole file, for the indices that were asked for; `settlement` is the one after the close."""
+    """A whole file, for the indices that were asked for; `created` tells which of the day's six it is."""
 
     on: dt.date
     created: str
-    settlement: bool
     indices: Mapping[str, SpanIndex]
 
     @property

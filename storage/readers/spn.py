@@ -22,7 +22,7 @@ from core.risk.span_file import Key, SpanContract, SpanFile, SpanIndex
 ALIASES = {"BSX": "SENSEX", "BSESEN": "SENSEX"}
 """BSE's codes of the SENSEX."""
 _SIGNS = {"C": 1, "P": -1}
-_HEADER = {"fileFormat", "created", "date", "isSetl"}
+_HEADER = {"fileFormat", "created", "date"}
 _DONE = {"definitions", "pointDef", "ccDef", "phyPf", "futPf", "oopPf"}
 
 
@@ -30,7 +30,7 @@ class _Found:
     """What has been read of one index."""
 
     def __init__(self) -> None:
-        self.spot = self.price_scan = self.vol_scan = float("nan")
+        self.spot = float("nan")
         self.contracts: dict[Key, SpanContract] = {}
         self.spreads: list[tuple[int, Spread]] = []
         self.short_minimum = 0.0
@@ -108,7 +108,6 @@ class _Reader:
         return SpanFile(
             on=self._date(head["date"], "pointInTime/date"),
             created=head.get("created", ""),
-            settlement=head.get("isSetl") == "1",
             indices={name: self._index(name, found) for name, found in self._found.items() if found.contracts},
         )
 
@@ -116,10 +115,7 @@ class _Reader:
         if not found.spot > 0:
             raise self._wrong(f"has no price of {name} itself (phyPf/phy/p)")
         spreads = tuple(spread for _, spread in sorted(found.spreads, key=lambda row: row[0]))
-        return SpanIndex(
-            spot=found.spot, price_scan=found.price_scan, vol_scan=found.vol_scan, contracts=found.contracts,
-            spreads=spreads, short_minimum=found.short_minimum,
-        )  # fmt: skip
+        return SpanIndex(spot=found.spot, contracts=found.contracts, spreads=spreads, short_minimum=found.short_minimum)
 
     def _take(self, element: ET.Element) -> None:
         code = element.findtext("cc" if element.tag == "ccDef" else "pfCode", "").strip()
@@ -144,9 +140,6 @@ class _Reader:
             if not math.isnan(found.spot):
                 raise self._wrong(f"{name} is priced twice (phyPf/phy), expected once")
             found.spot = self._price(row, name)
-            if row.find("scanRate") is not None:
-                found.price_scan = self._number(row, "scanRate/priceScan", name)
-                found.vol_scan = self._number(row, "scanRate/volScan", name)
 
     def _options(self, name: str, element: ET.Element, found: _Found) -> None:
         for series in element.findall("series"):

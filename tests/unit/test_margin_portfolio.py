@@ -177,6 +177,20 @@ def test_unverified_exposure_rates_are_off_until_asked_for() -> None:
     assert on == pytest.approx(1.5 * off, abs=1)
 
 
+def test_a_short_of_nine_months_and_a_day_has_the_long_dated_exposure_where_it_is_asked_for() -> None:
+    far_off = "NIFTY26JUN24400CE"
+    days = dt.date(2025, 9, 29), dt.date(2025, 9, 30)
+    shares = [
+        portfolio_margin(
+            [leg(far_off, -1)], SpanModel(market=market(far_off, on=day)), rules=MarginRules(long_dated_exposure=asked)
+        ).terms.exposure_paise
+        for day in days
+        for asked in (True, False)
+    ]
+
+    assert shares == [round(share * SPOT * LOT * 100) for share in (0.05, 0.02, 0.02, 0.02)]
+
+
 def test_the_path_of_a_basket_is_lower_with_the_hedges_first() -> None:
     source = SpanModel(market=market(*ALL))
     shorts_first = basket_margin(sorted(CONDOR, key=lambda one: one.quantity), source)
@@ -199,6 +213,7 @@ def test_a_basket_on_a_held_wing_needs_less_and_closing_frees() -> None:
 
     assert hedged.total_paise < bare.total_paise
     assert hedged.terms.premium_paise == 0  # the wing was paid for when it was bought
+    assert basket_margin([leg(HIGH_CALL, 1, paid=True)], source).final.total_paise == 0
     assert closed.final.terms.blocked_paise == 0 < closed.before.terms.blocked_paise
     assert closed.final.terms.premium_paise == round(LOT * market(*ALL).quotes[CALL].price * 100)
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import doctest
 import math
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -73,13 +74,33 @@ def test_every_scenario_is_the_one_quantlib_prices(symbol: str) -> None:
     assert SpanModel(market=held).arrays([one]).losses[0] == pytest.approx(expected, rel=1e-9, abs=1e-7)
 
 
+@pytest.mark.parametrize(("on", "share"), [(dt.date(2025, 9, 29), 0.177), (dt.date(2025, 9, 30), 0.093)])
+def test_an_option_of_nine_months_and_a_day_has_the_range_of_long_dated_ones(on: dt.date, share: float) -> None:
+    """The day after nine months are left to the day, and the range is the common one; a future's always is."""
+    put, future = "NIFTY26JUN24400PE", "NIFTY26JUNFUT"
+    held = market(put, future, on=on)
+    found = SpanModel(market=held, look_ahead_years=0.0).arrays([leg(put, 1), leg(future, 1)]).losses
+    years = held.underlyings["NIFTY"].expiries[dt.date(2026, 6, 30)].years
+    spread, discount = (VOL + 0.04) * math.sqrt(years), math.exp(-0.07 * years)
+    up = ql.blackFormula(ql.Option.Put, 24_400, SPOT * (1 + share) / discount, spread, discount)
+
+    assert found[0, 10] == pytest.approx(held.quotes[put].price - up, rel=1e-9)
+    assert found[1, 12] == pytest.approx(0.093 * SPOT / discount, rel=1e-9)
+
+
 def test_deltas_are_averages_over_the_scan_range() -> None:
     symbols = ["NIFTY26JUL24400CE", "NIFTY26JUL24400PE", "NIFTY26AUGFUT"]
     call, put, future = SpanModel(market=market(*symbols)).arrays([leg(s, 1) for s in symbols]).deltas
 
+    left, expected = 27 / 365 - 1 / 365, 0.0
+    for move, weight in COMPOSITE_WEIGHTS:  # a day ahead, as the losses are
+        spot = SPOT * (1 + 0.093 * move)
+        d1 = (math.log(spot / SPOT) + 0.07 * left) / (VOL * math.sqrt(left)) + VOL * math.sqrt(left) / 2
+        expected += weight * NormalDist().cdf(d1)
+
     assert future == 1.0
     assert call - put == pytest.approx(1.0, abs=1e-12)
-    assert 0.4 < call < 0.6
+    assert call == pytest.approx(expected, abs=1e-12)
 
 
 def test_the_forward_is_shifted_where_no_spot_carries_it() -> None:
