@@ -107,6 +107,19 @@ def test_daily_loss_is_marked_to_market_and_net_of_charges() -> None:
     assert limit.use(fresh()).used == 0
 
 
+def test_a_stop_that_filled_on_another_day_is_none_of_this_one() -> None:
+    """Its fill is told late: the position is closed by it, the day's stops in a row begin with the day."""
+    book = at(done(fresh(), intent("IN"), 35_000), NEXT_DAY)
+    counted = {}
+    for filled_ns in (NOON + SECOND, NEXT_DAY):
+        out = intent("OUT", side="SELL", purpose="exit", reason="stop", created_ns=filled_ns)
+        after = with_fill(with_intent(book, out), fill_of(out, 34_000))
+        counted[filled_ns] = dict(after.stops)
+        assert held(after, SYMBOL) == 0
+
+    assert counted == {NOON + SECOND: {}, NEXT_DAY: {"s": 1}}
+
+
 def test_the_default_daily_loss_is_25_000_rupees() -> None:
     assert DailyLoss().max_loss_paise == 2_500_000
 
