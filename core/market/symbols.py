@@ -22,14 +22,16 @@ _SIGNS = "123456789OND"
 _RIGHTS = {"CE": Kind.CALL, "PE": Kind.PUT}
 _NAMES = "|".join(sorted(CONTRACT_INDICES, key=len, reverse=True))
 _STRIKE = r"(?P<strike>[1-9]\d*(?:\.\d{1,2})?)(?P<right>CE|PE)"
-_MONTHLY = re.compile(rf"(?P<index>{_NAMES})(?P<yy>\d\d)(?P<month>{'|'.join(_MONTHS)})(?:{_STRIKE}|FUT)")
-_WEEKLY = re.compile(rf"(?P<index>{_NAMES})(?P<yy>\d\d)(?P<month>[{_SIGNS}])(?P<day>\d\d){_STRIKE}")
+# ASCII: other scripts have digits too, which no exchange writes.
+_MONTHLY = re.compile(rf"(?P<index>{_NAMES})(?P<yy>\d\d)(?P<month>{'|'.join(_MONTHS)})(?:{_STRIKE}|FUT)", re.ASCII)
+_WEEKLY = re.compile(rf"(?P<index>{_NAMES})(?P<yy>\d\d)(?P<month>[{_SIGNS}])(?P<day>\d\d){_STRIKE}", re.ASCII)
 _IDENTIFIER = re.compile(
-    rf"(?P<type>OPT|FUT)IDX(?P<index>{_NAMES})(?P<date>\d\d-\d\d-\d{{4}})(?P<right>CE|PE|XX)(?P<strike>\d+\.\d\d)"
+    rf"(?P<type>OPT|FUT)IDX(?P<index>{_NAMES})(?P<date>\d\d-\d\d-\d{{4}})(?P<right>CE|PE|XX)(?P<strike>\d+\.\d\d)",
+    re.ASCII,
 )
 _NO_IDENTIFIER = "is no NSE identifier of an index contract; one looks like OPTIDXNIFTY14-07-2026CE21400.00"
 # Names with the shape of a stock's contract, e.g. RELIANCE26AUG1400CE or INFY26AUGFUT.
-_STOCK = re.compile(rf"[A-Z0-9][A-Z0-9&-]*\d\d(?:{'|'.join(_MONTHS)})(?:{_STRIKE}|FUT)")
+_STOCK = re.compile(rf"[A-Z0-9][A-Z0-9&-]*\d\d(?:{'|'.join(_MONTHS)})(?:{_STRIKE}|FUT)", re.ASCII)
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,27 @@
 """Is an intent an order the exchange could take at all? Asked before any limit, of entries and exits alike."""
 
+import datetime as dt
+
 from core.errors import InputError, UnknownName
-from core.market import Contract, check_index, freeze, from_ns, lot, parse_symbol, tick_paise
+from core.market import (
+    Contract,
+    check_index,
+    expiries,
+    expiry_moment,
+    freeze,
+    from_ns,
+    lot,
+    parse_symbol,
+    tick_paise,
+    to_ns,
+)
 from core.orders.tag import check_tag
 from core.records import Intent, Refusal
 from core.schemas import Kind
 
 
-def contract_of(intent: Intent) -> Contract:
-    """The option `intent` is for.
+def contract_of(intent: Intent, today: dt.date) -> Contract:
+    """The option `intent` is for, its symbol as it is written on `today`.
 
     Raises InputError for a tag, side or kind of order nobody could send, UnknownName for an index or symbol nobody
     knows: mistakes of the caller, who gets the exception and no order.
@@ -23,7 +36,7 @@ def contract_of(intent: Intent) -> Contract:
     ):
         if value not in allowed:
             raise InputError(f"order {intent.tag}: expected {name} {' or '.join(allowed)}, was {value!r}")
-    contract = parse_symbol(intent.symbol)
+    contract = parse_symbol(intent.symbol, today)
     if contract.index != intent.index:
         raise UnknownName(f"{intent.symbol} is a contract of {contract.index}, the order says {intent.index}")
     if contract.kind not in (Kind.CALL, Kind.PUT):
@@ -33,11 +46,12 @@ def contract_of(intent: Intent) -> Contract:
 
 def check(intent: Intent, now_ns: int) -> tuple[Refusal, ...]:
     """Every rule of the exchange that `intent` breaks at market time `now_ns`; raises as `contract_of`."""
-    contract = contract_of(intent)
     today = from_ns(now_ns).date()
+    contract = contract_of(intent, today)
+    refusal = no_contract(contract, now_ns)
+    if refusal is not None:
+        return (refusal,)
     assert contract.expiry is not None, "an option has an expiry"
-    if contract.expiry < today:
-        return (_no("expiry", f"{today} or later", f"{contract.expiry}", f"{intent.symbol} has expired"),)
     broken = []
     units = lot(contract.index, contract.expiry, today)
     if intent.quantity <= 0 or intent.quantity % units:
@@ -53,6 +67,25 @@ def check(intent: Intent, now_ns: int) -> tuple[Refusal, ...]:
         asked = f"{from_ns(intent.created_ns).date()}"
         broken.append(_no("day", f"{today}", asked, "the order was decided on another day"))
     return tuple(broken)
+
+
+def no_contract(contract: Contract, now_ns: int) -> Refusal | None:
+    """None if the option trades on the day of `now_ns` and has not had its last trade; UnknownDate as core.market."""
+    index, expiry, now = contract.index, contract.expiry, from_ns(now_ns)
+    assert expiry is not None, "an option has an expiry"
+    if expiry < now.date():
+        return _no("expiry", f"{now:%Y-%m-%d} or later", f"{expiry}", f"{contract.symbol} has expired")
+    listed = expiries(index, now.date())
+    if expiry not in listed:
+        nearest = ", ".join(str(day) for day in sorted(listed, key=lambda day: abs(day - expiry))[:2])
+        return _no(
+            "expiry", nearest, f"{expiry}", f"{contract.symbol} does not exist: no contract of {index} expires then"
+        )
+    last = expiry_moment(index, expiry)
+    if now_ns >= to_ns(last):
+        why = f"the last trade of {contract.symbol} was at {last:%H:%M}"
+        return _no("expiry", f"before {last:%Y-%m-%d %H:%M}", f"{now:%Y-%m-%d %H:%M}", why)
+    return None
 
 
 def _price(intent: Intent) -> list[Refusal]:

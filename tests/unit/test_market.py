@@ -54,7 +54,18 @@ def test_a_symbol_goes_round(index: str, data: st.DataObject, kind: Kind, steps:
     assert parse_identifier(nse_identifier(contract), on) == contract
 
 
-@pytest.mark.parametrize("bad", ["", "NIFTY2593124500CE", "nifty25SEP24500CE", "NIFTY25SEPCE", "NIFTY2590224500"])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "",
+        "NIFTY2593124500CE",
+        "nifty25SEP24500CE",
+        "NIFTY25SEPCE",
+        "NIFTY2590224500",
+        "NIFTY２５SEPFUT",
+        "NIFTY25SEP2450１CE",
+    ],
+)
 def test_what_is_no_symbol_is_refused_in_words(bad: str) -> None:
     with pytest.raises(UnknownName, match=r"Kite symbol|names no expiry"):
         parse_symbol(bad)
@@ -73,6 +84,7 @@ def test_a_stock_s_contract_is_refused_and_the_reason_said(stock: str) -> None:
     [
         "OPTSTKRELIANCE25-08-2026CE1400.00", "OPTIDXNIFTY31-02-2026CE21400.00", "OPTIDXNIFTY14-07-2026XX21400.00",
         "FUTIDXNIFTY28-07-2026XX100.00", "FUTIDXNIFTY14-07-2026XX0.00", "OPTIDXNIFTY14-07-2026CE0.00", "NIFTY",
+        "OPTIDXNIFTY1４-07-2026CE21400.00",
     ],
 )  # fmt: skip
 def test_what_is_no_identifier_is_refused(bad: str) -> None:

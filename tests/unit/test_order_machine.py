@@ -141,6 +141,43 @@ def test_an_expired_contract_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
+    "symbol",
+    [
+        "NIFTY2690324350CE",  # a Thursday
+        "NIFTY26O0224350CE",  # a holiday
+        "BANKNIFTY2690652000CE",  # a Sunday, and no weeklies since 2024
+        "BANKNIFTY2690152000CE",  # a Tuesday
+        "NIFTY31MAR24350CE",  # farther than anything is listed
+    ],
+)
+def test_a_contract_that_nobody_lists_is_refused(symbol: str) -> None:
+    index = "BANKNIFTY" if symbol.startswith("BANK") else "NIFTY"
+    now = to_ns(dt.datetime(2026, 8, 20, 12, 0, tzinfo=IST))
+    units = {"NIFTY": 65, "BANKNIFTY": 30}[index]
+    refusals = validity.check(intent(symbol=symbol, index=index, side="SELL", quantity=units), now)
+
+    assert [refusal.limit for refusal in refusals] == ["expiry"]
+    assert "does not exist" in refusals[0].why
+    assert validity.check(intent(symbol="NIFTY2690124350CE", index="NIFTY", quantity=65), now) == ()
+
+
+@pytest.mark.parametrize(("time", "limits"), [("15:39:59", []), ("15:40:00", ["expiry"]), ("15:45:00", ["expiry"])])
+def test_after_its_last_trade_a_contract_takes_no_order(time: str, limits: list[str]) -> None:
+    now = to_ns(dt.datetime.combine(dt.date(2026, 9, 1), dt.time.fromisoformat(time), IST))
+    order = intent(symbol="NIFTY2690124350CE", index="NIFTY", quantity=65)
+
+    assert [refusal.limit for refusal in validity.check(order, now)] == limits
+
+
+def test_a_monthly_symbol_means_the_contract_listed_that_day() -> None:
+    """In November 2025 March's SENSEX monthly was listed for the 26th, a holiday announced later moved it."""
+    order = intent(symbol="SENSEX26MAR80000CE")
+
+    assert validity.check(order, to_ns(dt.datetime(2025, 11, 20, 12, 0, tzinfo=IST))) == ()
+    assert validity.check(order, to_ns(dt.datetime(2026, 3, 20, 12, 0, tzinfo=IST))) == ()
+
+
+@pytest.mark.parametrize(
     ("changes", "error"),
     [
         ({"symbol": "NOSUCH"}, UnknownName),
