@@ -1,0 +1,109 @@
+"""Who may log in, and which tokens live: request token → access token, dead at 06:00 IST or by logout (kite.md §1)."""
+
+import datetime as dt
+import hashlib
+import hmac
+import random
+import string
+from dataclasses import dataclass, field
+
+from core.market import IST, from_ns, to_ns
+from exchange.refusal import KiteError, bad_input
+
+REQUEST_TOKEN_S = 300  # Kite's lives "a few minutes"
+DIES_AT = dt.time(6, 0)
+ALPHABET = string.ascii_letters + string.digits
+EXCHANGES = ["NSE", "NFO", "BSE", "BFO"]
+PRODUCTS = ["CNC", "NRML", "MIS"]
+ORDER_TYPES = ["MARKET", "LIMIT", "SL", "SL-M"]
+
+
+@dataclass(frozen=True)
+class User:
+    """One account and the app that may use it."""
+
+    user_id: str
+    api_key: str
+    api_secret: str
+    name: str = "Vikalp Trader"
+    email: str = "trader@example.invalid"
+    redirect_url: str = "http://127.0.0.1:5000/success"
+    postback_url: str = ""
+    cash_paise: int = 10_00_000_00
+
+
+@dataclass
+class Session:
+    """A login that lives until `dies_ns`."""
+
+    user: User
+    access_token: str
+    public_token: str
+    login_ns: int
+    dies_ns: int
+
+
+@dataclass
+class Accounts:
+    """All users of one exchange; `one_login`: a second login ends the first (kite.md §1: unverified, a setting)."""
+
+    users: tuple[User, ...]
+    seed: int
+    one_login: bool = True
+    _requests: dict[str, tuple[User, int]] = field(default_factory=dict)
+    _sessions: dict[str, Session] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._random = random.Random(f"tokens {self.seed}")
+
+    def by_key(self, api_key: str) -> User:
+        for user in self.users:
+            if hmac.compare_digest(user.api_key.encode(), api_key.encode()):
+                return user
+        raise bad_input("Invalid `api_key`.")
+
+    def request_token(self, api_key: str, now_ns: int) -> str:
+        """A one-time token for the redirect after the login page."""
+        token = self._word(32)
+        self._requests[token] = (self.by_key(api_key), now_ns + REQUEST_TOKEN_S * 1_000_000_000)
+        return token
+
+    def exchange_token(self, api_key: str, request_token: str, checksum: str, now_ns: int) -> Session:
+        """The session for a request token, once; 403 TokenException for a token or a checksum that is wrong."""
+        user, dies = self._requests.pop(request_token, (None, 0))
+        if user is None or user.api_key != api_key or now_ns >= dies:
+            raise KiteError(403, "TokenException", "Token is invalid or has expired.")
+        wanted = hashlib.sha256((api_key + request_token + user.api_secret).encode()).hexdigest()
+        if not hmac.compare_digest(wanted.encode(), checksum.encode()):
+            raise KiteError(403, "TokenException", "Invalid `checksum`.")
+        if self.one_login:
+            self._sessions = {key: one for key, one in self._sessions.items() if one.user != user}
+        session = Session(user, self._word(32), self._word(32), now_ns, next_death_ns(now_ns))
+        self._sessions[session.access_token] = session
+        return session
+
+    def authorised(self, api_key: str, access_token: str, now_ns: int) -> Session:
+        """The living session of the pair; 403 TokenException, Kite's sign of a dead token, otherwise."""
+        session = self._sessions.get(access_token)
+        if session is None or session.user.api_key != api_key or now_ns >= session.dies_ns:
+            raise KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+        return session
+
+    def logout(self, access_token: str) -> None:
+        self._sessions.pop(access_token, None)
+
+    def kill_all(self) -> int:
+        """Token death, as a fault; how many sessions ended."""
+        many = len(self._sessions)
+        self._sessions.clear()
+        return many
+
+    def _word(self, length: int) -> str:
+        return "".join(self._random.choice(ALPHABET) for _ in range(length))
+
+
+def next_death_ns(now_ns: int) -> int:
+    """06:00 IST after `now_ns`: the day's tokens end there, a regulatory rule (kite.md §1)."""
+    now = from_ns(now_ns)
+    at = dt.datetime.combine(now.date(), DIES_AT, IST)
+    return to_ns(at if now < at else at + dt.timedelta(days=1))

@@ -1,0 +1,28 @@
+"""The exchange's own clock: market time runs at a speed of its choice and can be set on by a fault."""
+
+import time
+from collections.abc import Callable
+
+from core.errors import ConfigError
+
+
+class VirtualClock:
+    """`start_ns` (UTC) is the market time now; from here it runs `speed` market seconds a second of `wall`."""
+
+    def __init__(self, start_ns: int, speed: float = 1.0, wall: Callable[[], int] = time.monotonic_ns) -> None:
+        if not speed > 0.0:
+            raise ConfigError(f"the exchange's speed must be above 0, was {speed}")
+        self.speed, self._wall = speed, wall
+        self._from_wall, self._from_market = wall(), start_ns
+
+    def now_ns(self) -> int:
+        """Market time, UTC nanoseconds."""
+        return self._from_market + round((self._wall() - self._from_wall) * self.speed)
+
+    def jump(self, by_ns: int) -> None:
+        """Set market time `by_ns` on, or back."""
+        self._from_market, self._from_wall = self.now_ns() + by_ns, self._wall()
+
+    def wall_s(self, market_ns: int) -> float:
+        """Wall seconds until `market_ns`; 0 once it is reached."""
+        return max(0.0, (market_ns - self.now_ns()) / self.speed / 1e9)

@@ -1,0 +1,39 @@
+"""One ASGI app, Kite's root paths, REST and the socket on one port (kite.md §0.3, §4)."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from exchange.refusal import KiteError
+from exchange.server import market, users
+from exchange.server.reply import error, refused
+from exchange.world import World
+
+ROUTES = (
+    Route("/connect/login", users.login, methods=["GET", "POST"]),
+    Route("/session/token", users.open_session, methods=["POST"]),
+    Route("/session/token", users.close_session, methods=["DELETE"]),
+    Route("/session/refresh_token", users.renew, methods=["POST"]),
+    Route("/user/profile", users.profile),
+    Route("/instruments", market.instruments),
+    Route("/instruments/{exchange}", market.instruments),
+    Route("/instruments/historical/{token}/{interval}", market.historical),
+    Route("/quote", market.quote),
+    Route("/quote/ohlc", market.ohlc),
+    Route("/quote/ltp", market.ltp),
+)
+
+
+def build(world: World) -> Starlette:
+    """The app of `world`; whoever serves it also has to run `exchange.server.pump`."""
+    app = Starlette(routes=list(ROUTES), exception_handlers={KiteError: refused, HTTPException: _http})
+    app.state.world = world
+    return app
+
+
+async def _http(_: Request, why: Exception) -> Response:
+    """A path or a method that is not there, in Kite's envelope."""
+    assert isinstance(why, HTTPException)
+    return error(why.status_code, "GeneralException", "Route not found" if why.status_code == 404 else why.detail)

@@ -1,0 +1,69 @@
+"""What every call goes through: who asks, and whether the limits let it; then the envelope."""
+
+import gzip
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from exchange.accounts import Session
+from exchange.refusal import KiteError, bad_input
+from exchange.server.reply import success
+from exchange.world import World
+
+Handler = Callable[[Request, Session], Awaitable[Any]]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def world_of(request: Request) -> World:
+    world: World = request.app.state.world
+    return world
+
+
+def call(kind: str) -> Callable[[Handler], Endpoint]:
+    """An endpoint of a class of the limits: quote, historical, order or other. What it returns is `data`.
+
+    The class is counted before the token is looked at, as a gateway in front of the broker does.
+    """
+
+    def wrap(handler: Handler) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            world = world_of(request)
+            api_key, access_token = credentials(request)
+            session = world.accounts.authorised(api_key, access_token, world.clock.now_ns())
+            world.limits[session.user.user_id].take(kind, world.wall())
+            data = await handler(request, session)
+            return data if isinstance(data, Response) else success(data)
+
+        return endpoint
+
+    return wrap
+
+
+def credentials(request: Request) -> tuple[str, str]:
+    """API key and access token of `Authorization: token key:access`; 403 as for a dead token without them."""
+    scheme, _, pair = request.headers.get("authorization", "").partition(" ")
+    api_key, _, access_token = pair.partition(":")
+    if scheme != "token" or not access_token:
+        raise KiteError(403, "TokenException", "Incorrect `api_key` or `access_token`.")
+    return api_key, access_token
+
+
+async def form(request: Request) -> dict[str, str]:
+    """The urlencoded body, the last of each name; bytes that are no UTF-8 are refused as bad input."""
+    try:
+        text = (await request.body()).decode("ascii")
+        return {name: values[-1] for name, values in parse_qs(text, keep_blank_values=True).items()}
+    except ValueError:  # UnicodeDecodeError, or more fields than a form of an order can have
+        raise bad_input("Invalid request: the body is no urlencoded form.") from None
+
+
+def text(request: Request, content: str, media_type: str) -> Response:
+    """Text, gzipped where the client takes it, as the instrument dump is."""
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(
+            gzip.compress(content.encode(), mtime=0), media_type=media_type, headers={"Content-Encoding": "gzip"}
+        )
+    return Response(content, media_type=media_type)

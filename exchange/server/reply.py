@@ -1,0 +1,23 @@
+"""Kite's envelope: every answer has a Content-Type, every error an error_type, else its client crashes (kite.md §2)."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from exchange.refusal import KiteError
+
+
+def success(data: Any) -> JSONResponse:
+    return JSONResponse({"status": "success", "data": data})
+
+
+def error(status: int, error_type: str, message: str) -> JSONResponse:
+    body = {"status": "error", "message": message, "data": None, "error_type": error_type}
+    return JSONResponse(body, status_code=status)
+
+
+async def refused(_: Request, why: Exception) -> Response:
+    """For Starlette: a KiteError as Kite sends it."""
+    assert isinstance(why, KiteError)
+    return error(why.status, why.error_type, why.message)

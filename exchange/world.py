@@ -1,0 +1,76 @@
+"""The exchange as a whole: its clock, its day, its accounts, its limits; the server and the stream only ask it.
+
+One process, one thread: whoever calls `step` moves the market; nothing here waits.
+"""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.market import INDICES, from_ns, next_session, session, to_ns
+from exchange.accounts import Accounts, User
+from exchange.clock import VirtualClock
+from exchange.day import Day
+from exchange.limits import Limits, Rates
+
+Ints = NDArray[np.int64]
+DEFAULT_USER = User(user_id="VK0001", api_key="vikalp", api_secret="vikalp")  # noqa: S106 the local exchange's own, documented
+
+
+@dataclass(frozen=True)
+class WorldConfig:
+    """What a run is made of: the same config gives the same market, second by second."""
+
+    seed: int = 7
+    date: dt.date | None = None  # None: the next session from the wall's day on
+    speed: float = 1.0
+    indices: Sequence[str] = INDICES
+    strikes_each_side: int = 20
+    ticks_per_second: int = 400
+    users: tuple[User, ...] = (DEFAULT_USER,)
+    rates: Rates = field(default_factory=Rates)
+    one_login: bool = True
+    ask_login: bool = False  # show a page first; else the login answers at once
+
+
+class World:
+    """Opens at the open of its day and goes on from there; past the close quotes stand still until the next session."""
+
+    def __init__(self, config: WorldConfig, *, wall: Callable[[], int] = time.time_ns) -> None:
+        self.config, self.wall = config, wall
+        self.day = self._day(config.date or first_session(from_ns(wall()).date()))
+        self.clock = VirtualClock(self.day.open_ns, config.speed, wall)
+        self.accounts = Accounts(config.users, config.seed, config.one_login)
+        self.limits = {user.user_id: Limits(config.rates) for user in config.users}
+
+    def _day(self, date: dt.date) -> Day:
+        c = self.config
+        return Day(
+            date, seed=c.seed, indices=c.indices, strikes_each_side=c.strikes_each_side,
+            ticks_per_second=c.ticks_per_second,
+        )  # fmt: skip
+
+    def step(self) -> Ints:
+        """Bring everything to now; the places whose quotes changed."""
+        now = self.clock.now_ns()
+        if now >= self.day.close_ns and (date := _session_at(now)) is not None and date > self.day.date:
+            self.day = self._day(date)
+            for limits in self.limits.values():
+                limits.new_day()
+        return self.day.step(now)
+
+
+def first_session(date: dt.date) -> dt.date:
+    """`date` if NSE trades on it, else the next day it does."""
+    return date if session("NSE", date) is not None else next_session("NSE", date)
+
+
+def _session_at(now_ns: int) -> dt.date | None:
+    """The day whose session has begun, where it has one."""
+    date = from_ns(now_ns).date()
+    hours = session("NSE", date)
+    return date if hours is not None and now_ns >= to_ns(hours.open) else None
