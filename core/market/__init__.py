@@ -34,6 +34,7 @@ from core.market.indices import (
     tick_paise,
 )
 from core.market.lots import lot
+from core.market.margins import is_long_dated, margin_rates, price_scan, scan_rates, vol_rates, vol_scan
 from core.market.moment import IST, from_ns, to_ns
 from core.market.settlement import Method as SettlementMethod
 from core.market.settlement import (
@@ -85,8 +86,10 @@ __all__ = [
     "from_ns",
     "future_symbol",
     "future_tick_paise",
+    "is_long_dated",
     "is_monthly",
     "lot",
+    "margin_rates",
     "merge_dump",
     "monthly_expiry",
     "next_session",
@@ -96,6 +99,8 @@ __all__ = [
     "parse_symbol",
     "phase",
     "previous_session",
+    "price_scan",
+    "scan_rates",
     "session",
     "settlement",
     "settlement_price",
@@ -106,5 +111,7 @@ __all__ = [
     "to_ns",
     "turnover_charges",
     "usable_freeze",
+    "vol_rates",
+    "vol_scan",
     "why_closed",
 ]

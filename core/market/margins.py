@@ -11,7 +11,7 @@ import datetime as dt
 import math
 from typing import Literal, NamedTuple
 
-from core.errors import UnknownDate, UnknownName
+from core.errors import InputError, UnknownDate, UnknownName
 
 Grade = Literal["measured", "page", "circular", "assumed"]
 _D = dt.date
@@ -156,31 +156,46 @@ def price_scan(index: str, on: dt.date, *, close: float, sigma: float = math.nan
     """Price scan range of `on` in the unit of `close`, the index's official close of the day before.
 
     `sigma` is the daily EWMA volatility of that day (the larger of the index's and the future's); NaN leaves the floor,
-    which is a lower bound. `long_dated` asks for options of more than nine months. Raises like `scan_rates`, and
-    UnknownDate for long-dated options before their floor is known.
+    which is a lower bound. `long_dated` asks for options of more than nine months.
+
+    Raises like `scan_rates`, UnknownDate for long-dated options before their floor is known and, without `sigma`, where
+    there was no floor, and InputError for a close or a `sigma` that cannot be.
 
     >>> round(price_scan("NIFTY", dt.date(2026, 7, 31), close=24317.10), 2)
     2261.49
     """
+    if not 0 < close < math.inf:
+        raise InputError(f"the close of {index} before {on}: expected a price above 0, found {close}")
+    _check_sigma(sigma)
     row = scan_rates(index, on)
     floor = row.long_floor if long_dated else row.floor
     if math.isnan(floor):
         raise UnknownDate(f"the scan range of {index} options of more than nine months on {on} is not known")
     if math.isnan(sigma):
+        if floor == 0:
+            raise UnknownDate(f"the scan range of {index} on {on} had no floor: give `sigma`, that day's volatility")
         return floor * close
     return max(row.sigmas * sigma * _ROOT2, floor) * close
 
 
 def vol_scan(on: dt.date, *, sigma: float = math.nan) -> float:
-    """Vol scan range of `on` as a decimal, for a daily EWMA volatility; NaN leaves the floor. UnknownDate before 2019.
+    """Vol scan range of `on` as a decimal, for a daily EWMA volatility; NaN leaves the floor.
+
+    Raises UnknownDate before 2019, InputError for a `sigma` that cannot be.
 
     >>> vol_scan(dt.date(2026, 7, 31), sigma=0.01232447)
     0.06
     """
+    _check_sigma(sigma)
     row = vol_rates(on)
     if math.isnan(sigma):
         return row.floor
     return math.floor(100 * max(row.share * sigma * math.sqrt(365), row.floor) + 0.5) / 100
+
+
+def _check_sigma(sigma: float) -> None:
+    if sigma < 0 or math.isinf(sigma):
+        raise InputError(f"sigma: expected a daily volatility such as 0.012, or NaN for none, found {sigma}")
 
 
 def is_long_dated(on: dt.date, expiry: dt.date) -> bool:

@@ -12,9 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import UnknownDate, UnknownName
-from core.market import margins
-from core.market.margins import margin_rates, price_scan, scan_rates, vol_rates, vol_scan
+from core.errors import InputError, UnknownDate, UnknownName
+from core.market import margin_rates, margins, price_scan, scan_rates, vol_rates, vol_scan
 from core.risk.span_sigma import ewma_sigma
 
 DAILY = Path(__file__).parents[3] / "shared/data/market/daily"
@@ -61,7 +60,7 @@ def test_the_rule_gives_the_published_price_scan_of_all_but_a_few_days() -> None
         low, middle, high = (
             price_scan(index, day, close=close, sigma=float(sigma) + step) for step in (-half, 0.0, half)
         )
-        bound = price_scan(index, day, close=close) >= middle
+        bound = scan_rates(index, day).floor * close >= middle
         floors += bound
         slack = 0.06 if bound else 5e-4 * middle  # the file rounds to 0.1
         if not low - slack <= published <= high + slack:
@@ -138,6 +137,33 @@ def test_a_day_or_an_index_that_no_table_covers_is_refused() -> None:
         price_scan("NIFTY", dt.date(2022, 12, 2), close=18_000, long_dated=True)
     with pytest.raises(UnknownName, match="RELIANCE"):
         scan_rates("RELIANCE", dt.date(2026, 1, 1))
+
+
+def test_without_a_volatility_a_range_that_had_no_floor_is_refused() -> None:
+    before, after = dt.date(2022, 12, 2), dt.date(2022, 12, 5)
+    with pytest.raises(UnknownDate, match="no floor: give `sigma`"):
+        price_scan("NIFTY", before, close=15_600)
+    assert price_scan("NIFTY", before, close=15_600, sigma=0.01) == pytest.approx(15_600 * 0.06 * math.sqrt(2))
+    assert price_scan("NIFTY", after, close=15_600) == pytest.approx(0.093 * 15_600)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"close": math.nan}, "close of NIFTY"),
+        ({"close": -5.0}, "found -5.0"),
+        ({"close": 0.0}, "above 0"),
+        ({"close": math.inf}, "found inf"),
+        ({"close": 1.0, "sigma": -1.0}, "sigma.* found -1.0"),
+        ({"close": 1.0, "sigma": math.inf}, "found inf"),
+    ],
+)
+def test_a_close_or_a_volatility_that_cannot_be_is_refused(given: dict[str, float], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        price_scan("NIFTY", dt.date(2026, 7, 31), **given)
+    if "sigma" in given:
+        with pytest.raises(InputError, match=says):
+            vol_scan(dt.date(2026, 7, 31), sigma=given["sigma"])
 
 
 def test_the_rules_change_on_their_days() -> None:
