@@ -21,7 +21,7 @@ import ray
 
 from cluster.auth import admit
 from cluster.client import RayDeskClient
-from cluster.facts import install_facts
+from cluster.facts import install_copy
 from cluster.state import read_state
 from core.errors import DeskError
 from core.market import check_index, parse_symbol
@@ -134,7 +134,8 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
     """
     if address is None:
         state = read_state(desk)
-        install_facts()
+        if why := install_copy(Path(state.data_dir)):
+            print(f"warning: {why}; this process answers from the tables alone", file=sys.stderr)
         token, address, namespace = state.token_path, state.address, state.namespace
     else:
         token, namespace = os.environ.get("RAY_AUTH_TOKEN_PATH", ""), NAMESPACE

@@ -14,6 +14,7 @@ from typing import Literal
 
 import psutil
 
+from cluster.facts import install_facts
 from cluster.machine import (
     ask_ledger,
     compiled_elsewhere,
@@ -25,6 +26,7 @@ from cluster.machine import (
 )
 from cluster.ports import in_use
 from cluster.state import ROOT, find_state, home
+from core.errors import InputError
 from core.market import INDICES, IST
 from core.market.facts import WARN_DAYS, Horizon, Today, table_horizons, today
 
@@ -73,6 +75,8 @@ class Machine:
     wall: dt.datetime
     newest_file: dt.datetime  # of the checkout: no clock may be before it
     synchronised: bool | None  # None: the kernel does not say
+    facts: int = 0  # files of the user's own facts
+    facts_why: str = ""  # one of them cannot be used; empty if all can
     market: Today
     horizons: Sequence[Horizon]  # of the exchanges' tables, the first to end first
     files: int  # soft limits; -1 is none
@@ -182,6 +186,12 @@ def clock(m: Machine) -> Check:
     return Check("clock", "ok", f"{found}, synchronised")
 
 
+def facts(m: Machine) -> Check:
+    if m.facts_why:
+        return Check("facts", "fail", m.facts_why, "without the user's own rows no desk starts; one that runs goes on")
+    return Check("facts", "ok", f"{m.facts} imported files" if m.facts else "the tables alone, nothing imported")
+
+
 def calendar(m: Machine) -> Check:
     found = ", ".join(f"{h.table} to {h.last_day} ({h.days_left} days)" for h in m.horizons)
     ending = [horizon for horizon in m.horizons if horizon.days_left <= WARN_DAYS]
@@ -206,7 +216,8 @@ def limits(m: Machine) -> Check:
 
 
 CHECKS: tuple[Callable[[Machine], Check], ...] = (
-    python, cores, memory, disk, shared_memory, ports, packages, kernels, postgres, clock, market, calendar, limits,
+    python, cores, memory, disk, shared_memory, ports, packages, kernels, postgres, clock, facts, market, calendar,
+    limits,
 )  # fmt: skip
 
 
@@ -229,6 +240,7 @@ def probe(desk: int) -> Machine:
     """Look at this machine. Raises ConfigError for a desk number that cannot be."""
     state = find_state(desk)
     place, why = find_postgres()
+    imported, broken = _facts()
     memory_now = psutil.virtual_memory()
     lock, wall = ROOT / "requirements.lock", dt.datetime.now(dt.UTC)
     day = wall.astimezone(IST).date()
@@ -253,11 +265,21 @@ def probe(desk: int) -> Machine:
         wall=wall,
         newest_file=dt.datetime.fromtimestamp(stamp.stat().st_mtime if stamp.is_file() else 0, dt.UTC),
         synchronised=synchronised(),
+        facts=imported,
+        facts_why=broken,
         market=today("NSE", day, INDICES),
         horizons=table_horizons(day),
         files=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
         processes=resource.getrlimit(resource.RLIMIT_NPROC)[0],
     )
+
+
+def _facts() -> tuple[int, str]:
+    """How many files of the user's own facts are used, and why none is."""
+    try:
+        return len(install_facts()), ""
+    except InputError as error:
+        return 0, str(error)
 
 
 def _normal(name: str) -> str:

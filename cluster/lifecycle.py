@@ -20,7 +20,7 @@ import msgspec
 import psutil
 
 from cluster.desk import Desk, check, market_says, tape_url
-from cluster.facts import load_facts
+from cluster.facts import keep_copy, load_facts
 from cluster.head import end_session
 from cluster.ports import ports, require_free
 from cluster.settings import Settings
@@ -206,6 +206,7 @@ def _prepare(settings: Settings, desk: int) -> tuple[Desk, DeskState]:
         anchor_wall_ns=time.time_ns(),
         facts=load_facts(),
     )
+    keep_copy(folder, made.facts)
     state = DeskState(
         desk=desk,
         session_id=session_id,

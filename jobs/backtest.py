@@ -16,11 +16,13 @@ from pathlib import Path
 import msgspec
 import ray
 
+from cluster.facts import install_for_job
 from core.backtest.day import BacktestConfig, run_day
 from core.backtest.merge import Merged, merge
 from core.backtest.records import DayData, DayResult
 from core.errors import ConfigError, InputError, VikalpError
 from core.market import check_index
+from core.market.overlay import UserFacts, use, user_facts
 from core.strategies.ema_channel import NAME, EmaChannelConfig
 from jobs.recorded import load_days
 from jobs.report import write_report
@@ -36,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if args.strategy not in STRATEGIES:
             raise ConfigError(f"unknown strategy {args.strategy!r}; known are {', '.join(STRATEGIES)}")
         check_index(args.index)
+        install_for_job()
         config = _config(args)
         out = Path(args.out or f"out/backtest-{args.strategy}-{args.index}").resolve()
         wanted = [dt.date.fromisoformat(day) for day in args.days]
@@ -68,7 +71,7 @@ def run(config: BacktestConfig, days: Sequence[DayData], *, workers: int, say: C
     results: list[DayResult] = []
     while waiting or running:
         while waiting and len(running) < workers:
-            running.append(task.remote(config, held, waiting.pop(0)))
+            running.append(task.remote(config, held, waiting.pop(0), user_facts()))
         done, running = ray.wait(running, num_returns=1)
         for result in _taken(done):
             results.append(result)
@@ -85,7 +88,8 @@ def in_words(result: DayResult) -> str:
     )
 
 
-def _one_day(config: BacktestConfig, days: list[DayData], k: int) -> DayResult:
+def _one_day(config: BacktestConfig, days: list[DayData], k: int, facts: Sequence[UserFacts]) -> DayResult:
+    use(facts)  # a task's process has read none
     return run_day(config, days[k])
 
 

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import ray
 
 from actors.analytics.shard import ShardConfig
+from cluster.facts import install_for_job
 from core.errors import InputError, VikalpError
 from core.market import IST, check_index, to_ns
 from core.pricing import greeks, price, variance_years
@@ -50,6 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
         check_index(args.index)
+        install_for_job()
         out = Path(args.out or f"out/greeks-surface-{args.index}").resolve()
         day = dt.date.fromisoformat(args.date)
         at = dt.datetime.combine(day, dt.time.fromisoformat(args.time), IST)

@@ -13,6 +13,7 @@ from cluster.cli.options import Config, DeskNumber, Json, NewDesk
 from cluster.cli.out import out, print_json, say
 from cluster.cli.screen import actors_table, alerts_table, header
 from cluster.cli.world import world
+from cluster.facts import install_facts
 
 if TYPE_CHECKING:
     from cluster.doctor import Check
@@ -27,6 +28,7 @@ def up(
     config: Config = None,
 ) -> None:
     """Start a desk; in the foreground until Ctrl-C unless --detach."""
+    install_facts()
     w = world(context)
     settings = w.load(config)
     try:

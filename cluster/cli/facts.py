@@ -1,4 +1,4 @@
-"""`vikalp facts`: the tables of the exchanges with source, grade and horizon; `vikalp facts import FILE`."""
+"""`vikalp facts`: the tables of the exchanges with source, grade and horizon; rows of one's own: import, remove."""
 
 # Imported where used: a command that does not need Arrow starts at once; a flag is a boolean.
 # ruff: noqa: PLC0415, FBT002
@@ -12,15 +12,26 @@ import typer
 
 from cluster.cli.options import Json
 from cluster.cli.out import out, print_json, say
+from cluster.facts import import_facts, install_facts, remove_facts
 
 if TYPE_CHECKING:
     from core.market.facts import FactRow
 
 Action = Annotated[
-    Literal["show", "import"] | None,
-    typer.Argument(help="show (also without a word): print the tables; import FILE: add rows of your own."),
+    Literal["show", "import", "remove"] | None,
+    typer.Argument(
+        help="show (also without a word): print the tables; import FILE: add rows of your own; remove SOURCE: take "
+        "back what an imported file said."
+    ),
 ]
-File = Annotated[Path | None, typer.Argument(help="YAML file of dated rows with their source.", show_default=False)]
+What = Annotated[
+    str,
+    typer.Argument(
+        metavar="[FILE|SOURCE]",
+        help="YAML file of dated rows, or the source that such a file named.",
+        show_default=False,
+    ),
+]
 Table = Annotated[
     str, typer.Option("--table", help="Only this table: calendar, expiry, lot, freeze, contract, weekday.")
 ]
@@ -28,23 +39,27 @@ On = Annotated[str, typer.Option("--on", help="As of this day, such as 2026-11-2
 
 
 def facts(
-    action: Action = None, file: File = None, table: Table = "", on: On = "", as_json: Json = False
+    action: Action = None, what: What = "", table: Table = "", on: On = "", as_json: Json = False
 ) -> None:  # fmt: skip
     """What the desk knows of the exchanges: each row with its source and how sure it is, and when a table ends."""
     if action == "import":
-        _import(file, as_json=as_json)
+        _import(what, as_json=as_json)
         return
-    if file is not None:
-        raise typer.BadParameter(f"{file} is read by `vikalp facts import FILE`")
+    if action == "remove":
+        _remove(what, as_json=as_json)
+        return
+    if what:
+        raise typer.BadParameter(f"{what} is read by `vikalp facts import FILE`")
+    install_facts()
     _show(_day(on), table, as_json=as_json)
 
 
-def _import(file: Path | None, *, as_json: bool) -> None:
-    from cluster.facts import import_facts
+def _import(file: str, *, as_json: bool) -> None:
+    from core.market import IST
 
-    if file is None:
+    if not file:
         raise typer.BadParameter("import needs the file to read: vikalp facts import FILE")
-    added, kept = import_facts(file)
+    added, kept = import_facts(Path(file), dt.datetime.now(IST).date())
     counts = {
         name: len(getattr(added, name)) for name in ("holidays", "sessions", "lots", "freeze") if getattr(added, name)
     }
@@ -56,6 +71,16 @@ def _import(file: Path | None, *, as_json: bool) -> None:
     say(
         f"imported {rows}{year} from {added.source!r}, kept in {kept}; desks that run keep theirs until they start anew"
     )
+
+
+def _remove(source: str, *, as_json: bool) -> None:
+    if not source:
+        raise typer.BadParameter("remove needs the source that the imported file named: vikalp facts remove SOURCE")
+    gone = remove_facts(source)
+    if as_json:
+        print_json({"source": source, "removed": str(gone)})
+        return
+    say(f"removed what {source!r} said; desks that run keep it until they start anew")
 
 
 def _show(day: dt.date, table: str, *, as_json: bool) -> None:

@@ -15,6 +15,7 @@ import typer
 from cluster.cli.foreground import Ended, signals_end
 from cluster.cli.options import Config, Json, parse_day
 from cluster.cli.out import err, out, print_json
+from cluster.facts import install_facts
 from core.errors import InputError
 
 
@@ -34,6 +35,7 @@ def replay(
     pace, day = parse_speed(speed), parse_day(date, "--date")
     from cluster.replay import Request, prepare, run
 
+    install_facts()
     plan = prepare(Request(path=file, index=index, date=day, speed=pace, spot_bars=spot_bars, config=config))
     try:
         with signals_end():

@@ -13,7 +13,6 @@ import typer
 from typer.core import TyperCommand
 
 from cluster.cli.out import exit_code, print_error
-from cluster.facts import install_facts
 from core.errors import VikalpError
 
 if TYPE_CHECKING:
@@ -83,7 +82,6 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            install_facts()
             return super().invoke(ctx)
         except VikalpError as error:
             print_error(error, as_json=bool(ctx.params.get("as_json")))

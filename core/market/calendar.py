@@ -27,7 +27,7 @@ from core.records import Session
 _T, _D = dt.time, dt.date
 # Last trade of the derivatives session, by the day it came into force.
 _CLOSES = ((_D(2026, 8, 3), _T(15, 40)), (_D.min, _T(15, 30)))
-_OPEN, _PRE_OPEN = _T(9, 15), _T(9, 0)
+OPEN, _PRE_OPEN = _T(9, 15), _T(9, 0)
 _EXCHANGES = ("NSE", "BSE", "NFO", "BFO")
 
 
@@ -72,7 +72,7 @@ def session(exchange: str, on: dt.date, *, published: bool = False) -> Session |
         date=on,
         kind="normal",
         pre_open=_at(on, _PRE_OPEN),
-        open=_at(on, _OPEN),
+        open=_at(on, OPEN),
         close=_at(on, close_time(on)),
         grade=calendar_grade(on),
     )
@@ -83,15 +83,23 @@ def special_of(on: dt.date) -> Special | None:
     for facts in reversed(user_facts()):
         for row in facts.sessions:
             if row.date == on:
-                return Special(row.kind, row.pre_open, ((row.open, row.close),), facts.source, "user")
+                hours = ((row.open, row.close),)
+                return Special(row.kind, row.pre_open, hours, facts.source, "user", facts.published)
     return SPECIAL.get(on)
 
 
-def calendar_grade(on: dt.date) -> Grade:
-    """How the calendar knows `on`: circular, measured, provisional or user."""
-    if any(on.year in facts.years or on in facts.holidays for facts in user_facts()):
+def year_published(year: int, known: dt.date | None = None) -> bool:
+    """Whether the holidays of `year` are all known: to the table or to the user's rows, by `known` (None: now)."""
+    if any(year in facts.years for facts in user_facts(known)):
+        return True
+    return year <= LAST_DAY.year and (known is None or known >= published_from(year))
+
+
+def calendar_grade(on: dt.date, known: dt.date | None = None) -> Grade:
+    """How the calendar knows `on`, by what `known` knew (None: now): circular, measured, provisional or user."""
+    if any(on.year in facts.years or on in facts.holidays for facts in user_facts(known)):
         return "user"
-    special = SPECIAL.get(on)
+    special = _special_known(on, known)
     if special is not None:
         return special.grade
     if on > LAST_DAY:
@@ -138,22 +146,23 @@ def full_day(on: dt.date, known: dt.date | None = None) -> bool:
 
     Never raises: past the published calendar it is a weekday without one of the holidays of every year.
     """
-    special = special_of(on)
+    special = _special_known(on, known)
     if special is not None and special.kind not in {"normal", "weekend"}:
         return False  # an evening's muhurat or a drill
     if trades(on, known):
         return True
-    return special is not None and bool(special.windows) and (known is None or known >= on)
+    if special is None or not special.windows:
+        return False
+    return known is None or known >= (special.known_from or on)
 
 
 def trades(on: dt.date, known: dt.date | None = None) -> bool:
     """Whether `on` is a weekday without a holiday, as far as was known on `known`; special sessions aside."""
     if on.weekday() >= 5:
         return False
-    for facts in user_facts():
-        if on in facts.holidays:
-            return known is not None and known < facts.published
-    if on > last_published() or (known is not None and known < published_from(on.year)):
+    if any(on in facts.holidays for facts in user_facts(known)):
+        return False
+    if not year_published(on.year, known):
         return (on.month, on.day) not in FIXED
     closed = on in HOLIDAYS
     for change in AD_HOC if known is not None else ():
@@ -170,6 +179,13 @@ def holiday_source(on: dt.date) -> str:
     if on in SPECIAL:
         return SPECIAL[on].source
     return SOURCES.get(on.year, "weekdays without the holidays of every year; the list of this year is not known")
+
+
+def _special_known(on: dt.date, known: dt.date | None) -> Special | None:
+    """`special_of` without a user's row that was not published by `known`."""
+    special = special_of(on)
+    later = special is not None and special.known_from is not None and known is not None and known < special.known_from
+    return SPECIAL.get(on) if later else special
 
 
 def _check(exchange: str, on: dt.date, *, published: bool) -> None:

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 from core.errors import UnknownDate
-from core.market.calendar import calendar_grade, full_day, last_published
+from core.market.calendar import calendar_grade, full_day, last_published, year_published
 from core.market.expiry_rules import LONG_DATED, MONTHLY, STARTS, WEEKLY, Rule
 from core.market.holidays import AD_HOC, FIRST_DAY, LAST_DAY, PROVISIONAL_TO, SPECIAL, published_from
 from core.market.indices import check_contract_index
@@ -27,8 +27,8 @@ def expiries(
     Weekly and monthly ones to the end of the following year, then the quarterlies and half-yearlies that are listed
     (NIFTY and SENSEX five years out). Where the holidays of an expiry's year were not published it is by weekday rule
     and the holidays of every year: `expiry_grade` says provisional, and `published` leaves it out. `known` asks what
-    a later (or earlier) day knew. Raises UnknownName, and UnknownDate before the index's first contracts, past 2031,
-    or where nothing is left.
+    a later (or earlier) day knew, and had been published by. Raises UnknownName, and UnknownDate before the index's
+    first contracts, past 2031, or where nothing is left.
     """
     check_contract_index(index)
     first, source = STARTS[index]
@@ -40,7 +40,7 @@ def expiries(
     days = (dump.expiries(index) if dump else ()) or _listed(index, max(known or on, first), on.year + 1)
     found = days[bisect_left(days, on) :]
     if published:
-        found = tuple(day for day in found if day <= last_published())
+        found = tuple(day for day in found if year_published(day.year, known or on))
     if not found:
         raise UnknownDate(f"no published expiry of {index} from {on} on; the calendar ends {last_published()}")
     return found
@@ -80,18 +80,21 @@ def is_monthly(index: str, expiry: dt.date, on: dt.date | None = None) -> bool:
 
 
 def expiry_grade(index: str, expiry: dt.date, on: dt.date | None = None) -> Grade:
-    """How the expiry is known (on `on`; None: by these tables): the worse of its weekday's row and its calendar."""
-    known = on or LAST_DAY
+    """How the expiry is known (on `on`; None: by these tables): as its weekday's row, unless its calendar is less sure.
+
+    It is provisional where the holidays of its year were not published, or where a special session at a weekend stands
+    in for a holiday, and the user's where a row of theirs decides about its day or the holiday it was moved for.
+    """
     dump = dump_of(on) if on else None
     if dump is not None and (index, expiry) in dump.lots:
         return "dump"
-    provisional = expiry > last_published() or (on is not None and on < published_from(expiry.year))
-    if provisional:
+    if not year_published(expiry.year, on):
         return "provisional"
-    rule = _rule(index, expiry, known)
-    grade = calendar_grade(expiry)
-    # A weekday without a holiday is what the bhavcopies show, and so is measured; the rule may say less.
-    return rule.grade if grade in {"circular", "measured"} else grade
+    rule = _rule(index, expiry, on or LAST_DAY)
+    moved = 0 if rule.weekday is None else (rule.weekday - expiry.weekday()) % 7  # days before its weekday
+    if "user" in {calendar_grade(expiry + days * _DAY, on) for days in range(moved + 1)}:
+        return "user"
+    return "provisional" if expiry in SPECIAL else rule.grade
 
 
 def expiry_source(index: str, expiry: dt.date, on: dt.date | None = None) -> str:
@@ -208,18 +211,25 @@ def _ever_monthly(index: str, year: int, month: int) -> frozenset[dt.date]:
     first = dt.date(year, month, 1)
     moments = {first, published_from(year), published_from(year) - _DAY, dt.date.max}
     moments |= {row.known_from for row in MONTHLY[index]} | {change.known_from for change in AD_HOC}
-    moments |= {facts.published for facts in user_facts()}
+    moments |= {facts.published - days * _DAY for facts in user_facts() for days in (0, 1)}
     found = {_moved(_scheduled(index, first, known), known) for known in moments if known <= _next_month(first)}
     return frozenset(found | {monthly_expiry(index, year, month)})
 
 
 def _moved(day: dt.date, known: dt.date) -> dt.date:
     """The trading day up to `day` on which a contract scheduled for `day` expires."""
-    for change in AD_HOC:
-        if change.date == day and not change.closed and known >= change.known_from:
-            before = _moved(day, change.known_from - _DAY)
-            if before < change.known_from:  # it had expired when the holiday was taken back
+    for known_from in _taken_back(day):
+        if known >= known_from:
+            before = _moved(day, known_from - _DAY)
+            if before < known_from:  # it had expired when the holiday was taken back
                 return before
     while not full_day(day, known):
         day -= _DAY
     return day
+
+
+def _taken_back(day: dt.date) -> Iterator[dt.date]:
+    """From when it was known, of each time that `day` stopped being a holiday."""
+    yield from (change.known_from for change in AD_HOC if change.date == day and not change.closed)
+    for facts in user_facts():
+        yield from (facts.published for row in facts.sessions if row.date == day and row.kind == "normal")

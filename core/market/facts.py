@@ -9,7 +9,7 @@ from core.errors import UnknownDate
 from core.market.calendar import calendar_grade, holiday_source, last_published, session, special_of, why_closed
 from core.market.expiries import expiries, expiry_grade, expiry_source
 from core.market.expiry_rules import MONTHLY, STARTS, WEEKLY, Rule
-from core.market.freeze import FREEZE_SEEN_UNTIL, freeze_rows
+from core.market.freeze import freeze_horizon, freeze_rows
 from core.market.holidays import HOLIDAYS, SPECIAL
 from core.market.indices import (
     CONTRACT_INDICES,
@@ -19,7 +19,7 @@ from core.market.indices import (
     strike_step_paise,
     tick_paise,
 )
-from core.market.lots import LOTS_SEEN_UNTIL, REVIEW_DAYS, LotRow, lot, lot_rows
+from core.market.lots import REVIEW_DAYS, LotRow, lot_row, lot_rows, lots_seen
 from core.market.overlay import Grade, remembered, user_facts
 from core.records import Session
 
@@ -53,11 +53,12 @@ class NextExpiry(msgspec.Struct, frozen=True):
     index: str
     expiry: dt.date
     lot: int | None
-    grade: Grade
+    grade: Grade  # of the expiry
+    lot_grade: Grade | None
 
     def __str__(self) -> str:
-        unsure = ", provisional" if self.grade == "provisional" else ""
-        return f"{self.index} {self.expiry:%a %d %b} (lot {self.lot or 'unknown'}{unsure})"
+        expiry, units = (" provisional" * (grade == "provisional") for grade in (self.grade, self.lot_grade))
+        return f"{self.index} {self.expiry:%a %d %b}{expiry} (lot {self.lot or 'unknown'}{units})"
 
 
 class Today(msgspec.Struct, frozen=True):
@@ -88,19 +89,18 @@ def table_horizons(on: dt.date) -> tuple[Horizon, ...]:
     """(table, last day, days left after `on`, what to do) of each table, the first to end first.
 
     The calendar and the published expiries end with the last published holiday list. Lots and freeze quantities stay
-    in force until a newer row is entered; the exchanges review them at least twice a year, so a table nobody has
-    compared with a circular for half a year ends then.
+    in force until a newer row is entered, but are reviewed: lots and BSE's freeze quantities about twice a year, NSE's
+    every month. The table ends where the first of its indices was not compared with a circular for as long.
     """
-    half = dt.timedelta(days=REVIEW_DAYS)
     file = "vikalp facts import FILE"
-    lot_seen = max([LOTS_SEEN_UNTIL, *(facts.published for facts in user_facts() if facts.lots)])
-    freeze_seen = max([FREEZE_SEEN_UNTIL, *(facts.published for facts in user_facts() if facts.freeze)])
+    lots = min(lots_seen(index, on) for index in CONTRACT_INDICES) + dt.timedelta(days=REVIEW_DAYS)
+    freeze = min(freeze_horizon(index, on) for index in CONTRACT_INDICES)
     year = last_published().year + 1
     ends = (
         ("calendar", last_published(), f"import the holidays of {year} when the exchanges publish them: {file}"),
         ("expiries", last_published(), f"those of {year} are provisional until its holidays are imported: {file}"),
-        ("lots", lot_seen + half, f"compare with the newest lot circular and import what changed: {file}"),
-        ("freeze", freeze_seen + half, f"compare with the exchange's qtyfreeze file and import what changed: {file}"),
+        ("lots", lots, f"compare with the newest lot circular and import the row of each index: {file}"),
+        ("freeze", freeze, f"compare with the exchanges' newest freeze quantities and import each index's row: {file}"),
     )
     found = [Horizon(table, last, (last - on).days, todo) for table, last, todo in ends]
     return tuple(sorted(found, key=lambda horizon: horizon.last_day))
@@ -139,10 +139,11 @@ def next_expiries(indices: tuple[str, ...], on: dt.date) -> tuple[NextExpiry, ..
         except UnknownDate:
             continue
         try:
-            units: int | None = lot(index, expiry, on)
+            row: LotRow | None = lot_row(index, expiry, on)
         except UnknownDate:
-            units = None
-        found.append(NextExpiry(index, expiry, units, expiry_grade(index, expiry, on)))
+            row = None
+        units, grade = (row.lot, row.grade) if row else (None, None)
+        found.append(NextExpiry(index, expiry, units, expiry_grade(index, expiry, on), grade))
     return tuple(found)
 
 

@@ -1,19 +1,21 @@
 """The largest quantity one order may have, in units. NSE computes it anew every month, BSE when it sees fit.
 
-Rows are the dates whose publication was seen; between two of them the earlier one is used. On a live desk the
-exchange's contract file wins. A usable order is a whole number of lots at or below the figure.
+Rows are the dates whose publication was seen; between two of them the earlier one is used. After the month of the
+newest circular that was read the tables' figure is provisional. On a live desk the exchange's contract file wins. A
+usable order is a whole number of lots at or below the figure.
 """
 
 import datetime as dt
 from typing import NamedTuple
 
 from core.errors import UnknownDate
-from core.market.indices import check_contract_index
+from core.market.indices import check_contract_index, exchange_of
 from core.market.lots import lot
 from core.market.overlay import Grade, user_facts
 
 _D = dt.date
 FREEZE_SEEN_UNTIL = _D(2026, 8, 31)  # the month of the newest circular read
+BSE_REVIEW_DAYS = 183
 _NSE = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50")
 
 
@@ -60,12 +62,38 @@ def usable_freeze(index: str, expiry: dt.date, on: dt.date) -> int:
 
 
 def freeze_row(index: str, on: dt.date) -> FreezeRow:
-    """The row that decides, with its source and grade. Raises like `freeze`."""
+    """The row that decides, with its source and grade: provisional after `freeze_seen`. Raises like `freeze`."""
     rows = freeze_rows(index)
     held = [row for row in reversed(rows) if on >= row.since]
     if not held:
         raise UnknownDate(f"the freeze quantity of {index} on {on} is not known; the table begins {rows[0].since}")
-    return max(held, key=lambda row: row.since)  # of one day the first in turn: the user's own, last imported
+    row = max(held, key=lambda row: row.since)  # of one day the first in turn: the user's own, last imported
+    return row if row.grade == "user" or on <= freeze_seen(index, on) else row._replace(grade="provisional")
+
+
+def freeze_seen(index: str, on: dt.date) -> dt.date:
+    """The day up to which, by `on`, the figure of `index` is confirmed: to the end of the month a circular was for."""
+    found = [FREEZE_SEEN_UNTIL]
+    for facts in user_facts(on):
+        for row in facts.freeze:
+            if row.index == index:
+                ahead = row.since - facts.published <= dt.timedelta(days=31)  # of the month after, as NSE's come out
+                found.append(_month_end(max(facts.published, row.since) if ahead else facts.published))
+    return max(found)
+
+
+def freeze_horizon(index: str, on: dt.date) -> dt.date:
+    """The last day before the figure of `index` is due: NSE's a month after `freeze_seen`, BSE's half a year."""
+    seen = freeze_seen(index, on)
+    return (
+        _month_end(seen + dt.timedelta(days=1))
+        if exchange_of(index) == "NSE"
+        else seen + dt.timedelta(days=BSE_REVIEW_DAYS)
+    )
+
+
+def _month_end(day: dt.date) -> dt.date:
+    return (day.replace(day=1) + dt.timedelta(days=31)).replace(day=1) - dt.timedelta(days=1)
 
 
 def freeze_rows(index: str) -> tuple[FreezeRow, ...]:

@@ -7,7 +7,7 @@ Cash and derivatives keep different hours since 2026-08-03. Nothing here decides
 import datetime as dt
 from typing import Literal, NamedTuple
 
-from core.market.calendar import close_time, session, special_of
+from core.market.calendar import OPEN, close_time, session, special_of
 from core.market.moment import IST
 
 Market = Literal["cash", "derivatives"]
@@ -26,6 +26,7 @@ class _Row(NamedTuple):
     end: dt.time
     note: str
     source: str
+    exchange: str = ""  # empty: both
 
 
 _AUGUST, _SEPTEMBER, _PRE = _D(2026, 8, 3), _D(2026, 9, 7), _D(2025, 12, 8)
@@ -40,7 +41,10 @@ _ROWS = (
     _Row(_SEPTEMBER, _NEVER, "cash", "pre-open match", _T(9, 10), _T(9, 12), "", _CUT),
     _Row(_SEPTEMBER, _NEVER, "cash", "buffer", _T(9, 12), _T(9, 15), "", _CUT),
     _Row(_PRE, _NEVER, "derivatives", "futures pre-open", _T(9, 0), _T(9, 15),
-         "futures of the current month, of the next too in its last 5 days; no options", "NSE/FAOP/71092, 71582"),
+         "futures of the current month, of the next too in its last 5 days; no options", "NSE/FAOP/71092, 71582",
+         "NSE"),
+    _Row(_SEPTEMBER, _NEVER, "derivatives", "futures pre-open", _T(9, 0), _T(9, 15),
+         "as on NSE; no source read says since when", "BSE notice of 2026-08-03", "BSE"),
     _Row(_D.min, _AUGUST, "cash", "normal", _T(9, 15), _T(15, 30), "", "NSE and BSE timings"),
     _Row(_AUGUST, _NEVER, "cash", "normal", _T(9, 15), _T(15, 15), "the index stands still from its end on", _CAS),
     _Row(_D.min, _NEVER, "derivatives", "normal", _T(9, 15), _T(15, 30), "", _LATE),
@@ -67,18 +71,20 @@ class Window(NamedTuple):
 def day_windows(exchange: str, on: dt.date) -> tuple[Window, ...]:
     """The parts of `on` in the order they begin; empty when closed. Raises like `session`.
 
-    A special session has its normal windows alone: the exchanges publish its other parts in the circular of the day.
+    A special session has its normal windows alone, unless it keeps the hours of an ordinary day: the exchanges publish
+    its other parts in the circular of the day.
     """
     hours = session(exchange, on)
     if hours is None:
         return ()
     special = special_of(on)
-    if special is not None and special.kind != "weekend":
+    if special is not None and special.windows != ((OPEN, close_time(on)),):
         return tuple(
             Window("derivatives", "normal", _at(on, start), _at(on, end), special.kind, special.source)
             for start, end in special.windows
         )
-    found = [row for row in _ROWS if row.since <= on < row.until]
+    here = "BSE" if exchange in {"BSE", "BFO"} else "NSE"
+    found = [row for row in _ROWS if row.since <= on < row.until and row.exchange in {"", here}]
     made = [
         Window(r.market, r.name, _at(on, r.start), _at(on, _end(r, on)), r.note, r.source) for r in found
     ]  # fmt: skip

@@ -7,7 +7,8 @@ contract from `new_from` on.
 
 Every lot of NSE's index futures of 2019 to 2026-07-31 agrees with them (docs/facts.md), and of the dumps of 2025-09 to
 2026-05. The last row stays in force until a newer one is entered, because it is what contracts listed since carry.
-On a live desk the instrument dump wins.
+On a live desk the instrument dump wins. Traded after the newest circular that was read, a contract's lot is graded
+provisional: a newer revision may exist.
 """
 
 import datetime as dt
@@ -105,11 +106,21 @@ def lot(index: str, expiry: dt.date, on: dt.date) -> int:
 
 @remembered(16_384)
 def lot_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
-    """The row that decides, with its source and grade: the dump of `on` if one is in use. Raises like `lot`."""
+    """The row that decides, with its source and grade: the dump of `on` if one is in use. Raises like `lot`.
+
+    The tables' own row is provisional after `lots_seen`.
+    """
     dump = dump_of(on)
     if dump is not None and (index, expiry) in dump.lots:
         return LotRow(expiry, dump.lots[index, expiry], on, on, f"instrument dump of {on}", "dump")
-    return table_row(index, expiry, on)
+    row = table_row(index, expiry, on)
+    return row if row.grade == "user" or on <= lots_seen(index, on) else row._replace(grade="provisional")
+
+
+def lots_seen(index: str, on: dt.date) -> dt.date:
+    """The day up to which, by `on`, the lots of `index` were compared with circulars: by us or by a user's row."""
+    own = (facts.published for facts in user_facts(on) if any(row.index == index for row in facts.lots))
+    return max([LOTS_SEEN_UNTIL, *own])
 
 
 def table_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
@@ -124,11 +135,15 @@ def table_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
 
 
 def lot_rows(index: str) -> tuple[LotRow, ...]:
-    """The table's rows and then the user's own: a later one that applies decides. Raises UnknownName."""
+    """The table's rows and the user's own in order of expiry, of which the last that applies decides.
+
+    Of two with the same days the user's comes after, the last imported last. Raises UnknownName.
+    """
     own = (
         LotRow(row.first_expiry, row.lot, row.new_from, row.long_dated_from, facts.source, "user")
         for facts in user_facts()
         for row in facts.lots
         if row.index == index
     )
-    return (*TABLE[check_contract_index(index)], *own)
+    rows = (*TABLE[check_contract_index(index)], *own)
+    return tuple(sorted(rows, key=lambda row: (row.first_expiry, row.new_from)))

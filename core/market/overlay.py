@@ -82,14 +82,16 @@ _caches: list[Callable[[], None]] = []
 
 def use(facts: Sequence[UserFacts]) -> None:
     """Make `facts` the user's rows of this process, instead of those before; what was remembered is forgotten."""
+    if _rows == list(facts):
+        return
     _rows[:] = facts
     for clear in _caches:
         clear()
 
 
-def user_facts() -> tuple[UserFacts, ...]:
-    """The user's rows of this process, in the order of their import: a later one wins."""
-    return tuple(_rows)
+def user_facts(known: dt.date | None = None) -> tuple[UserFacts, ...]:
+    """The user's rows of this process that were published by `known` (None: all); a later one wins."""
+    return tuple(facts for facts in _rows if known is None or facts.published <= known)
 
 
 def use_dump(contracts: DayContracts | None) -> None:

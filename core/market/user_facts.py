@@ -12,32 +12,47 @@ The file is a mapping, in YAML or JSON; every value but the lists may be written
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from core.errors import InputError, UnknownName
-from core.market.calendar import last_published
 from core.market.holidays import FIRST_DAY, FIXED, HOLIDAYS, LAST_DAY, PROVISIONAL_TO, SPECIAL
 from core.market.indices import check_contract_index
-from core.market.overlay import UserFacts
+from core.market.overlay import UserFacts, user_facts
 
 LEAST_HOLIDAYS, MOST_HOLIDAYS = 8, 25  # weekday holidays of a year: 12 to 19 since 2012
+_NO_ROW = "it has no row; to take back what a source said: vikalp facts remove SOURCE"
 LARGEST = 100_000  # units; lots and freeze quantities of the indices are far below
 
 
-def parse_user_facts(data: object, where: str) -> UserFacts:
-    """The rows in `data`, as YAML or JSON gave it; InputError naming `where` and the key for anything that is wrong."""
+def parse_user_facts(data: object, where: str, *, today: dt.date) -> UserFacts:
+    """The rows in `data`, as YAML or JSON gave it, checked with the user's rows in use that have another source.
+
+    InputError naming `where` and the key for anything that is wrong, and for what is published after `today`.
+    """
     if not isinstance(data, Mapping):
         raise InputError(f"{where}: expected keys such as source, published and holidays, found {type(data).__name__}")
     try:
         facts = msgspec.convert(_seconds(data), UserFacts, strict=False)
     except msgspec.ValidationError as error:
         raise InputError(f"{where}: {error}") from error
-    for what, wrong in _checks(facts):
+    if facts.published > today:
+        raise InputError(f"{where}: published: {facts.published} is after today, {today}")
+    _check(facts, where, [other for other in user_facts() if other.source != facts.source])
+    return facts
+
+
+def check_all(files: Mapping[str, UserFacts]) -> None:
+    """Refuse, as `parse_user_facts` does, whatever is wrong in rows that are used together; by where each is from."""
+    for where, facts in files.items():
+        _check(facts, where, [other for other in files.values() if other is not facts])
+
+
+def _check(facts: UserFacts, where: str, others: Sequence[UserFacts]) -> None:
+    for what, wrong in _checks(facts, others):
         if wrong:
             raise InputError(f"{where}: {what}: {wrong}")
-    return facts
 
 
 def _seconds(data: Mapping[object, object]) -> dict[str, object]:
@@ -54,17 +69,17 @@ def _seconds(data: Mapping[object, object]) -> dict[str, object]:
     return found
 
 
-def _checks(facts: UserFacts) -> list[tuple[str, str]]:
+def _checks(facts: UserFacts, others: Sequence[UserFacts]) -> list[tuple[str, str]]:
     return [
         ("source", "" if facts.source.strip() else "say who says so: a circular's number and date"),
         ("published", _within(facts.published)),
-        *(("years", _year(facts, year)) for year in facts.years),
+        *(("years", _year(facts, year, others)) for year in facts.years),
         *(("holidays", _holiday(facts, day)) for day in facts.holidays),
-        *((f"sessions {row.date}", _session(facts, row.date, row.kind)) for row in facts.sessions),
+        *((f"sessions {row.date}", _session(facts, row.date, row.kind, others)) for row in facts.sessions),
         *((f"sessions {r.date}", _hours(r.pre_open, r.open, r.close)) for r in facts.sessions),
         *((f"lots {r.index}", _lot(r.index, r.lot, r.first_expiry)) for r in facts.lots),
         *((f"freeze {r.index}", _lot(r.index, r.quantity, r.since)) for r in facts.freeze),
-        ("file", "" if facts.holidays or facts.sessions or facts.lots or facts.freeze else "it has no row"),
+        ("file", "" if facts.holidays or facts.sessions or facts.lots or facts.freeze else _NO_ROW),
     ]
 
 
@@ -72,15 +87,22 @@ def _within(day: dt.date) -> str:
     return "" if FIRST_DAY <= day <= PROVISIONAL_TO else f"{day} is outside {FIRST_DAY} to {PROVISIONAL_TO}"
 
 
-def _year(facts: UserFacts, year: int) -> str:
+def _year(facts: UserFacts, year: int, others: Sequence[UserFacts]) -> str:
     days = {day for day in facts.holidays if day.year == year}
-    after = last_published().year + 1
+    after = LAST_DAY.year + 1
+    while any(after in other.years for other in others):
+        after += 1
+    first, last = dt.date(year - 1, 10, 1), dt.date(year, 1, 31)
     missing = [
         day for day in (dt.date(year, *fixed) for fixed in sorted(FIXED)) if day.weekday() < 5 and day not in days
     ]
     if len(facts.years) > 1 or not LAST_DAY.year < year <= after:
         return (
             f"the calendar is published to {after - 1}: import {after} next, a year a file, found {list(facts.years)}"
+        )
+    if not first <= facts.published <= last:
+        return (
+            f"the list of {year} is published {first} to {last}, found {facts.published}; a later change has no years"
         )
     if missing:
         return f"holidays has no {missing[0]}, which has been a holiday every year"
@@ -97,10 +119,11 @@ def _holiday(facts: UserFacts, day: dt.date) -> str:
     return _within(day)
 
 
-def _session(facts: UserFacts, day: dt.date, kind: str) -> str:
+def _session(facts: UserFacts, day: dt.date, kind: str, others: Sequence[UserFacts]) -> str:
     if sum(row.date == day for row in facts.sessions) > 1:
         return "it is there twice"
-    closed = day.weekday() >= 5 or day in HOLIDAYS or day in facts.holidays or day in SPECIAL
+    listed = any(day in each.holidays for each in (facts, *others))
+    closed = day.weekday() >= 5 or day in HOLIDAYS or day in SPECIAL or listed
     if kind != "normal" and not closed:
         return f"{day:%A} is an ordinary trading day: list it among the holidays, or give kind normal for other hours"
     return _within(day)

@@ -44,12 +44,12 @@ def the_tables_alone() -> Iterator[None]:
 
 
 def parsed(**more: Any) -> UserFacts:
-    return parse_user_facts(FILE | more, "mine.yaml")
+    return parse_user_facts(FILE | more, "mine.yaml", today=D(2026, 12, 11))
 
 
 def test_an_imported_year_is_published_and_moves_the_expiries_from_the_day_it_was_known() -> None:
     assert D(2027, 6, 29) in expiries("NIFTY", D(2026, 12, 1))
-    use([parse_user_facts(YEAR | {"holidays": [*HOLIDAYS_2027, "2027-06-29"]}, "mine.yaml")])
+    use([parse_user_facts(YEAR | {"holidays": [*HOLIDAYS_2027, "2027-06-29"]}, "mine.yaml", today=D(2026, 12, 11))])
 
     assert session("NSE", D(2027, 3, 22), published=True) is None
     found = session("NSE", D(2027, 3, 23), published=True)
@@ -95,7 +95,7 @@ def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
     assert freeze("BANKNIFTY", D(2026, 12, 1)) == 600
     own = {(row.table, row.index) for row in fact_rows(D(2026, 12, 1)) if row.grade == "user"}
     assert own == {("lot", "NIFTY"), ("freeze", "NIFTY")}
-    assert {h.table: h.last_day for h in table_horizons(D(2026, 12, 1))}["lots"] == D(2027, 6, 12)
+    assert {h.table: h.last_day for h in table_horizons(D(2026, 12, 1))}["lots"] == D(2027, 2, 21)  # NIFTY's alone
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,7 @@ def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
         ({"holidays": ["2026-12-24", "2026-12-24"]}, "twice"),
         ({"holidays": ["2026-24-12"]}, r"holidays\[0\]"),
         ({"holidays": ["2046-12-24"]}, "outside"),
+        ({"published": "2026-12-12", "holidays": ["2026-12-24"]}, "after today"),
         ({"years": ["2027"], "holidays": HOLIDAYS_2027[1:]}, "2027-01-26"),
         ({"years": ["2027"], "holidays": ["2027-01-26", "2027-04-14"]}, "8 to 25"),
         ({"years": ["2028"], "holidays": HOLIDAYS_2027}, "import 2027 next"),
@@ -124,12 +125,12 @@ def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
 )
 def test_a_file_that_is_wrong_anywhere_is_refused_with_the_place(changed: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError, match=rf"mine.yaml: .*{says}"):
-        parse_user_facts(FILE | changed, "mine.yaml")
+        parse_user_facts(FILE | changed, "mine.yaml", today=D(2026, 12, 11))
 
 
 def test_what_is_no_mapping_is_refused() -> None:
     with pytest.raises(InputError, match="list"):
-        parse_user_facts([FILE], "mine.yaml")
+        parse_user_facts([FILE], "mine.yaml", today=D(2026, 12, 11))
 
 
 def test_the_simulated_desk_runs_past_the_published_calendar_and_says_so() -> None:
@@ -142,16 +143,17 @@ def test_the_simulated_desk_runs_past_the_published_calendar_and_says_so() -> No
 
 def test_each_table_says_when_it_ends_and_warns_30_days_before() -> None:
     assert [(h.table, h.last_day, h.days_left) for h in table_horizons(D(2026, 11, 20))] == [
+        ("freeze", D(2026, 9, 30), -51),  # NSE's are new every month
         ("calendar", D(2026, 12, 31), 41),
         ("expiries", D(2026, 12, 31), 41),
         ("lots", D(2027, 2, 21), 93),
-        ("freeze", D(2027, 3, 2), 102),
     ]
-    assert horizon_warnings(D(2026, 11, 30)) == ()
-    first = horizon_warnings(D(2026, 12, 1))[0]
+    assert [len(horizon_warnings(on)) for on in (D(2026, 8, 30), D(2026, 8, 31), D(2026, 11, 30))] == [0, 1, 1]
+    late, first = horizon_warnings(D(2026, 12, 1))[:2]
+    assert "freeze known to 2026-09-30, 62 days ago" in late
     assert "30 days left" in first
     assert "holidays of 2027" in first
-    assert "calendar known to 2026-12-31, 64 days ago" in horizon_warnings(D(2027, 3, 5))[0]
+    assert "calendar known to 2026-12-31, 64 days ago" in horizon_warnings(D(2027, 3, 5))[1]
 
 
 def test_today_says_the_session_the_next_expiries_with_lots_and_never_raises_for_a_date() -> None:

@@ -1,16 +1,23 @@
 import datetime as dt
+import importlib.metadata
 import json
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import psutil
 import pytest
 from typer.testing import CliRunner
 
 from cluster import doctor
 from cluster.cli.main import app
 from cluster.doctor import Machine, examine, probe, read_pins, with_ledger
-from core.market import INDICES
+from core.market import INDICES, IST
 from core.market.facts import table_horizons, today
+from core.market.overlay import use
 from tests.unit.storage.conftest import free_port
 
 DAY = dt.date(2026, 11, 20)
@@ -19,8 +26,8 @@ GOOD: dict[str, Any] = {
     "shm_mb": 8_000, "desk": 0, "desk_runs": False, "ports": (), "pinned": {"ray": "2.60.0"},
     "installed": {"ray": "2.60.0", "other": "1"}, "kernels": 9, "postgres": "/pg/bin", "postgres_why": "", "zone": "",
     "wall": dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC), "newest_file": dt.datetime(2026, 11, 19, tzinfo=dt.UTC),
-    "synchronised": True, "market": today("NSE", DAY, INDICES), "horizons": table_horizons(DAY), "files": 65_536,
-    "processes": -1,
+    "synchronised": True, "market": today("NSE", DAY, INDICES), "horizons": table_horizons(dt.date(2026, 8, 30)),
+    "files": 65_536, "processes": -1,
 }  # fmt: skip
 
 
@@ -57,6 +64,9 @@ def test_a_good_machine_is_all_ok() -> None:
         ("clock", "fail", {"newest_file": dt.datetime(2027, 1, 1, tzinfo=dt.UTC)}),
         ("clock", "warn", {"synchronised": False}),
         ("clock", "ok", {"synchronised": None}),
+        ("facts", "ok", {"facts": 2}),
+        ("facts", "fail", {"facts_why": "facts/x.json: not readable"}),
+        ("calendar", "warn", {"horizons": table_horizons(dt.date(2026, 8, 31))}),
         ("calendar", "warn", {"horizons": table_horizons(dt.date(2026, 12, 1))}),
         ("calendar", "warn", {"horizons": table_horizons(dt.date(2027, 3, 5))}),
         ("limits", "fail", {"files": 1_024}),
@@ -79,15 +89,17 @@ def said(name: str, **changed: Any) -> tuple[str, str]:
 
 def test_the_market_check_says_todays_session_and_the_next_expiries_with_lots() -> None:
     found, _ = said("market")
-    assert found.startswith("normal session 09:15-15:40 IST; next expiries: NIFTY Mon 23 Nov (lot 65), BANKNIFTY")
-    assert "SENSEX Thu 26 Nov (lot 20)" in found
+    assert found.startswith("normal session 09:15-15:40 IST; next expiries: NIFTY Mon 23 Nov (lot 65 provisional), B")
+    assert "SENSEX Thu 26 Nov (lot 20 provisional)" in found
     assert "Saturday" in said("market", market=today("NSE", dt.date(2026, 11, 21), ()))[0]
     later = said("market", market=today("NSE", dt.date(2027, 1, 4), ("NIFTY",)))[0]
-    assert later == "normal session 09:15-15:40 IST, provisional; next expiries: NIFTY Tue 05 Jan (lot 65, provisional)"
+    assert later.startswith(
+        "normal session 09:15-15:40 IST, provisional; next expiries: NIFTY Tue 05 Jan provisional ("
+    )
 
 
 def test_thirty_days_before_a_table_ends_the_calendar_check_says_which_and_what_to_do() -> None:
-    assert said("calendar", horizons=table_horizons(dt.date(2026, 11, 30)))[1] == ""
+    assert "holidays of 2027" not in said("calendar", horizons=table_horizons(dt.date(2026, 11, 30)))[1]
     found, todo = said("calendar", horizons=table_horizons(dt.date(2026, 12, 1)))
     assert "calendar to 2026-12-31 (30 days)" in found
     assert "import the holidays of 2027" in todo
@@ -108,11 +120,35 @@ def test_a_ledger_elsewhere_is_asked_and_its_password_is_not_shown() -> None:
     assert with_ledger(Machine(**GOOD), "") == Machine(**GOOD)
 
 
-def test_this_machine_can_be_looked_at() -> None:
+@pytest.fixture
+def own_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    monkeypatch.setenv("VIKALP_HOME", str(tmp_path))
+    yield tmp_path
+    use(())
+
+
+def test_this_machine_is_looked_at_as_it_is(own_home: Path) -> None:
     machine = probe(11)
-    assert machine.python >= (3, 11)
-    assert machine.cores >= 1
-    assert "ray" in machine.installed
+
+    assert machine.installed["ray"] == importlib.metadata.version("ray")
+    assert "ray" in machine.pinned
+    assert machine.cores == len(psutil.Process().cpu_affinity())
+    assert machine.disk_mb == pytest.approx(shutil.disk_usage(own_home).free / 2**20, rel=0.05)
+    assert (machine.desk, machine.desk_runs) == (11, False)
+    assert abs(machine.wall.timestamp() - time.time()) < 60
+    assert machine.market.on == machine.wall.astimezone(IST).date()
+    assert (machine.facts, machine.facts_why) == (0, "")
+
+
+def test_facts_that_cannot_be_used_are_a_failed_check_and_the_others_go_on(own_home: Path) -> None:
+    (own_home / "facts").mkdir()
+    (own_home / "facts" / "bad.json").write_text("{")
+    (check,) = [check for check in examine(probe(11)) if check.name == "facts"]
+
+    assert (check.outcome, "bad.json" in check.found, "remove it" in check.found) == ("fail", True, True)
+    done = CliRunner().invoke(app, ["doctor", "--desk", "11", "--json"])
+    assert done.exit_code == 1
+    assert len(json.loads(done.stdout)["checks"]) == len(doctor.CHECKS)
 
 
 def test_the_command_exits_1_exactly_when_a_check_fails(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,15 +23,16 @@ def test_the_session_and_the_next_expiries_with_their_lots(tmp_path: Path) -> No
     texts = said(tmp_path, "2026-11-20 11:00").texts
 
     assert texts["calendar-session"] == "normal session 09:15-15:40 IST"
-    assert texts["calendar-expiries"] == "NIFTY Mon 23 Nov (lot 65), SENSEX Thu 26 Nov (lot 20)"
-    assert texts["calendar-warnings"] == ""
+    assert texts["calendar-expiries"] == "NIFTY Mon 23 Nov (lot 65 provisional), SENSEX Thu 26 Nov (lot 20 provisional)"
+    assert texts["calendar-warnings"].startswith("freeze known to 2026-09-30, 51 days ago: ")
+    assert " · " not in texts["calendar-warnings"]
 
 
 @pytest.mark.parametrize(
     ("at", "session", "expiry"),
     [
-        ("2026-11-24 11:00", "2026-11-24 (Tuesday) is a trading holiday of NSE", "NIFTY Tue 01 Dec (lot 65)"),
-        ("2027-01-04 11:00", "normal session 09:15-15:40 IST, provisional", "NIFTY Tue 05 Jan (lot 65, provisional)"),
+        ("2026-11-24 11:00", "2026-11-24 (Tuesday) is a trading holiday of NSE", "NIFTY Tue 01 Dec (lot 65 provi"),
+        ("2027-01-04 11:00", "normal session 09:15-15:40 IST, provisional", "NIFTY Tue 05 Jan provisional (lot 65"),
     ],
 )
 def test_a_closed_and_a_provisional_day_say_so(tmp_path: Path, at: str, session: str, expiry: str) -> None:
@@ -42,7 +43,7 @@ def test_a_closed_and_a_provisional_day_say_so(tmp_path: Path, at: str, session:
 
 
 def test_thirty_days_before_a_table_ends_the_page_warns(tmp_path: Path) -> None:
-    assert said(tmp_path, "2026-11-30 11:00").texts["calendar-warnings"] == ""
+    assert "calendar known" not in said(tmp_path, "2026-11-30 11:00").texts["calendar-warnings"]
     warned = said(tmp_path, "2026-12-01 11:00").texts["calendar-warnings"]
     assert "calendar known to 2026-12-31, 30 days left" in warned
     assert "vikalp facts import FILE" in warned
