@@ -236,19 +236,53 @@ def test_a_holiday_has_no_bars_that_can_be_right() -> None:
         run_day(BacktestConfig(), data)
 
 
+def saved(folder: Path, name: str, rows: list[dict[str, object]]) -> None:
+    folder.mkdir(exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / name)
+
+
+def bar(at: str, **other: object) -> dict[str, object]:
+    prices = dict.fromkeys(("open", "high", "low", "close"), 100.0)
+    return {"datetime": dt.datetime.fromisoformat(at), **prices, **other}
+
+
+def option(at: str, **other: object) -> dict[str, object]:
+    return {"tradingsymbol": "SENSEX2591180300CE", **bar(at), **other}
+
+
 def test_a_missing_file_and_a_missing_column_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no folder"):
         load_days(tmp_path, "SENSEX", 180)
     (tmp_path / "bars").mkdir()
     with pytest.raises(InputError, match=r"must hold one file SENSEX_3m_"):
         load_days(tmp_path, "SENSEX", 180)
-    path = tmp_path / "bars" / "SENSEX_3m_x.parquet"
-    pq.write_table(pa.table({"datetime": [dt.datetime(2025, 9, 5, 9, 15)], "open": [1.0]}), path)  # noqa: DTZ001
-    with pytest.raises(InputError, match="column 'high' is missing"):
+    saved(tmp_path / "bars", "SENSEX_3m_x.parquet", [{"datetime": dt.datetime(2025, 9, 5, 9, 15), "open": 1.0}])  # noqa: DTZ001
+    saved(tmp_path / "option_bars", "SENSEX_options_x.parquet", [option("2025-09-05 09:15")])
+    with pytest.raises(InputError, match=r"SENSEX_3m_x.parquet: row 0, column high: expected that column"):
         load_days(tmp_path, "SENSEX", 180)
-    path.write_bytes(b"PAR1 torn")
-    with pytest.raises(InputError, match="no readable Parquet"):
+    (tmp_path / "bars" / "SENSEX_3m_x.parquet").write_bytes(b"PAR1 torn")
+    with pytest.raises(InputError, match="no Parquet"):
         load_days(tmp_path, "SENSEX", 180)
+
+
+def test_a_bad_row_spoils_its_own_day_alone(tmp_path: Path) -> None:
+    bars = [bar("2025-09-04 09:15"), bar("2025-09-05 09:15"), bar("2025-09-05 09:15"), bar("2025-09-08 09:15")]
+    saved(tmp_path / "bars", "SENSEX_3m_x.parquet", bars)
+    options = [option(f"2025-09-0{day} 09:15") for day in (4, 5, 9)] + [option("2025-09-08 09:15", high=float("inf"))]
+    saved(tmp_path / "option_bars", "SENSEX_options_x.parquet", options)
+
+    (day,) = load_days(tmp_path, "SENSEX", 180, [D(2025, 9, 4)])
+    assert [one.close_paise for one in day.options["SENSEX2591180300CE"]] == [100_00]
+    for wanted, says in (
+        (D(2025, 9, 5), r"SENSEX_3m_x.parquet: row 3, column datetime: expected a time between those"),
+        (D(2025, 9, 8), r"SENSEX_options_x.parquet: row 4, column high: expected rupees"),
+        (D(2025, 9, 9), "SENSEX_3m_x.parquet: no bars of 2025-09-09; it has 2025-09-04 to 2025-09-08"),
+        (D(2025, 9, 10), "SENSEX_options_x.parquet: no bars of 2025-09-10; it has 2025-09-04 to 2025-09-09"),
+    ):
+        with pytest.raises(InputError, match=says):
+            load_days(tmp_path, "SENSEX", 180, [wanted])
+    with pytest.raises(InputError, match="no 3-minute bars of SENSEX on 2025-09-09 under"):
+        load_days(tmp_path, "SENSEX", 180, [D(2025, 9, 4), D(2025, 9, 9)])
 
 
 def test_a_place_that_cannot_be_written_is_one_line_and_exit_2(
