@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -12,6 +12,7 @@ from core.market.expiries import expiries
 from core.market.indices import CONTRACT_INDICES, future_tick_paise, tick_paise
 from core.market.lots import table_row
 from core.market.overlay import DayContracts
+from core.market.symbols import written_by_month
 from core.schemas import Kind
 
 SERIAL_DAYS = 21  # nearer expiries are listed by every exchange; the farther ones only as its contract cycle has them
@@ -49,23 +50,43 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
 def merge_dump(rows: Iterable[DumpRow], on: dt.date) -> tuple[DayContracts, tuple[Difference, ...]]:
     """What the dump of `on` lists of the seven indices, to hand to `use_dump`, and where the tables say otherwise.
 
-    Rows of anything else (stocks, other indices, the indices themselves) are passed over. Raises InputError for two
-    lots of one expiry, of which none can be right, or a dump that has none of the indices' contracts.
+    Rows of anything else (stocks, other indices, the indices themselves) are passed over. Raises InputError for a dump
+    that has none of the indices' contracts, one of another day (it lists what has expired), two lots of one expiry or
+    two expiries under one month, of which none can be right, and a lot that is none.
     """
     units: dict[tuple[str, dt.date], set[int]] = defaultdict(set)
     ticks: dict[tuple[str, dt.date, bool], set[float]] = defaultdict(set)
+    monthly: dict[tuple[str, int, int], set[dt.date]] = defaultdict(set)
     for row in rows:
         if row.name in CONTRACT_INDICES and row.kind != Kind.INDEX:
             units[row.name, row.expiry].add(row.lot)
             ticks[row.name, row.expiry, row.kind == Kind.FUTURE].add(row.tick_paise)
-    if not units:
-        raise InputError(f"the dump of {on} has no contract of {', '.join(CONTRACT_INDICES)}")
-    for (index, expiry), found in units.items():
-        if len(found) > 1:
-            raise InputError(f"the dump of {on} has lots {sorted(found)} for {index} {expiry}: one was expected")
-    contracts = DayContracts(on=on, lots={key: next(iter(found)) for key, found in sorted(units.items())})
+            if written_by_month(row.symbol):
+                monthly[row.name, row.expiry.year, row.expiry.month].add(row.expiry)
+    _check(units, monthly, on)
+    contracts = DayContracts(
+        on=on,
+        lots={key: next(iter(found)) for key, found in sorted(units.items())},
+        monthly=frozenset((index, next(iter(found))) for (index, _, _), found in monthly.items()),
+    )
     differences = [*_lots(contracts), *_expiries(contracts), *_ticks(ticks)]
     return contracts, tuple(sorted(differences, key=lambda d: (d.index, d.expiry, d.what)))
+
+
+def _check(
+    units: Mapping[tuple[str, dt.date], set[int]], monthly: Mapping[tuple[str, int, int], set[dt.date]], on: dt.date
+) -> None:
+    if not units:
+        raise InputError(f"the dump of {on} has no contract of {', '.join(CONTRACT_INDICES)}")
+    for (index, expiry), lots in units.items():
+        if expiry < on:
+            raise InputError(f"the dump lists {index} {expiry}, which has expired on {on}: give the dump of that day")
+        if len(lots) > 1 or min(lots) < 1:
+            raise InputError(f"the dump of {on} has lots {sorted(lots)} for {index} {expiry}: one above 0 was expected")
+    for (index, year, month), days in monthly.items():
+        if len(days) > 1:
+            said = ", ".join(map(str, sorted(days)))
+            raise InputError(f"the dump of {on} has the expiries {said} under {index} {year}-{month:02d}: expected one")
 
 
 def _lots(contracts: DayContracts) -> list[Difference]:

@@ -46,13 +46,21 @@ def expiries(
     return found
 
 
-@remembered(4096)
 def monthly_expiry(index: str, year: int, month: int, known: dt.date | None = None) -> dt.date:
     """The month's last expiry after the holiday rule: as known on `known`, else as the contract expired in the end.
 
     Beyond the calendar it is the date by which such a contract is listed, which a holiday published later may move.
-    Raises UnknownDate before the first contracts of the index.
+    What the dump of `known` lists wins, without `known` the dump in use. Raises UnknownDate before the first contracts
+    of the index.
     """
+    dump = dump_of(known)
+    listed = dump.monthly_expiry(index, year, month) if dump else None
+    return listed or _monthly_expiry(index, year, month, known)
+
+
+@remembered(4096)
+def _monthly_expiry(index: str, year: int, month: int, known: dt.date | None = None) -> dt.date:
+    """By the tables and the user's rows alone."""
     first = dt.date(year, month, 1)
     if known is not None:
         return _moved(_scheduled(index, first, known), known)
@@ -71,9 +79,12 @@ def is_monthly(index: str, expiry: dt.date, on: dt.date | None = None) -> bool:
     years before, when SENSEX expired on Fridays, December's monthly was listed for that day.
     """
     check_contract_index(index)
+    dump = dump_of(on)
+    if dump is not None and (listed := dump.monthly_expiry(index, expiry.year, expiry.month)):
+        return listed == expiry
     if on is not None:
-        return monthly_expiry(index, expiry.year, expiry.month, on) == expiry
-    if monthly_expiry(index, expiry.year, expiry.month) == expiry:
+        return _monthly_expiry(index, expiry.year, expiry.month, on) == expiry
+    if _monthly_expiry(index, expiry.year, expiry.month) == expiry:
         return True
     own_time = _schedule(index, _told(index, max(expiry, STARTS[index][0])), expiry.year + 1)
     return expiry not in own_time and expiry in _ever_monthly(index, expiry.year, expiry.month)
@@ -114,7 +125,7 @@ def _rule(index: str, expiry: dt.date, known: dt.date) -> Rule:
 def _listed(index: str, known: dt.date, year: int) -> tuple[dt.date, ...]:
     """Every expiry from the beginning of the year before `year` on, as known on `known`."""
     told = _told(index, known)
-    far = [monthly_expiry(index, month.year, month.month, told) for month in _long_dated(index, known, told)]
+    far = [_monthly_expiry(index, month.year, month.month, told) for month in _long_dated(index, known, told)]
     near = _schedule(index, told, year)
     return (*near, *sorted(day for day in far if day > near[-1]))
 
@@ -170,7 +181,7 @@ def _long_dated(index: str, known: dt.date, told: dt.date) -> list[dt.date]:
     """Months of the quarterlies and half-yearlies listed on `known`, behind the three serial months."""
     quarters, halves = LONG_DATED.get(index, (0, 0))
     month = known.replace(day=1)
-    if month >= MONTHLY[index][0].first and monthly_expiry(index, month.year, month.month, told) < known:
+    if month >= MONTHLY[index][0].first and _monthly_expiry(index, month.year, month.month, told) < known:
         month = _next_month(month)
     after = _next_month(_next_month(month))
     found: list[dt.date] = []
@@ -213,7 +224,7 @@ def _ever_monthly(index: str, year: int, month: int) -> frozenset[dt.date]:
     moments |= {row.known_from for row in MONTHLY[index]} | {change.known_from for change in AD_HOC}
     moments |= {facts.published - days * _DAY for facts in user_facts() for days in (0, 1)}
     found = {_moved(_scheduled(index, first, known), known) for known in moments if known <= _next_month(first)}
-    return frozenset(found | {monthly_expiry(index, year, month)})
+    return frozenset(found | {_monthly_expiry(index, year, month)})
 
 
 def _moved(day: dt.date, known: dt.date) -> dt.date:

@@ -63,14 +63,20 @@ class UserFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DayContracts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a dump of `on` lists: units of each (index, expiry), and the indices of which it has contracts."""
+    """What a dump of `on` lists: units of each (index, expiry); `monthly` are written with their month alone."""
 
     on: dt.date
     lots: dict[tuple[str, dt.date], int]
+    monthly: frozenset[tuple[str, dt.date]] = frozenset()
 
     def expiries(self, index: str) -> tuple[dt.date, ...]:
         """Ascending; empty for an index the dump has nothing of."""
         return tuple(sorted(expiry for name, expiry in self.lots if name == index))
+
+    def monthly_expiry(self, index: str, year: int, month: int) -> dt.date | None:
+        """The expiry that a symbol with that month alone means; None where the dump has none."""
+        own = (day for name, day in self.monthly if (name, day.year, day.month) == (index, year, month))
+        return next(own, None)
 
 
 _P = ParamSpec("_P")
@@ -101,9 +107,14 @@ def use_dump(contracts: DayContracts | None) -> None:
         clear()
 
 
-def dump_of(on: dt.date) -> DayContracts | None:
-    """The dump in use, if it is of `on`."""
-    return _dump[0] if _dump and _dump[0].on == on else None
+def dump_of(on: dt.date | None) -> DayContracts | None:
+    """The dump in use, if it is of `on`; None: whatever day it is of."""
+    return _dump[0] if _dump and on in {None, _dump[0].on} else None
+
+
+def dump_differs(contracts: DayContracts | None) -> bool:
+    """Whether another dump than `contracts` is in use."""
+    return _dump != ([contracts] if contracts is not None else [])
 
 
 def remembered(size: int) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:

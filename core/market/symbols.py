@@ -96,6 +96,15 @@ def parse_symbol(symbol: str, on: dt.date | None = None) -> Contract:
     return contract
 
 
+def written_by_month(symbol: str) -> bool:
+    """Whether a symbol has the form of its month's last contract, year and month without a day.
+
+    >>> written_by_month("NIFTY26NOV26000CE"), written_by_month("NIFTY26N1726000CE")
+    (True, False)
+    """
+    return _MONTHLY.fullmatch(symbol) is not None
+
+
 def nse_identifier(contract: Contract) -> str:
     """NSE's identifier of a contract of its own; UnknownName for an index, which has none.
 
