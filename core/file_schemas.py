@@ -159,6 +159,35 @@ OPTION_CHAIN = pa.schema(
     ]
 )
 
+RECORDED_CHAIN = pa.schema(
+    [
+        field("fetched_ns", _INT, "ns", "time the exchange's page gives itself, UTC"),
+        field("collection", _TEXT, "name", "the collector's stamp: rows that share it were collected at once"),
+        field("date", _DAY, "date", "day of the collection"),
+        field("index", _TEXT, "name", "index the options are on"),
+        field("expiry", _DAY, "date", "expiry day"),
+        field("strike_paise", _INT, "paise", "strike"),
+        *(
+            each
+            for side in ("call", "put")
+            for each in (
+                field(f"{side}_oi_lots", _FLOAT, "lots", "open interest; a fraction after a lot change"),
+                field(f"{side}_oi_change_lots", _FLOAT, "lots", "change of open interest today"),
+                field(f"{side}_volume_lots", _FLOAT, "lots", "traded today"),
+                field(
+                    f"{side}_iv_pct", _FLOAT, "%", "the exchange's implied vol, per cent; 0 is one it could not solve"
+                ),
+                field(f"{side}_last_paise", _INT, "paise", "last trade; 0 if none"),
+                field(f"{side}_change_paise", _INT, "paise", "last trade less the previous close; 0 if none"),
+                field(f"{side}_bid_paise", _INT, "paise", "best bid; 0 is no bid"),
+                field(f"{side}_bid_qty", _INT, "units", "quantity at the best bid"),
+                field(f"{side}_ask_paise", _INT, "paise", "best ask; 0 is no ask"),
+                field(f"{side}_ask_qty", _INT, "units", "quantity at the best ask"),
+            )
+        ),
+    ]
+)
+
 VIX_DAYS = pa.schema(
     [
         field("date", _DAY, "date", "trading day"),
@@ -195,6 +224,7 @@ FILE_SCHEMAS = {
     "fii_statistics": FII_STATISTICS,
     "cash_flows": CASH_FLOWS,
     "option_chain": OPTION_CHAIN,
+    "recorded_chain": RECORDED_CHAIN,
     "vix_days": VIX_DAYS,
     "index_closes": INDEX_CLOSES,
 }

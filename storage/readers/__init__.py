@@ -14,6 +14,7 @@ from storage.readers.instruments import read_instruments
 from storage.readers.market_activity import read_market_activity
 from storage.readers.option_chain import read_bse_chain, read_nse_chain
 from storage.readers.participants import read_participant_days, read_participants
+from storage.readers.recorded_chain import read_recorded_chain
 from storage.readers.refusal import Read, Refused
 
 __all__ = [
@@ -33,5 +34,6 @@ __all__ = [
     "read_old_bhavcopy",
     "read_participant_days",
     "read_participants",
+    "read_recorded_chain",
     "read_udiff",
 ]

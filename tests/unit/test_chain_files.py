@@ -17,7 +17,7 @@ from core.errors import InputError, UnknownDate, UnknownName
 from core.market import from_ns
 from core.schemas import check
 from storage.chain_files import ChainFileSource, nse_comparison, read_day
-from storage.chain_reader import COLUMNS, NUMBERS, SIDES
+from storage.readers.recorded_chain import COLUMNS
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "market"
 REAL = DATA / "option_chain" / "NSE_NIFTY_chain_2025-08-27_29.parquet"
@@ -29,9 +29,9 @@ needs_data = pytest.mark.skipif(not REAL.is_file(), reason=f"recorded data is no
 def row(**other: Any) -> dict[str, Any]:
     plain = {
         "Fetch_Time": "29-Aug-2025 09:22:45", "Symbol": "NIFTY", "Expiry_Date": "02-Sep-2025", "Strike_Price": 24_500,
-        "collection_timestamp": "20250829_092416", "date": DAY, **{f"{s}_{n}": 0.0 for s in SIDES for n in NUMBERS},
+        "collection_timestamp": "20250829_092416", "date": DAY,
     }  # fmt: skip
-    return {**plain, **other}
+    return {**{column.header: 0.0 for column in COLUMNS}, **plain, **other}
 
 
 def collection(minute: int, **other: Any) -> dict[str, Any]:
@@ -112,34 +112,37 @@ def test_a_file_that_cannot_be_read_is_named_with_what_to_do(tmp_path: Path) -> 
         read_day(tmp_path, "NIFTY", DAY)
 
 
-@pytest.mark.parametrize("column", COLUMNS)
+@pytest.mark.parametrize("column", [column.header for column in COLUMNS])
 def test_a_missing_column_or_one_of_another_type_is_named(tmp_path: Path, column: str) -> None:
     table = pa.Table.from_pylist([row()])
     pq.write_table(table.drop_columns([column]), tmp_path / "without")
-    pq.write_table(table.set_column(0, column, pa.array([True])).drop_columns([]), tmp_path / "other")
     other = table.drop_columns([column]).append_column(column, pa.array([True]))
     pq.write_table(other, tmp_path / "other")
 
-    with pytest.raises(InputError, match=f"column {column} is missing"):
+    with pytest.raises(InputError, match=f"row 0, column {column}: expected that column"):
         read_day(tmp_path / "without", "NIFTY", DAY)
-    with pytest.raises(InputError, match=f"column {column} should be a .* was bool"):
+    with pytest.raises(InputError, match=f"row 1, column {column}: expected .*, found True"):
         read_day(tmp_path / "other", "NIFTY", DAY)
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "says"),
+    ("column", "value", "expected"),
     [
-        ("CALLS_OI", None, "CALLS_OI is empty in row 2"),
-        ("PUTS_LTP", float("nan"), "PUTS_LTP is empty in row 2"),
-        ("Fetch_Time", "soon", "column Fetch_Time holds 'soon'"),
-        ("Expiry_Date", "2025-09-02", "column Expiry_Date holds '2025-09-02'"),
+        ("CALLS_OI", None, "a number of 0 or more"),
+        ("PUTS_LTP", float("nan"), "rupees and whole paise"),
+        ("PUTS_Bid_Price", 100.005, "rupees and whole paise"),
+        ("CALLS_Ask_Qty", -75.0, "a whole number of 0 or more"),
+        ("CALLS_Net_Chng", float("inf"), "a number"),
+        ("Fetch_Time", "soon", "a time as 29-Aug-2025 09:15:00"),
+        ("Expiry_Date", "2025-09-02", "a day as 14-Nov-2025"),
+        ("Symbol", "", "text"),
     ],
 )
-def test_a_value_that_is_none_is_named(tmp_path: Path, column: str, value: object, says: str) -> None:
+def test_a_value_that_cannot_be_is_named(tmp_path: Path, column: str, value: object, expected: str) -> None:
     path = write(tmp_path / "a", collection(1), {**collection(2), column: value})
 
-    with pytest.raises(InputError, match=says):
-        list(opened(path).poll(2**62))
+    with pytest.raises(InputError, match=f"row 2, column {column}: expected {expected}.*, found "):
+        opened(path)
 
 
 def test_a_day_index_or_date_that_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:
@@ -202,12 +205,16 @@ def test_our_vols_are_within_a_quarter_point_of_nse_s_by_their_convention() -> N
 
 def test_the_comparison_refuses_bars_that_are_not_of_that_day(tmp_path: Path) -> None:
     chain = write(tmp_path / "chain", row())
-    bar = {"datetime": dt.datetime(2025, 8, 28, 9, 15), "open": 1.0, "close": 1.0}  # noqa: DTZ001 as bars files are
+    prices = dict.fromkeys(("open", "high", "low", "close"), 1.0)
+    bar = {"datetime": dt.datetime(2025, 8, 28, 9, 15), **prices}  # noqa: DTZ001 as bars files are
     write(tmp_path / "bars", bar)
 
     with pytest.raises(InputError, match="no bars of 2025-08-29"):
         nse_comparison(chain, "NIFTY", DAY, tmp_path / "bars")
     with pytest.raises(InputError, match="no such file"):
         nse_comparison(chain, "NIFTY", DAY, tmp_path / "none")
-    with pytest.raises(InputError, match="column datetime"):
+    with pytest.raises(InputError, match="row 0, column time: expected that column"):
         nse_comparison(chain, "NIFTY", DAY, chain)
+    write(tmp_path / "bars", bar | {"datetime": dt.datetime(2025, 8, 29, 9, 15)})  # noqa: DTZ001
+    with pytest.raises(InputError, match="one bar of 2025-08-29"):
+        nse_comparison(chain, "NIFTY", DAY, tmp_path / "bars")
