@@ -5,8 +5,8 @@ The file is a mapping, in YAML or JSON; every value but the lists may be written
     source: NSE/CMTR/80001 of 2026-12-11        # who says so; shown wherever a row decides
     published: 2026-12-11                        # from when it was known
     years: [2027]                                # the holidays below are all of that year's, which is published by it
-    holidays: [2027-01-26, 2027-03-22]           # weekdays
-    sessions: [{date: 2026-11-08, kind: muhurat, pre_open: "18:00", open: "18:15", close: "19:15"}]
+    holidays: [2027-01-26, 2027-03-22, 2027-10-29]           # weekdays
+    sessions: [{date: 2027-10-29, kind: muhurat, pre_open: "18:00", open: "18:15", close: "19:15"}]
     lots: [{index: NIFTY, first_expiry: 2027-01-05, lot: 75, new_from: 2026-10-01, long_dated_from: 2026-12-30}]
     freeze: [{index: NIFTY, since: 2026-12-01, quantity: 1800}]
 """

@@ -5,9 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import InputError, UnknownDate
 from core.market import (
+    CONTRACT_INDICES,
     day_windows,
     expiries,
     expiry_grade,
@@ -27,7 +30,7 @@ from core.market.facts import next_expiries, table_horizons, today
 from core.market.freeze import freeze_row
 from core.market.lots import lot_row
 from core.market.moment import IST
-from core.market.overlay import UserFacts, use
+from core.market.overlay import UserFacts, UserSession, use
 from core.market.user_facts import check_all, parse_user_facts
 from core.schemas import Kind
 
@@ -238,6 +241,33 @@ def test_a_session_on_a_holiday_of_another_file_is_taken_and_needs_it() -> None:
     check_all({"year": year, "hours": hours})
     with pytest.raises(InputError, match=r"hours: .*ordinary trading day"):
         check_all({"hours": hours})
+
+
+DAYS = st.dates(D(2026, 11, 1), D(2027, 6, 30))
+# Holidays the tables know, one listed by rule alone, and days like any other.
+HOLIDAYS = st.sampled_from([D(2026, 11, 10), D(2026, 11, 24), D(2026, 12, 25), D(2027, 1, 26), D(2027, 4, 14)])
+SETS = st.sets(HOLIDAYS | DAYS.filter(lambda day: day.weekday() < 5), max_size=6)
+
+
+@given(DAYS, SETS, SETS, st.sampled_from(CONTRACT_INDICES), DAYS)
+@settings(max_examples=150)
+def test_before_it_was_published_a_file_moves_no_expiry_and_after_it_every_expiry_is_a_trading_day(
+    published: D, closed: set[D], opened: set[D], index: str, on: D
+) -> None:
+    use(())
+    before = expiries(index, on)
+    hours = [
+        UserSession(date=day, kind="normal", open=dt.time(9, 15), close=dt.time(15, 40)) for day in opened - closed
+    ]
+    use([UserFacts(source="x", published=published, holidays=tuple(closed), sessions=tuple(hours))])
+    after = expiries(index, on)
+
+    assert all(full_day(day, on) for day in after)
+    assert list(after) == sorted(set(after))
+    if on < published:
+        assert after == before
+    for day in after[:9]:  # each month's last contract is one, by its symbol too
+        assert parse_symbol(option_symbol(index, day, Kind.CALL, 26_000_00, on), on).expiry == day
 
 
 def test_today_and_the_past_are_told_without_rows_that_were_not_known() -> None:
