@@ -48,7 +48,6 @@ class MarginRates(NamedTuple):
     exposure: float  # futures and short options
     expiry_short: float  # additional, short options on the day they expire
     expiring_leg_spreads: bool  # whether a leg still has calendar benefit on its expiry day
-    premium_upfront: bool  # whether the exchange demands it; brokers always did
     source: str
 
 
@@ -118,9 +117,9 @@ _VOL = (
 )
 _RATES_PAGE = "NSE Clearing, SPAN risk parameters, copy of 2024-07; exposure 2 % as a broker's calculator of 2026-05-29"
 _RATES = (
-    MarginRates(_D(2024, 7, 1), 0.0175, 0.02, 0.0, True, False, _RATES_PAGE),
-    MarginRates(_D(2024, 11, 20), 0.0175, 0.02, 0.02, True, False, "SEBI/HO/MRD/TPD-1/P/CIR/2024/132, 2024-10-01"),
-    MarginRates(_D(2025, 2, 1), 0.0175, 0.02, 0.02, False, True, "SEBI/HO/MRD/TPD-1/P/CIR/2024/132, 2024-10-01"),
+    MarginRates(_D(2024, 7, 1), 0.0175, 0.02, 0.0, True, _RATES_PAGE),
+    MarginRates(_D(2024, 11, 20), 0.0175, 0.02, 0.02, True, "SEBI/HO/MRD/TPD-1/P/CIR/2024/132, 2024-10-01"),
+    MarginRates(_D(2025, 2, 1), 0.0175, 0.02, 0.02, False, "SEBI/HO/MRD/TPD-1/P/CIR/2024/132, 2024-10-01"),
 )
 # Named by circular summaries without a rate we could verify; off unless a setting asks for them.
 DEEP_OTM_BEYOND, DEEP_OTM_EXPOSURE, LONG_DATED_EXPOSURE = 0.10, 0.03, 0.05

@@ -133,8 +133,7 @@ def underlying_of(market: Market, leg: Leg) -> tuple[Underlying, Expiry]:
 
 def _known(index: Underlying, expiry: Expiry) -> bool:
     levels = (index.close, index.spot, expiry.forward, expiry.discount)
-    sigma = math.isnan(index.sigma) or 0 <= index.sigma < math.inf
-    return sigma and 0 <= expiry.years < math.inf and all(0 < level < math.inf for level in levels)
+    return 0 <= expiry.years < math.inf and all(0 < level < math.inf for level in levels)
 
 
 def indices_of(legs: Sequence[Leg]) -> tuple[str, ...]:

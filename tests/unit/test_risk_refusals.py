@@ -38,7 +38,6 @@ def with_quote(name: str, value: float) -> Market:
 
 BROKEN = [
     *((with_level(name, value), "no level") for name in ("close", "spot") for value in (*NONE, 0.0)),
-    *((with_level("sigma", value), "no level") for value in (math.inf, -1.0)),
     *((with_expiry(name, value), "no level") for name in ("forward", "discount") for value in (*NONE, 0.0)),
     *((with_expiry("years", value), "no level") for value in NONE),
     *((with_quote("price", value), "no price") for value in NONE),
@@ -55,6 +54,12 @@ def test_a_market_with_a_number_that_is_none_gives_no_margin_and_no_book(
         portfolio_margin([leg(CALL, -1)], SpanModel(market=broken, carry=carry))
     with pytest.raises(StaleDataError, match=f"{CALL}.*{words}"):
         positions([leg(CALL, -1)], broken)
+
+
+@pytest.mark.parametrize("vols", ["market", "ewma"])
+def test_a_volatility_that_is_none_gives_no_scan_range(vols: str) -> None:
+    with pytest.raises(InputError, match="sigma"):
+        portfolio_margin([leg(CALL, -1)], SpanModel(market=with_level("sigma", math.inf), vols=vols))
 
 
 class Arrays:
