@@ -14,7 +14,6 @@ from core.market import (
     IST,
     SettlementMethod,
     SettlementSource,
-    expiry_moment,
     settlement,
     settlement_price,
     spot_frozen,
@@ -43,7 +42,6 @@ def test_until_july_2026_the_last_half_hour_is_averaged_and_known_at_its_end() -
     assert [f"{at:%H:%M %z}" for at in (ends.begin, ends.end, ends.known, ends.last_trade)] == [
         "15:00 +0530", "15:30 +0530", "15:30 +0530", "15:30 +0530",
     ]  # fmt: skip
-    assert ends.last_trade == expiry_moment("NIFTY", HALF_HOUR)
 
 
 def test_from_august_2026_the_closing_auction_makes_the_price_before_the_last_trade() -> None:
@@ -97,6 +95,38 @@ def test_a_half_hour_with_holes_is_refused() -> None:
     with pytest.raises(InputError, match="27 of the 30 bars of 60 s from 15:00 to 15:30"):
         settlement_price(
             settlement("NIFTY", HALF_HOUR), published_paise=None, **bars(HALF_HOUR, "15:00", [24_000_00] * 27)
+        )
+
+
+@pytest.mark.parametrize("seconds", [0, -60, 3_600, 7_200, 700])
+def test_bars_whose_length_does_not_divide_half_an_hour_are_refused(seconds: int) -> None:
+    for day in (HALF_HOUR, AUCTION):
+        with pytest.raises(InputError, match=f"divide half an hour, was {seconds}"):
+            settlement_price(
+                settlement("NIFTY", day), published_paise=None, **bars(day, "15:00", [1] * 30) | {"seconds": seconds}
+            )
+
+
+def test_a_half_hour_of_bars_twice_or_off_the_grid_is_refused() -> None:
+    ends = settlement("NIFTY", HALF_HOUR)
+    whole = bars(HALF_HOUR, "15:00", [24_000_00] * 30)
+    starts = whole["start_ns"]
+    twice, shifted = np.repeat(starts[:15], 2), starts + 20 * 10**9
+    for wrong in (twice, shifted, starts[::-1]):
+        with pytest.raises(InputError, match=r"bars of 60 s from 15:00 to 15:30|out of order"):
+            settlement_price(ends, published_paise=None, **whole | {"start_ns": wrong})
+    auction = bars(AUCTION, "15:14", [24_463_45] * 14 + [24_614_90] * 2)
+    with pytest.raises(InputError, match="out of order"):
+        settlement_price(
+            settlement("NIFTY", AUCTION), published_paise=None, **auction | {"start_ns": auction["start_ns"][::-1]}
+        )
+
+
+@pytest.mark.parametrize("published", [0, -1])
+def test_a_published_close_of_nothing_is_none(published: int) -> None:
+    with pytest.raises(InputError, match=f"close above 0, was {published} paise"):
+        settlement_price(
+            settlement("NIFTY", HALF_HOUR), published_paise=published, **bars(HALF_HOUR, "15:00", [1] * 30)
         )
 
 
