@@ -7,7 +7,9 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 SCRIPT = """
 from core import pricing
+from core.records import Fill
 from tests.fakes_orders import intent
+from tests.fakes_risk import chain_of, market
 from tests.unit.test_risk_actor import Desk, chain
 
 before = pricing.signatures()
@@ -16,6 +18,12 @@ ready = pricing.signatures()
 desk.risk.on_marks(chain())
 sold = desk.risk.margin(intent(side="SELL"))
 assert sold.span_paise > 0, "the margin of a sale prices its scenarios"
+near, far = "NIFTY26JUL24400CE", "NIFTY26AUG24400CE"
+desk.risk.on_marks(chain_of(market(near, far)))
+desk.risk.book(Fill(trade_id="1", tag="F", strategy="manual", index="NIFTY", symbol=far, side="BUY", quantity=65,
+                    price_paise=50_000, at_ns=desk.clock.now_ns()))
+beside = desk.risk.margin(intent(index="NIFTY", symbol=near, side="SELL", quantity=65))
+assert 0 < beside.span_paise < 100_000 * 100, "beside another expiry it takes deltas too"
 print(set(before.values()), set(ready.values()), pricing.signatures() == ready)
 """
 
