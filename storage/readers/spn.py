@@ -39,9 +39,8 @@ class _Found:
 def read_spn(path: Path, indices: Collection[str], *, aliases: Mapping[str, str] | None = None) -> SpanFile:
     """The file's arrays of `indices`, by our names; what else is in it is skipped.
 
-    Scan ranges are NaN where the file has none beside the index's price. Raises InputError, naming file and element,
-    for another format, a missing index or one priced twice, a negative price, an array that is not of sixteen numbers,
-    or a calendar spread of a kind the files were never seen to have.
+    Raises InputError, naming file and element, for another format, a missing index or one priced twice, a negative
+    price, an array that is not of sixteen numbers, or a calendar spread of a kind the files were never seen to have.
     """
     reader = _Reader(path, frozenset(indices), {**ALIASES, **(aliases or {})})
     with _opened(path) as stream:
