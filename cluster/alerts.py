@@ -1,5 +1,9 @@
-"""The supervisor's alerts: kept for the page, written to the ledger by a thread that may wait for it."""
+"""The desk's alerts, newest last, for the page and `vikalp status`: the supervisor's own and what actors told it.
 
+Its own are written to the ledger by a thread that may wait for it; an actor writes what it raises itself.
+"""
+
+import os
 import queue
 import threading
 import time
@@ -9,7 +13,7 @@ from typing import Literal
 
 import structlog
 
-from core.errors import VikalpError
+from core.errors import InputError, VikalpError
 from core.ports import Ledger
 from core.records import Alert
 
@@ -26,18 +30,20 @@ class AlertDesk:
         self._ledger, self._wall_ns = ledger, wall_ns
         self._latest: deque[Alert] = deque(maxlen=KEPT)
         self._said: dict[tuple[str, str], int] = {}
+        self._heard: dict[str, tuple[Alert, ...]] = {}
         self._saying = threading.Lock()
         self._queue: queue.Queue[Alert] = queue.Queue(maxsize=1000)
         self.ledger_ok = False
         if ledger is not None:
-            threading.Thread(target=self._write, args=(ledger,), name="alerts", daemon=True).start()
+            threading.Thread(target=self._run, args=(ledger,), name="alerts", daemon=True).start()
 
     def raise_(self, severity: Literal["info", "warning", "alarm"], subject: str, message: str) -> None:
         now = self._wall_ns()
-        if not self._is_new((subject, message), now):
-            return
         alert = Alert(at_wall_ns=now, severity=severity, subject=subject, message=message)
-        self._latest.append(alert)
+        with self._saying:  # the supervisor's loop and an actor's report may both have something to say
+            if not self._is_new((subject, message), now):
+                return
+            self._latest.append(alert)
         log.warning("alert", severity=severity, subject=subject, message=message)
         if self._ledger is not None:
             try:
@@ -45,17 +51,33 @@ class AlertDesk:
             except queue.Full:
                 log.warning("the ledger is away and the alerts' queue is full", subject=subject, message=message)
 
+    def heard(self, source: str, alerts: tuple[Alert, ...]) -> None:
+        """`alerts` are the latest of actor `source`: show those it had not raised when it was last heard."""
+        with self._saying:
+            before = self._heard.get(source, ())
+            self._heard[source] = alerts
+            new = [alert for alert in alerts if alert not in before]
+            if new:
+                self._latest = deque(sorted([*self._latest, *new], key=lambda alert: alert.at_wall_ns), maxlen=KEPT)
+
     def latest(self) -> tuple[Alert, ...]:
         """Newest last."""
         return tuple(self._latest)
 
     def _is_new(self, key: tuple[str, str], now: int) -> bool:
-        with self._saying:  # the supervisor's loop and an actor's report may both have something to say
-            self._said = {said: at for said, at in self._said.items() if now - at < REPEAT_NS}
-            if key in self._said:
-                return False
-            self._said[key] = now
-            return True
+        self._said = {said: at for said, at in self._said.items() if now - at < REPEAT_NS}
+        if key in self._said:
+            return False
+        self._said[key] = now
+        return True
+
+    def _run(self, ledger: Ledger) -> None:
+        """A bug here would leave a supervisor that looks well and writes nothing down: it ends and is started again."""
+        try:
+            self._write(ledger)
+        except BaseException:
+            log.exception("bug while writing alerts: the supervisor ends and is started again")
+            os._exit(1)
 
     def _write(self, ledger: Ledger) -> None:
         waiting: Alert | None = None
@@ -65,6 +87,9 @@ class AlertDesk:
                     waiting = self._queue.get(timeout=PING_S)
                 ledger.record_alert(waiting)
                 waiting, self.ledger_ok = None, True
+            except InputError as error:
+                log.warning("an alert the ledger cannot hold is in this log alone", alert=waiting, error=str(error))
+                waiting = None
             except queue.Empty:
                 self.ledger_ok = self._answers(ledger)
             except (VikalpError, OSError) as error:

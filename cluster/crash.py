@@ -147,6 +147,8 @@ class Guard:
                 detail=self._detail,
             ),
         )
+            alerts=self._own("alerts", ()),
+            counts=self._own("counts", {}),
 
     @ray.method(concurrency_group="calls")
     def drain(self, within_s: float) -> bool:
@@ -166,6 +168,11 @@ class Guard:
     # -- inside ---------------------------------------------------------------
 
     def _open(self) -> None:
+    def _own(self, what: str, otherwise: Any) -> Any:
+        """What the actor says of itself, if it does: a copy of its state, taken beside a call that may hang."""
+        say = getattr(self._actor, what, None)
+        return say() if say is not None else otherwise
+
         self._announce()
         cls, config, ports, facts = cloudpickle.loads(self._made_of)
         use(facts)

@@ -106,9 +106,9 @@ def _phase(facts: tuple[UserFacts, ...], exchange: str, market_ns: int) -> str:
     return phase(exchange, market_ns)
 
 
-def make_ledger(desk: Desk) -> Ledger:
-    """Simulated and replayed positions end with their session; PAPER's and LIVE's carry over."""
-    return PostgresLedger(desk.dsn, desk.session_id, carry=False)
+def make_ledger(desk: Desk, *, writer: str) -> Ledger:
+    """Of the actor `writer`. Simulated and replayed positions end with their session; PAPER's and LIVE's carry over."""
+    return PostgresLedger(desk.dsn, desk.session_id, carry=False, writer=writer)
 
 
 def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus:

@@ -87,7 +87,7 @@ def _create(desk: Desk) -> None:
         desk.settings.supervision,
         clock=market_clock(desk),
         phase=make_phase(desk),
-        ledger=make_ledger(desk),
+        ledger=make_ledger(desk, writer="supervisor"),
     )
     _say(step="actors are starting")
 

@@ -9,9 +9,8 @@ restart  adopts the running actors by name; starts counted before are forgotten
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,13 +22,14 @@ from ray.exceptions import RayError
 from cluster.alerts import AlertDesk
 from cluster.client import Calls
 from cluster.crash import plain_logs
-from cluster.decide import Finding, SupervisionConfig, Watch, decide
-from cluster.pids import kill, runs
+from cluster.decide import Finding, SupervisionConfig, decide
+from cluster.pids import kill
 from cluster.playback import Playback
-from cluster.topology import Spec, start
+from cluster.seen import Seen
+from cluster.topology import start
 from cluster.vitals import Vitals
 from core.ports import Clock, Ledger
-from core.records import ActorStatus, DeskStatus
+from core.records import DeskStatus
 
 log = structlog.get_logger()
 GROUPS = {"calls": 4, "reports": 1}
@@ -44,22 +44,7 @@ class DeskFacts:
     namespace: str
     session_id: str
     market_says: str
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What is known of one actor."""
-
-    spec: Spec
-    handle: Any = None
-    exists: bool = False
-    vitals: Vitals | None = None
-    probe: Any = None
-    asked_ns: int = 0
-    starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
-    quarantined: bool = False
-    lost: int = 0  # messages to the recorder that its ring gave up
-    finding: Finding = field(default_factory=lambda: Finding("STARTING"))
+    notices: tuple[str, ...] = ()  # what the page should say of how the desk was made
 
 
 class Supervisor:
@@ -77,8 +62,10 @@ class Supervisor:
     ) -> None:
         plain_logs()
         self._facts, self._limits, self._clock, self._phase = facts, limits, clock, phase
-        self._seen = {spec.name: _Seen(spec) for spec in cloudpickle.loads(specs)}
+        self._seen = {spec.name: Seen(spec) for spec in cloudpickle.loads(specs)}
         self._alerts = AlertDesk(ledger)
+        for notice in facts.notices:
+            self._alerts.raise_("warning", "instruments", notice)
         self._lock = threading.Lock()
         self._draining = threading.Event()
         self._oms: Any = None
@@ -102,7 +89,7 @@ class Supervisor:
     @ray.method(concurrency_group="calls")
     def status(self) -> DeskStatus:
         with self._lock:
-            actors = tuple(self._status_of(seen) for seen in self._seen.values())
+            actors = tuple(seen.status() for seen in self._seen.values())
         market_ns = self._clock.now_ns()
         return DeskStatus(
             desk=self._facts.desk,
@@ -149,7 +136,7 @@ class Supervisor:
             log.exception("the supervisor ends and is started again")
             os._exit(1)
 
-    def _count(self, seen: _Seen, started_ns: int, pid: int) -> None:
+    def _count(self, seen: Seen, started_ns: int, pid: int) -> None:
         """One start, told by the actor itself or by its first answer, whichever comes first."""
         if started_ns in seen.starts:
             return
@@ -157,7 +144,7 @@ class Supervisor:
         if len(seen.starts) > 1:
             self._alerts.raise_("warning", seen.spec.name, f"started again, incarnation {len(seen.starts)}, pid {pid}")
 
-    def _adopt_or_create(self, seen: _Seen) -> None:
+    def _adopt_or_create(self, seen: Seen) -> None:
         try:
             seen.handle, seen.exists = ray.get_actor(seen.spec.name, self._facts.namespace), True
         except ValueError:
@@ -183,11 +170,12 @@ class Supervisor:
             state, self._oms = _value(self._oms), None
             self._oms_state = state if isinstance(state, str) else "UNREACHABLE"
 
-    def _take(self, seen: _Seen, answer: Any) -> None:
+    def _take(self, seen: Seen, answer: Any) -> None:
         with self._lock:
             seen.probe, seen.asked_ns = None, 0
             if isinstance(answer, Vitals):
                 seen.vitals = answer
+                self._alerts.heard(seen.spec.name, answer.alerts)
                 self._count(seen, answer.health.started_ns, answer.pid)
                 if answer.spec_hash != seen.spec.hash:
                     log.warning("made from another spec", actor=seen.spec.name)
@@ -201,7 +189,7 @@ class Supervisor:
     def _act(self) -> None:
         now = time.time_ns()
         market_open = self._facts.mode != "REPLAY" and self._phase(self._clock.now_ns()) == "open"
-        watches = {name: self._watch(seen) for name, seen in self._seen.items()}
+        watches = {name: seen.watch(self._node) for name, seen in self._seen.items()}
         for name, finding in decide(watches, now_ns=now, market_open=market_open, limits=self._limits).items():
             seen = self._seen[name]
             before = seen.finding.state
@@ -214,7 +202,7 @@ class Supervisor:
             if seen.vitals is not None:
                 self._warn_of(seen, seen.vitals)
 
-    def _warn_of(self, seen: _Seen, vitals: Vitals) -> None:
+    def _warn_of(self, seen: Seen, vitals: Vitals) -> None:
         # Not how much: an alert is only held back while its words are the same.
         name, limit_mb = seen.spec.name, self._limits.rss_limit_mb
         if vitals.rss_mb > limit_mb:
@@ -225,21 +213,11 @@ class Supervisor:
                 "alarm", name, "gave up rows the recorder had not taken (bus.ring_mb): the tape has a gap"
             )
         seen.lost = lost
+        refused = seen.refusals.look(vitals.counts, time.time_ns())
+        if refused:
+            self._alerts.raise_("warning", name, refused)
 
-    def _watch(self, seen: _Seen) -> Watch:
-        here = seen.vitals is not None and seen.vitals.node_id == self._node
-        alive = not here or (seen.vitals is not None and runs(seen.vitals.pid))
-        return Watch(
-            exists=seen.exists,
-            upstream=seen.spec.upstream,
-            vitals=seen.vitals,
-            asked_ns=seen.asked_ns,
-            process_alive=alive,
-            starts_ns=tuple(seen.starts),
-            quarantined=seen.quarantined,
-        )
-
-    def _do(self, seen: _Seen, finding: Finding, *, told: bool) -> None:
+    def _do(self, seen: Seen, finding: Finding, *, told: bool) -> None:
         name = seen.spec.name
         severity = "alarm" if finding.do == "quarantine" else "warning"
         if not told:
@@ -259,23 +237,6 @@ class Supervisor:
             kill(seen.vitals.pid)
         else:
             ray.kill(seen.handle, no_restart=False)
-
-    def _status_of(self, seen: _Seen) -> ActorStatus:
-        vitals = seen.vitals
-        health = vitals.health if vitals else None
-        return ActorStatus(
-            name=seen.spec.name,
-            state=seen.finding.state,
-            pid=vitals.pid if vitals else 0,
-            incarnation=len(seen.starts),
-            rss_mb=vitals.rss_mb if vitals else 0,
-            last_progress_ns=health.progress_ns if health else 0,
-            handled=health.handled if health else 0,
-            gaps=health.gaps if health else 0,
-            dropped=sum(vitals.dropped.values()) if vitals else 0,
-            refused=health.refused if health else 0,
-            why=seen.finding.why,
-        )
 
 
 def _drain_order(names: Any) -> list[list[str]]:

@@ -116,14 +116,14 @@ def _shard(desk: Desk, index: str) -> Spec:
 
 def _risk(desk: Desk) -> Spec:
     shards = _names("shard", desk.settings.indices)
-    ports = {"ledger": make_ledger(desk)}
+    ports = {"ledger": make_ledger(desk, writer="risk")}
     return Spec(name="risk", cls=RiskActor, config=desk.settings.risk, ports=ports, upstream=shards)
 
 
 def _oms(desk: Desk, clock: Clock) -> Spec:
     s = desk.settings
     ports = {
-        "ledger": make_ledger(desk),
+        "ledger": make_ledger(desk, writer="oms"),
         # The actor's own clock, and in one pickle with it: in a replay it stands where the actor's data stand.
         "broker": PaperBroker(PostgresBrokerStore(desk.dsn, desk.session_id), clock),
         "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s if _replays(desk) else RISK_DEADLINE_S),

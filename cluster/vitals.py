@@ -2,7 +2,7 @@
 
 import msgspec
 
-from core.records import Health
+from core.records import Alert, Health
 
 
 class Vitals(msgspec.Struct, frozen=True, kw_only=True):
@@ -15,3 +15,5 @@ class Vitals(msgspec.Struct, frozen=True, kw_only=True):
     rss_mb: int
     dropped: dict[str, int]  # messages given up on the way to each subscriber
     health: Health
+    alerts: tuple[Alert, ...] = ()  # its own latest, oldest first: told here too, since the ledger may be away
+    counts: dict[str, int] = {}  # what it counts beside messages, by name: a feed's rows, and those it refused

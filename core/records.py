@@ -208,6 +208,7 @@ class ActorStatus(msgspec.Struct, frozen=True, kw_only=True):
     dropped: int
     refused: int
     why: str = ""
+    counts: dict[str, int] = {}  # what it counts beside messages, by name: a feed's rows, and those it refused
 
 
 class DeskStatus(msgspec.Struct, frozen=True, kw_only=True):

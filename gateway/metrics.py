@@ -54,6 +54,13 @@ def _actors(context: Context) -> Iterable[Metric]:
     for name in ("incarnation", "handled", "gaps", "dropped", "refused"):
         values = ((actor.name, getattr(actor, name)) for actor in actors)
         yield _gauge(f"actor_{name}", f"{name} since the actor started", "actor", values)
+    counts = GaugeMetricFamily(
+        "vikalp_actor_count", "What an actor counts: a feed's rows, refused ones by reason", labels=["actor", "what"]
+    )
+    for actor in actors:
+        for what, count in actor.counts.items():
+            counts.add_metric([actor.name, what], count)
+    yield counts
 
 
 def _orders(context: Context) -> Iterable[Metric]:

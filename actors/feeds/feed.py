@@ -47,7 +47,7 @@ class FeedActor:
     """Polls its source and publishes what passes.
 
     A batch is published before the next is asked for; a bad row is dropped and counted (`refused_<reason>` in
-    `progress`) and the rest of its batch goes on. Nothing is kept that the source could not give again.
+    `counts`) and the rest of its batch goes on. Nothing is kept that the source could not give again.
     """
 
     def __init__(self, config: FeedConfig, *, bus: Bus, clock: Clock, source: Source) -> None:
@@ -103,11 +103,15 @@ class FeedActor:
         """Raises ReplayBroken when this feed died on the way."""
         if self._broken:
             raise ReplayBroken(f"feed.{self._config.index} died in the middle of its replay; start the replay again")
-        counts = {**self._source.counts(), **self._counts, "late_for_bars": self._bars.late}
+        counts = self.counts()
         return FeedProgress(
             index=self._config.index, market_ns=self._market_ns, batches=self._counts["batches"],
             total=counts.get("total", 0), ticks=self._counts["ticks"], done=self._done, counts=counts,
         )  # fmt: skip
+
+    def counts(self) -> dict[str, int]:
+        """Of this life, by name: batches and ticks sent, rows refused by reason, and what the source counts."""
+        return {**self._source.counts(), **self._counts, "late_for_bars": self._bars.late}
 
     def check_health(self) -> int:
         """Wall nanoseconds of the last batch sent; 0 before the first."""

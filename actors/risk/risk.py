@@ -1,7 +1,7 @@
 """Answers whether an order may be sent, and keeps the book the limits look at.
 
 in       marks · check, book, release, settle, limits, margin (awaited calls)
-out      risk events in the ledger
+out      risk events in the ledger; the day's loss limit as an alert
 state    orders let through, holdings, stops in a row (replayed from the ledger); marks (soft: the chains refill them)
 restart  replays the ledger's orders, fills and settlements; entries are refused as stale until the first chain
 """
@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field
 from core.orders.positions import mark
 from core.ports import Bus, Clock, Ledger
 from core.pricing import warm
-from core.records import Chain, Fill, Intent, LimitUse, Margin, RiskEvent, Verdict
+from core.records import Alert, Chain, Fill, Intent, LimitUse, Margin, RiskEvent, Verdict
 from core.risk.book import (
     Mark,
     RiskBook,
@@ -51,6 +51,7 @@ class RiskActor:
         self._book = RiskBook()
         self._chains: Mapping[str, Chain] = {}
         self._told: dt.date | None = None  # the day whose loss limit was last reported as reached
+        self._alerts: dict[dt.date | None, Alert] = {}  # of each such day, whether a ledger took the report or not
         self._written_ns = 0  # market time the day's result was last written, or tried
         self._progress_ns = 0
 
@@ -122,6 +123,10 @@ class RiskActor:
         """Wall ns of the last chain, check or trade; 0 before the first."""
         return self._progress_ns
 
+    def alerts(self) -> tuple[Alert, ...]:
+        """One for each day that reached its loss limit."""
+        return tuple(self._alerts.values())
+
     def _reload(self) -> None:
         book = replay(self._ledger.orders(), self._ledger.fills(), self._ledger.settlements())
         self._book = with_marks(at(book, self._book.now_ns), self._book.marks)
@@ -133,7 +138,10 @@ class RiskActor:
             self._ledger.record_daily_pnl(f"{book.day}", net + cost, cost)
         loss, limit = -day_net_paise(book), self._config.limits.daily_loss.max_loss_paise
         if loss >= limit and self._told != book.day:
-            self._record("limit", "daily_loss", f"the day's loss is ₹{loss / 100:,.2f} of ₹{limit / 100:,.2f}")
+            said = f"the day's loss is ₹{loss / 100:,.2f} of ₹{limit / 100:,.2f}"
+            alert = Alert(at_wall_ns=self._clock.wall_ns(), severity="alarm", subject="daily_loss", message=said)
+            self._alerts.setdefault(book.day, alert)
+            self._record("limit", "daily_loss", said)
             self._told = book.day
 
     def _record(self, kind: str, subject: str, message: str) -> None:

@@ -27,11 +27,20 @@ class PostgresLedger:
     """The ledger of one session; a picklable description that connects on first use.
 
     `session_id` names an `up` of a simulated desk, or an account; with `carry`, positions() gives the open ones only,
-    since those of an account outlive the day. `timeout_s` bounds each call. May be called from several threads.
+    since those of an account outlive the day. `timeout_s` bounds each call; `writer` is whose alerts the audit log says
+    they are. May be called from several threads.
     """
 
-    def __init__(self, dsn: str, session_id: str, carry: bool = False, *, timeout_s: float = 5.0) -> None:  # noqa: FBT001, FBT002 agreed
-        self._session, self._carry = session_id, carry
+    def __init__(
+        self,
+        dsn: str,
+        session_id: str,
+        carry: bool = False,  # noqa: FBT001, FBT002 agreed
+        *,
+        timeout_s: float = 5.0,
+        writer: str = "supervisor",
+    ) -> None:
+        self._session, self._carry, self._writer = session_id, carry, writer
         self._link = Link(dsn, name="vikalp-ledger", timeout_s=timeout_s, greeting=GREETING, args=(session_id,))
 
     def __repr__(self) -> str:
@@ -87,7 +96,7 @@ class PostgresLedger:
         self._link.call("recording a risk event", lambda c: write.risk_event(c, self._session, event))
 
     def record_alert(self, alert: Alert) -> None:
-        self._link.call("recording an alert", lambda c: write.alert(c, self._session, alert))
+        self._link.call("recording an alert", lambda c: write.alert(c, self._session, alert, writer=self._writer))
 
     def record_daily_pnl(self, date: str, gross_paise: int, charges_paise: int) -> None:
         """`date` is YYYY-MM-DD; a later call for the same date replaces the figures, the audit log keeps both."""

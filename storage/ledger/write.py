@@ -117,9 +117,9 @@ async def risk_event(connection: Any, session: str, record: RiskEvent) -> None:
     await audit(connection, session, "risk", "risk_event", _plain(record))
 
 
-async def alert(connection: Any, session: str, record: Alert) -> None:
+async def alert(connection: Any, session: str, record: Alert, *, writer: str) -> None:
     await connection.execute(ADD_ALERT, session, *values(record, Alert.__struct_fields__))
-    await audit(connection, session, "supervisor", "alert", _plain(record))
+    await audit(connection, session, writer, "alert", _plain(record))
 
 
 async def daily_pnl(connection: Any, session: str, day: dt.date, gross_paise: int, charges_paise: int) -> None:

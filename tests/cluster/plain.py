@@ -9,7 +9,7 @@ import pyarrow as pa
 from pydantic import BaseModel
 
 from core.errors import InputError
-from core.records import Stamp
+from core.records import Alert, Stamp
 
 SCHEMA = pa.schema([("value", pa.int64())])
 
@@ -32,6 +32,7 @@ class Plain:
         self._config, self._bus, self._clock = config, bus, clock
         self._values, self._progress, self._ticks = [], 0, 0
         self._heard: list[str] = []
+        self._alerts: tuple[Alert, ...] = ()
 
     def open(self) -> None:
         if self._config.crash:
@@ -69,6 +70,16 @@ class Plain:
 
     def heard(self) -> list[str]:
         return self._heard
+
+    def alarm(self, message: str) -> None:
+        said = Alert(at_wall_ns=time.time_ns(), severity="alarm", subject="orders", message=message)
+        self._alerts = (*self._alerts, said)
+
+    def alerts(self) -> tuple[Alert, ...]:
+        return self._alerts
+
+    def counts(self) -> dict[str, int]:
+        return {"refused_time": 1_000 * len(self._alerts)}
 
     def values(self) -> list[int]:
         return list(self._values)

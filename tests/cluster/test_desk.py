@@ -93,6 +93,15 @@ def test_the_desk_is_ready_private_and_says_what_it_is(state: DeskState, desk: D
     assert table.num_rows > 100
 
 
+def test_what_the_order_manager_raises_is_in_the_desks_status(desk: Desk) -> None:
+    assert desk.client.halt("a test of alerts") == "HALTED"
+    try:
+        until(lambda: any(a.subject == "oms" and a.message == "HALTED: a test of alerts" for a in desk.status().alerts),
+              within_s=10, what="its own alert is shown")  # fmt: skip
+    finally:
+        assert desk.client.resume() == "ACTIVE"
+
+
 def test_a_second_up_is_refused_and_the_desk_stays(state: DeskState, desk: Desk) -> None:
     with pytest.raises(DeskError, match="already up"):
         list(up(load(overrides=SETTINGS), state.desk))

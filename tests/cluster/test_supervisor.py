@@ -118,3 +118,21 @@ def test_a_handler_that_hangs_and_an_actor_that_falls_silent_are_killed(watch: W
     until(lambda: call(handle, "values"), within_s=5, what="data again")
     assert back.incarnation == 2
     assert reaches(supervisor, "s.source", "READY").incarnation == 1
+
+
+def test_what_an_actor_raises_and_refuses_is_in_the_status_and_outlives_it(watch: Watch) -> None:
+    supervisor = watch([plain("s.says")])
+    before = reaches(supervisor, "s.says", "READY")
+    call(ray.get_actor("s.says", NAMESPACE), "alarm", "HALTED, the ledger is away")
+
+    def said() -> set[tuple[str, str]]:
+        found = status(supervisor)
+        return {(alert.subject, alert.message) for alert in found.alerts} if found else set()
+
+    until(lambda: ("orders", "HALTED, the ledger is away") in said(), within_s=5, what="its alarm is shown")
+    until(lambda: any(about == "s.says" and "refused: time" in words for about, words in said()),
+          within_s=5, what="what it refuses is shown")  # fmt: skip
+    assert reaches(supervisor, "s.says", "READY").why == "rows refused: time 1,000"
+    os.kill(before.pid, signal.SIGKILL)
+    reaches(supervisor, "s.says", "READY", but=before.pid)
+    assert ("orders", "HALTED, the ledger is away") in said(), "kept by the supervisor"

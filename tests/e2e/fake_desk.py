@@ -99,6 +99,7 @@ class FakeDesk:
             gaps=13 if self.worn else 3 if hit else 0,
             dropped=0,
             refused=0,
+            counts={"ticks": 100, "refused_crossed": 2} if name == "feed.NIFTY" else {},
         )
 
     def submit(self, intent: Intent) -> Order:

@@ -73,7 +73,8 @@ def test_one_bad_row_never_spoils_the_others() -> None:
     actor.on_timer()
 
     assert [batch["symbol"].to_pylist() for batch in bus.of("ticks")] == [["NIFTY", CALL["symbol"]], ["NIFTY"]]
-    refused = {k: v for k, v in actor.progress().counts.items() if k.startswith("refused")}
+    refused = {k: v for k, v in actor.counts().items() if k.startswith("refused")}
+    assert actor.progress().counts == actor.counts()
     assert refused == {
         "refused_negative": 2, "refused_crossed": 1, "refused_time": 2, "refused_index": 1, "refused_schema": 2,
     }  # fmt: skip

@@ -131,6 +131,9 @@ def test_the_days_loss_is_reported_once_when_it_reaches_the_limit() -> None:
     desk.risk.on_marks(chain(bid=33_000, ask=33_100))
 
     assert [event.kind for kind, event in desk.ledger.events] == ["limit"]
+    assert [(said.severity, said.message) for said in desk.risk.alerts()] == [
+        ("alarm", desk.ledger.events[0][1].message)
+    ]
     assert refused(desk, "B") == ["daily_loss"]
 
 
@@ -207,3 +210,16 @@ def test_health_is_the_time_of_the_last_progress() -> None:
     desk.risk.on_marks(chain())
 
     assert (before, desk.risk.check_health()) == (0, desk.clock.wall)
+
+
+def test_a_loss_limit_no_ledger_can_be_told_of_is_an_alarm_all_the_same_and_once() -> None:
+    desk = Desk(LimitsConfig(daily_loss=DailyLoss(max_loss_paise=100_000)))
+    desk.risk.on_marks(chain())
+    desk.risk.check(intent("A", quantity=5 * LOT))
+    desk.risk.book(desk.journal("A", fill=35_000, quantity=5 * LOT))
+    desk.ledger.down = lambda name: name == "record_risk_event"
+    for _ in range(3):
+        with pytest.raises(LedgerDown):
+            desk.risk.on_marks(chain(bid=33_000, ask=33_100))
+
+    assert len(desk.risk.alerts()) == 1

@@ -1,4 +1,9 @@
+import threading
+
 from cluster.alerts import REPEAT_NS, AlertDesk
+from core.errors import InputError
+from core.records import Alert
+from tests.fakes_ledger import MemoryLedger
 
 
 class Watch:
@@ -29,3 +34,58 @@ def test_what_was_said_long_ago_is_forgotten() -> None:
         watch.now_ns += REPEAT_NS
 
     assert len(alerts._said) == 1
+
+
+def alert(at_wall_ns: int, message: str) -> Alert:
+    return Alert(at_wall_ns=at_wall_ns, severity="alarm", subject="orders X", message=message)
+
+
+def test_what_an_actor_raised_stands_among_ours_in_the_order_it_happened_and_once() -> None:
+    watch = Watch()
+    alerts = AlertDesk(None, wall_ns=watch)
+    alerts.raise_("warning", "feed.NIFTY", "started again")
+    early, late = alert(watch.now_ns - 1, "HALTED, the ledger is away"), alert(watch.now_ns + 1, "a stray order")
+
+    alerts.heard("oms", (early,))
+    alerts.heard("oms", (early, late))
+    alerts.heard("oms", (late,))  # it keeps so many and no more
+
+    assert [said.message for said in alerts.latest()] == [
+        "HALTED, the ledger is away",
+        "started again",
+        "a stray order",
+    ]
+
+
+def test_an_actor_that_began_anew_has_forgotten_and_we_have_not() -> None:
+    alerts = AlertDesk(None)
+    alerts.heard("oms", (alert(1, "before"),))
+    alerts.heard("oms", ())
+    alerts.heard("oms", (alert(2, "after"),))
+
+    assert [said.message for said in alerts.latest()] == ["before", "after"]
+
+
+class Picky(MemoryLedger):
+    """Cannot hold one message."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wrote = threading.Event()
+
+    def record_alert(self, said: Alert) -> None:
+        if "\0" in said.message:
+            raise InputError("the ledger cannot hold this value")
+        super().record_alert(said)
+        self.wrote.set()
+
+
+def test_an_alert_the_ledger_cannot_hold_holds_up_no_other() -> None:
+    ledger = Picky()
+    alerts = AlertDesk(ledger)
+    alerts.raise_("alarm", "oms", "the broker said \0")
+    alerts.raise_("alarm", "oms", "after it")
+
+    assert ledger.wrote.wait(10)
+    assert ledger.alerts() == ["after it"]
+    assert len(alerts.latest()) == 2, "both are shown"

@@ -20,7 +20,7 @@ REPLAY = {
 def ports(overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """Each actor's ports after both journeys: the driver's to the supervisor, the supervisor's to the actor."""
     desk = Desk(
-        desk=7, settings=load(overrides=overrides), session_id="s", namespace="vikalp", dsn="postgresql://", data_dir="",
+        desk=7, settings=load(overrides=overrides), session_id="s", namespace="vikalp", dsn="", data_dir="",
         anchor_wall_ns=1_763_000_000_000_000_000,
     )  # fmt: skip
     arrived = cloudpickle.loads(cloudpickle.dumps(specs(desk)))

@@ -159,6 +159,7 @@ def test_metrics_count_chains_actors_and_money(world: World) -> None:
     assert 'vikalp_chain_sequence{index="NIFTY"} 2.0' in text
     assert f'vikalp_actors{{state="READY"}} {len(NAMES)}.0' in text
     assert "vikalp_pnl_net_paise 0.0" in text
+    assert 'vikalp_actor_count{actor="feed.NIFTY",what="refused_crossed"} 2.0' in text
 
 
 def test_docs_carry_the_units_of_the_schema(world: World) -> None:

@@ -51,8 +51,8 @@ def make_ledger(dsn: str) -> Iterator[Callable[..., PostgresLedger]]:
     made: list[PostgresLedger] = []
     own = f"session-{next(COUNT)}"
 
-    def make(session: str = own, *, carry: bool = False) -> PostgresLedger:
-        made.append(PostgresLedger(dsn, session, carry=carry))
+    def make(session: str = own, *, carry: bool = False, writer: str = "supervisor") -> PostgresLedger:
+        made.append(PostgresLedger(dsn, session, carry=carry, writer=writer))
         return made[-1]
 
     yield make

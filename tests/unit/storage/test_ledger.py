@@ -196,6 +196,13 @@ def test_what_happened_beside_the_orders_is_kept(ledger: PostgresLedger, dsn: st
     assert '"user": "trader"' in log[-1]["detail"]
 
 
+def test_an_alert_is_audited_as_its_writers(make_ledger: MakeLedger, dsn: str) -> None:
+    ledger = make_ledger(writer="oms")
+    ledger.record_alert(Alert(at_wall_ns=2, severity="alarm", subject="orders X", message="a stray order"))
+    (line,) = rows(dsn, "SELECT actor, action FROM audit_log WHERE session_id = $1", ledger._session)
+    assert tuple(line) == ("oms", "alert")
+
+
 @pytest.mark.parametrize("table", ["audit_log", "trade_history"])
 @pytest.mark.parametrize("change", ["UPDATE {} SET session_id = 'x'", "DELETE FROM {}", "TRUNCATE {}"])
 def test_the_database_itself_refuses_to_change_history(dsn: str, table: str, change: str) -> None:
