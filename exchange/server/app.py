@@ -1,17 +1,25 @@
 """One ASGI app, Kite's root paths, REST and the socket on one port (kite.md §0.3, §4)."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from core.kite import warm
 from exchange.refusal import KiteError
 from exchange.server import market, users
+from exchange.server.hub import Hub
 from exchange.server.reply import error, refused
+from exchange.server.stream import pump, stream
 from exchange.world import World
 
-ROUTES = (
+ROUTES: tuple[BaseRoute, ...] = (
+    WebSocketRoute("/", stream),
     Route("/connect/login", users.login, methods=["GET", "POST"]),
     Route("/session/token", users.open_session, methods=["POST"]),
     Route("/session/token", users.close_session, methods=["DELETE"]),
@@ -27,9 +35,22 @@ ROUTES = (
 
 
 def build(world: World) -> Starlette:
-    """The app of `world`; whoever serves it also has to run `exchange.server.pump`."""
-    app = Starlette(routes=list(ROUTES), exception_handlers={KiteError: refused, HTTPException: _http})
-    app.state.world = world
+    """The app of `world`: its lifespan moves the market."""
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        warm()  # nothing compiles once clients are connected
+        moving = app.state.moving = asyncio.create_task(pump(world, app.state.hub))
+        moving.add_done_callback(lambda _: app.state.hub.drop_all())
+        yield
+        moving.cancel()
+        with suppress(asyncio.CancelledError):
+            await moving
+
+    app = Starlette(
+        routes=list(ROUTES), exception_handlers={KiteError: refused, HTTPException: _http}, lifespan=lifespan
+    )
+    app.state.world, app.state.hub = world, Hub()
     return app
 
 

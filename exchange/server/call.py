@@ -31,6 +31,8 @@ def call(kind: str) -> Callable[[Handler], Endpoint]:
     def wrap(handler: Handler) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             world = world_of(request)
+            if request.app.state.moving.done():  # a market that stands still by a fault of ours must not look alive
+                request.app.state.moving.result()
             api_key, access_token = credentials(request)
             session = world.accounts.authorised(api_key, access_token, world.clock.now_ns())
             world.limits[session.user.user_id].take(kind, world.wall())

@@ -24,7 +24,7 @@ class Served:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        config = uvicorn.Config(build(world), host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+        config = uvicorn.Config(build(world), host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
