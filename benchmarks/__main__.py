@@ -16,6 +16,7 @@ QUESTIONS = (
     "chain_analytics",
     "scenarios",
     "first_use",
+    "frame_decode",
 )
 
 
