@@ -21,6 +21,7 @@ import ray
 
 from cluster.auth import admit
 from cluster.client import RayDeskClient
+from cluster.dump import install_dump
 from cluster.facts import install_copy
 from cluster.state import read_state
 from core.errors import DeskError
@@ -134,7 +135,7 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
     """
     if address is None:
         state = read_state(desk)
-        if why := install_copy(Path(state.data_dir)):
+        for why in filter(None, (install_copy(Path(state.data_dir)), install_dump(Path(state.data_dir)))):
             print(f"warning: {why}; this process answers from the tables alone", file=sys.stderr)
         token, address, namespace = state.token_path, state.address, state.namespace
     else:

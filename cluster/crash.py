@@ -23,7 +23,7 @@ from cluster.fair import FairLock
 from cluster.vitals import Vitals
 from cluster.wire import decode
 from core.errors import DeskError, UnknownName, VikalpError
-from core.market.overlay import use
+from core.market.overlay import use, use_dump
 from core.records import Health, Stamp
 
 log = structlog.get_logger()
@@ -46,7 +46,8 @@ def plain_logs() -> None:
 
 
 class Guard:
-    """What Ray sees of an actor. `made_of` pickles the plain class, its config, its ports by keyword, the user's facts.
+    """What Ray sees of an actor. `made_of` pickles the plain class, its config, its ports by keyword, the user's facts,
+    the day's instrument dump.
 
     Pickled by us and not by Ray, which would hand every array in them over read-only.
     """
@@ -146,9 +147,9 @@ class Guard:
                 refused=self._refused,
                 detail=self._detail,
             ),
-        )
             alerts=self._own("alerts", ()),
             counts=self._own("counts", {}),
+        )
 
     @ray.method(concurrency_group="calls")
     def drain(self, within_s: float) -> bool:
@@ -167,15 +168,16 @@ class Guard:
 
     # -- inside ---------------------------------------------------------------
 
-    def _open(self) -> None:
     def _own(self, what: str, otherwise: Any) -> Any:
         """What the actor says of itself, if it does: a copy of its state, taken beside a call that may hang."""
         say = getattr(self._actor, what, None)
         return say() if say is not None else otherwise
 
+    def _open(self) -> None:
         self._announce()
-        cls, config, ports, facts = cloudpickle.loads(self._made_of)
+        cls, config, ports, facts, dump = cloudpickle.loads(self._made_of)
         use(facts)
+        use_dump(dump)
         self._bus, self._timer_ms = ports.get("bus"), getattr(config, "timer_ms", 0)
         actor = cls(config, **ports)
         if ray.get_runtime_context().was_current_actor_reconstructed and hasattr(actor, "restarted"):

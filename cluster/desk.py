@@ -13,7 +13,7 @@ from cluster.settings import Settings
 from cluster.state import desk_dir
 from core.errors import ConfigError
 from core.market import IST, check_index, exchange_of, phase, session, to_ns, why_closed
-from core.market.overlay import UserFacts, use, user_facts
+from core.market.overlay import DayContracts, UserFacts, use, user_facts
 from core.market.simclock import SimulatedSession, session_date, simulate
 from core.ports import Clock, Ledger, Source
 from exchange.simulator import SimulatedSource
@@ -33,6 +33,8 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: str
     anchor_wall_ns: int
     facts: tuple[UserFacts, ...] = ()  # the user's own rows, the same in every process however long it runs
+    dump: DayContracts | None = None  # the instrument dump of its day; it wins over the tables
+    differences: tuple[str, ...] = ()  # where the two differ
 
     @property
     def exchange(self) -> str:
@@ -46,6 +48,9 @@ def check(settings: Settings) -> None:
     day = settings.market.session_date
     if day is not None:
         _require_session(settings, day)
+    instruments = settings.market.instruments
+    if instruments and not Path(instruments).is_file():
+        raise ConfigError(f"market.instruments: no file {instruments!r}")
     if settings.market.source == "simulated":
         if not settings.market.speed:
             raise ConfigError("market.speed: 0 is for a replay; a simulated session needs more than 0, 1 is real time")
@@ -72,6 +77,14 @@ def simulated(desk: Desk) -> SimulatedSession:
         seed=market.seed,
         speed=market.speed,
     )
+
+
+def market_day(desk: Desk) -> dt.date:
+    """The day this desk simulates or replays."""
+    day = desk.settings.market.session_date
+    if desk.settings.mode == "SIMULATED" or day is None:
+        return simulated(desk).date
+    return day
 
 
 def market_clock(desk: Desk) -> Clock:

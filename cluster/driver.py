@@ -22,13 +22,14 @@ from cluster.ports import listening, ports
 from cluster.supervisor import GROUPS, DeskFacts, Supervisor
 from cluster.topology import specs
 from core.errors import DeskError, VikalpError
-from core.market.overlay import use
-from core.records import DeskStatus
+from core.market.overlay import use, use_dump
+from core.records import DeskStatus, RiskEvent
 
 
 def main() -> int:
     desk: Desk = pickle.loads(Path(sys.argv[1]).read_bytes())  # noqa: S301 our host wrote it, mode 600
     use(desk.facts)
+    use_dump(desk.dump)
     try:
         _connect(desk)
         if sys.argv[2:] == ["drain"]:
@@ -36,6 +37,8 @@ def main() -> int:
             return 0
         _create(desk)
         _wait(desk)
+        _record(desk)
+        _say(done=True)
     except VikalpError as error:
         _say(failed=str(error))
         return 1
@@ -82,6 +85,7 @@ def _create(desk: Desk) -> None:
             namespace=desk.namespace,
             session_id=desk.session_id,
             market_says=market_says(desk),
+            notices=shown(desk.differences),
         ),
         cloudpickle.dumps(specs(desk)),
         desk.settings.supervision,
@@ -105,7 +109,6 @@ def _wait(desk: Desk) -> None:
                 _say(step=f"{ready} of {len(status.actors)} actors ready", ready=ready, of=len(status.actors))
                 before = ready
             if all(actor.state in {"READY", "QUARANTINED"} for actor in status.actors):
-                _say(done=True)
                 return
             if time.monotonic() > deadline:
                 late = "; ".join(f"{a.name} {a.state} {a.why}".strip() for a in status.actors if a.state != "READY")
@@ -113,6 +116,13 @@ def _wait(desk: Desk) -> None:
         elif time.monotonic() > deadline:
             raise DeskError(f"the supervisor did not answer within {desk.settings.ray.start_s:g} s")
         time.sleep(0.1)
+
+
+def _record(desk: Desk) -> None:
+    """Every difference of the day's dump from the tables, once, where risk's events are."""
+    ledger, now_ns = make_ledger(desk, writer="desk"), market_clock(desk).now_ns()
+    for message in desk.differences:
+        ledger.record_risk_event(RiskEvent(at_ns=now_ns, kind="difference", subject="instruments", message=message))
 
 
 def _status(client: RayDeskClient) -> DeskStatus | None:

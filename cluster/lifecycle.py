@@ -20,6 +20,7 @@ import msgspec
 import psutil
 
 from cluster.desk import Desk, check, market_says, tape_url
+from cluster.dump import keep_dump, with_dump
 from cluster.facts import keep_copy, load_facts
 from cluster.head import end_session
 from cluster.ports import ports, require_free
@@ -206,7 +207,9 @@ def _prepare(settings: Settings, desk: int) -> tuple[Desk, DeskState]:
         anchor_wall_ns=time.time_ns(),
         facts=load_facts(),
     )
+    made = with_dump(made)
     keep_copy(folder, made.facts)
+    keep_dump(folder, made.dump)
     state = DeskState(
         desk=desk,
         session_id=session_id,

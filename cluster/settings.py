@@ -49,6 +49,9 @@ class MarketSettings(_Section):
     )
     speed: float = Field(default=1.0, ge=0, description="market seconds a wall second; 0: a replay as fast as it can")
     path: str = Field(default="", description="file: the recorded chain; tape: the tape's root; empty for simulated")
+    instruments: str = Field(
+        default="", description="Kite's instrument list of that day, CSV: it wins over the tables; empty: the tables"
+    )
     hold: bool = Field(default=False, description="a replay waits for begin() before its first batch")
     ticks_per_second: int = Field(default=400, gt=0, description="rows a second and index of the simulated market")
 

@@ -22,7 +22,7 @@ from cluster.crash import GROUPS, Guard
 from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock, tape_url
 from cluster.ports import ports
 from cluster.state import desk_dir
-from core.market.overlay import UserFacts
+from core.market.overlay import DayContracts, UserFacts
 from core.ports import Clock
 from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
@@ -60,6 +60,7 @@ class Spec:
     timer_delay_s: float = 0.0  # staggers the timers of the five feeds
     niceness: int = 0  # above 0: yields the core to those who price and trade
     facts: tuple[UserFacts, ...] = ()  # the user's own rows of the exchanges' tables
+    dump: DayContracts | None = None  # the instrument dump of the day
 
     @property
     def hash(self) -> str:
@@ -92,10 +93,8 @@ def specs(desk: Desk) -> list[Spec]:
         for topic, names in ROUTES.items()
     }
     bus = {spec.name: {"bus": make_bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
-    return [
-        replace(spec, ports={"clock": clock, **bus.get(spec.name, {}), **spec.ports}, facts=desk.facts)
-        for spec in actors
-    ]
+    own = {spec.name: {"clock": clock, **bus.get(spec.name, {}), **spec.ports} for spec in actors}
+    return [replace(spec, ports=own[spec.name], facts=desk.facts, dump=desk.dump) for spec in actors]
 
 
 def _feed(desk: Desk, index: str) -> Spec:
@@ -184,7 +183,7 @@ def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
     ).remote(
         spec.name,
         namespace,
-        cloudpickle.dumps((spec.cls, spec.config, dict(spec.ports), spec.facts)),
+        cloudpickle.dumps((spec.cls, spec.config, dict(spec.ports), spec.facts, spec.dump)),
         timer_delay_s=spec.timer_delay_s,
         niceness=spec.niceness,
         spec_hash=spec.hash,

@@ -1,0 +1,100 @@
+"""The broker's instrument dump of the day: read as a desk is made, carried in it as the user's facts are.
+
+The file is named by `market.instruments`: Kite's instrument list as CSV, plain or gzipped. What it lists wins over the
+tables on that day; every difference is a risk event of the ledger and an alert on the page.
+"""
+
+# Imported where used: a command that does not need Arrow starts at once.
+# ruff: noqa: PLC0415
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from cluster.state import write_private
+from core.errors import InputError
+
+if TYPE_CHECKING:
+    from cluster.desk import Desk
+    from core.market.overlay import DayContracts
+
+COPY = "instruments.json"  # in a desk's folder: the dump it was made with
+SHOWN = 10  # differences on the page; the ledger has all
+
+
+class _Row(msgspec.Struct, frozen=True):
+    """One expiry of the dump as the copy has it."""
+
+    index: str
+    expiry: dt.date
+    lot: int
+    monthly: bool
+
+
+class _Copy(msgspec.Struct, frozen=True):
+    on: dt.date
+    rows: tuple[_Row, ...]
+
+
+def with_dump(desk: "Desk") -> "Desk":
+    """`desk` with the dump its settings name, and where it differs from the tables; InputError for one of no use."""
+    path = desk.settings.market.instruments
+    if not path:
+        return desk
+    from cluster.desk import market_day
+
+    contracts, differences = read_dump(Path(path), market_day(desk))
+    return msgspec.structs.replace(desk, dump=contracts, differences=differences)
+
+
+def read_dump(path: Path, on: dt.date) -> "tuple[DayContracts, tuple[str, ...]]":
+    """What the dump in `path` lists on `on`, and in sentences what of it the tables have otherwise or cannot be read.
+
+    Raises InputError for a file that is no dump, or none of that day.
+    """
+    from core.market.dump import DumpRow, merge_dump
+    from core.schemas import Kind
+    from storage.readers import read_instruments
+
+    read = read_instruments(path)
+    columns = (read.table.column(name).to_pylist() for name in DumpRow._fields)
+    rows = (DumpRow(*values) for values in zip(*columns, strict=True))
+    try:
+        contracts, differences = merge_dump((row for row in rows if row.kind != Kind.INDEX), on)
+    except InputError as error:
+        raise InputError(f"market.instruments: {path}: {error}") from error
+    return contracts, (*(one.message for one in differences), *(f"left out of the dump: {row}" for row in read.refused))
+
+
+def keep_dump(folder: Path, contracts: "DayContracts | None") -> None:
+    """Write down what a desk is made with, for the processes that reach it later."""
+    if contracts is None:
+        (folder / COPY).unlink(missing_ok=True)
+        return
+    rows = tuple(_Row(*key, units, key in contracts.monthly) for key, units in contracts.lots.items())
+    write_private(folder / COPY, msgspec.json.encode(_Copy(contracts.on, rows)).decode())
+
+
+def install_dump(folder: Path) -> str:
+    """Use the dump that the desk of that folder was made with, if it was; else the tables alone, and return why."""
+    from core.market.overlay import DayContracts, use_dump
+
+    use_dump(None)
+    if not (folder / COPY).exists():
+        return ""
+    try:
+        copy = msgspec.json.decode((folder / COPY).read_bytes(), type=_Copy)
+    except (msgspec.DecodeError, OSError) as error:
+        return f"{folder / COPY}: the desk's own instrument dump is not readable ({error})"
+    lots = {(row.index, row.expiry): row.lot for row in copy.rows}
+    monthly = frozenset((row.index, row.expiry) for row in copy.rows if row.monthly)
+    use_dump(DayContracts(on=copy.on, lots=lots, monthly=monthly))
+    return ""
+
+
+def shown(differences: tuple[str, ...]) -> tuple[str, ...]:
+    """What of the differences the page shows."""
+    left = len(differences) - SHOWN
+    return (*differences[:SHOWN], *([f"{left} more differences are in the ledger"] if left > 0 else []))
