@@ -81,16 +81,8 @@ def read_levels(frame: Bytes, at: int, levels: Ints, orders: Counts, i: int) -> 
 
 
 @inlined
-def no_levels(levels: Ints, orders: Counts, i: int) -> None:
-    levels[:, i, :] = 0
-    orders[:, i, :] = 0
-
-
-@inlined
 def read_packet(frame: Bytes, at: int, length: int, rows: Ints, levels: Ints, orders: Counts, i: int) -> None:
     rows[TOKEN, i], rows[LENGTH, i], rows[LAST, i] = u32(frame, at), length, u32(frame, at + 4)
-    for row in range(LAST_QUANTITY, EXCHANGE_TIME + 1):
-        rows[row, i] = 0
     if length >= QUOTE:
         for row in range(LAST_QUANTITY, CLOSE + 1):
             rows[row, i] = u32(frame, at + 8 + 4 * (row - LAST_QUANTITY))
@@ -105,15 +97,13 @@ def read_packet(frame: Bytes, at: int, length: int, rows: Ints, levels: Ints, or
         rows[OI, i], rows[OI_HIGH, i] = u32(frame, at + 48), u32(frame, at + 52)
         rows[OI_LOW, i] = u32(frame, at + 56)
         read_levels(frame, at, levels, orders, i)
-    else:
-        no_levels(levels, orders, i)
 
 
 @compiled
 def read_frame(frame: Bytes, rows: Ints, levels: Ints, orders: Counts, counts: Ints) -> None:
     """Every packet to be believed into the first KEPT of the arrays; `counts` as decode.Decoded says.
 
-    The arrays hold as many packets as the frame's count says or as its bytes could, whichever is less.
+    The arrays come zeroed and hold as many packets as the frame's count says or as its bytes could, whichever is less.
     """
     size, count, at, kept = frame.size, u16(frame, 0), 2, 0
     before_odd, odd = -1, 0  # packets before the first of a length nobody knows, and how many such there are

@@ -57,24 +57,21 @@ class Packets:
     @classmethod
     def zeros(cls, count: int) -> "Packets":
         """`count` packets to be written into."""
-        memory = room(count)
-        for part in memory:
-            part[:] = 0
-        return cls.over(*memory, count)
+        return cls.over(*room(count), count)
 
     @classmethod
     def over(cls, rows: Ints, levels: Ints, orders: Counts, count: int) -> "Packets":
         """Views of the first `count` packets of the memory `room` gives, as the kernels fill it."""
-        bids, bid_quantity, asks, ask_quantity = (level[:count] for level in levels)
-        bid_orders, ask_orders = (number[:count] for number in orders)
-        depth = (bids, bid_quantity, bid_orders, asks, ask_quantity, ask_orders)
-        return cls(**dict(zip(NAMES, (*(row[:count] for row in rows), *depth), strict=True)))
+        bids, bid_quantity, asks, ask_quantity = levels[:, :count]
+        bid_orders, ask_orders = orders[:, :count]
+        views = [*rows[:, :count], bids, bid_quantity, bid_orders, asks, ask_quantity, ask_orders]
+        return cls(*views)
 
 
 def room(count: int) -> tuple[Ints, Ints, Counts]:
-    """Uninitialised memory for `count` packets: the rows, the depth's prices and quantities, its orders."""
+    """Zeroed memory for `count` packets: the rows, the depth's prices and quantities, its orders."""
     depth = (count, DEPTH)
-    return np.empty((len(ROWS), count), np.int64), np.empty((4, *depth), np.int64), np.empty((2, *depth), np.int32)
+    return np.zeros((len(ROWS), count), np.int64), np.zeros((4, *depth), np.int64), np.zeros((2, *depth), np.int32)
 
 
 NAMES = tuple(field.name for field in fields(Packets))
