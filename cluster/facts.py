@@ -71,7 +71,7 @@ def install_copy(folder: Path) -> str:
 def install_for_job() -> None:
     """Use the rows of the desk whose process this is; of a job that is none's, the imported ones. Raises InputError."""
     session = os.environ.get(SESSION_TAG)
-    ours = [state for state in running_desks() if session and state.session_id == session]
+    ours = [state for state in running_desks() if state.session_id == session] if session else []
     if not ours:
         install_facts()
         return

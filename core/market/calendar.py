@@ -78,13 +78,15 @@ def session(exchange: str, on: dt.date, *, published: bool = False) -> Session |
     )
 
 
-def special_of(on: dt.date) -> Special | None:
-    """The special session of `on`, the user's own row before the table's; None on any other day."""
-    for facts in reversed(user_facts()):
+def special_of(on: dt.date, known: dt.date | None = None) -> Special | None:
+    """The special session of `on`, the user's own row before the table's; None on any other day.
+
+    With `known`, no row of the user's that was published later.
+    """
+    for facts in reversed(user_facts(known)):
         for row in facts.sessions:
             if row.date == on:
-                hours = ((row.open, row.close),)
-                return Special(row.kind, row.pre_open, hours, facts.source, "user", facts.published)
+                return Special(row.kind, row.pre_open, ((row.open, row.close),), facts.source, "user")
     return SPECIAL.get(on)
 
 
@@ -99,7 +101,7 @@ def calendar_grade(on: dt.date, known: dt.date | None = None) -> Grade:
     """How the calendar knows `on`, by what `known` knew (None: now): circular, measured, provisional or user."""
     if any(on.year in facts.years or on in facts.holidays for facts in user_facts(known)):
         return "user"
-    special = _special_known(on, known)
+    special = special_of(on, known)
     if special is not None:
         return special.grade
     if on > LAST_DAY:
@@ -146,14 +148,14 @@ def full_day(on: dt.date, known: dt.date | None = None) -> bool:
 
     Never raises: past the published calendar it is a weekday without one of the holidays of every year.
     """
-    special = _special_known(on, known)
+    special = special_of(on, known)
     if special is not None and special.kind not in {"normal", "weekend"}:
         return False  # an evening's muhurat or a drill
     if trades(on, known):
         return True
     if special is None or not special.windows:
         return False
-    return known is None or known >= (special.known_from or on)
+    return known is None or special.grade == "user" or known >= on  # when the others were announced is not known
 
 
 def trades(on: dt.date, known: dt.date | None = None) -> bool:
@@ -179,13 +181,6 @@ def holiday_source(on: dt.date) -> str:
     if on in SPECIAL:
         return SPECIAL[on].source
     return SOURCES.get(on.year, "weekdays without the holidays of every year; the list of this year is not known")
-
-
-def _special_known(on: dt.date, known: dt.date | None) -> Special | None:
-    """`special_of` without a user's row that was not published by `known`."""
-    special = special_of(on)
-    later = special is not None and special.known_from is not None and known is not None and known < special.known_from
-    return SPECIAL.get(on) if later else special
 
 
 def _check(exchange: str, on: dt.date, *, published: bool) -> None:

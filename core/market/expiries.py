@@ -158,7 +158,6 @@ def _told(index: str, known: dt.date) -> dt.date:
 def _moments(index: str) -> tuple[dt.date, ...]:
     changes = {row.known_from for row in (*WEEKLY[index], *MONTHLY[index])}
     changes |= {change.known_from for change in AD_HOC} | set(SPECIAL) | {facts.published for facts in user_facts()}
-    changes |= {row.date for facts in user_facts() for row in facts.sessions}
     changes |= {published_from(year) for year in range(FIRST_DAY.year, PROVISIONAL_TO.year + 10)}
     return (dt.date.min, *sorted(changes))
 

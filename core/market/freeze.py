@@ -66,7 +66,8 @@ def freeze_row(index: str, on: dt.date) -> FreezeRow:
     rows = freeze_rows(index)
     held = [row for row in reversed(rows) if on >= row.since]
     if not held:
-        raise UnknownDate(f"the freeze quantity of {index} on {on} is not known; the table begins {rows[0].since}")
+        first = min(row.since for row in rows)
+        raise UnknownDate(f"the freeze quantity of {index} on {on} is not known; the table begins {first}")
     row = max(held, key=lambda row: row.since)  # of one day the first in turn: the user's own, last imported
     return row if row.grade == "user" or on <= freeze_seen(index, on) else row._replace(grade="provisional")
 

@@ -68,7 +68,6 @@ class Special(NamedTuple):
     windows: tuple[tuple[dt.time, dt.time], ...]
     source: str
     grade: Grade = "circular"
-    known_from: dt.date | None = None  # from which day contracts expire on it; None: from the day itself
 
 
 def _muhurat(pre_open: str, start: str, end: str, source: str) -> Special:

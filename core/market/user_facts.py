@@ -39,12 +39,18 @@ def parse_user_facts(data: object, where: str, *, today: dt.date) -> UserFacts:
         raise InputError(f"{where}: {error}") from error
     if facts.published > today:
         raise InputError(f"{where}: published: {facts.published} is after today, {today}")
+    for year in facts.years:
+        if year <= LAST_DAY.year:
+            raise InputError(f"{where}: years: the tables have {year} themselves; import a day of it without years")
     _check(facts, where, [other for other in user_facts() if other.source != facts.source])
     return facts
 
 
 def check_all(files: Mapping[str, UserFacts]) -> None:
-    """Refuse, as `parse_user_facts` does, whatever is wrong in rows that are used together; by where each is from."""
+    """Refuse, as `parse_user_facts` does, whatever is wrong in rows that are used together; by where each is from.
+
+    A year that the tables have themselves by now is right.
+    """
     for where, facts in files.items():
         _check(facts, where, [other for other in files.values() if other is not facts])
 
@@ -96,7 +102,7 @@ def _year(facts: UserFacts, year: int, others: Sequence[UserFacts]) -> str:
     missing = [
         day for day in (dt.date(year, *fixed) for fixed in sorted(FIXED)) if day.weekday() < 5 and day not in days
     ]
-    if len(facts.years) > 1 or not LAST_DAY.year < year <= after:
+    if len(facts.years) > 1 or year > after:
         return (
             f"the calendar is published to {after - 1}: import {after} next, a year a file, found {list(facts.years)}"
         )

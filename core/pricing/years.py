@@ -11,10 +11,10 @@ runs to its end.
 
 import datetime as dt
 from enum import StrEnum
-from functools import lru_cache
 
 from core.market import Settlement, SettlementMethod, exchange_of, from_ns, session, settlement, to_ns
 from core.market.calendar import full_day
+from core.market.overlay import remembered
 from core.records import Session
 
 NS_PER_YEAR = 365 * 86_400 * 1_000_000_000
@@ -128,13 +128,13 @@ def _part(index: str, day: dt.date, from_: int | None, to: int | None) -> float:
     return max(until - since, 0) / (closed - opened)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _whole_sessions(index: str, after: dt.date, before: dt.date) -> int:
     days = ((after + dt.timedelta(days=n)) for n in range(1, (before - after).days))
     return sum(_full_session(index, day) is not None for day in days)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _length_ns(index: str, day: dt.date) -> int:
     hours = _full_session(index, day)
     if hours is None:

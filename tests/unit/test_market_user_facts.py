@@ -112,7 +112,7 @@ def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
         ({"years": ["2027"], "holidays": HOLIDAYS_2027[1:]}, "2027-01-26"),
         ({"years": ["2027"], "holidays": ["2027-01-26", "2027-04-14"]}, "8 to 25"),
         ({"years": ["2028"], "holidays": HOLIDAYS_2027}, "import 2027 next"),
-        ({"years": ["2026"], "holidays": HOLIDAYS_2027}, "import 2027 next"),
+        ({"years": ["2026"], "holidays": HOLIDAYS_2027}, "the tables have 2026"),
         ({"sessions": [{"date": "2026-11-08", "kind": "muhurat", "open": "19:15", "close": "18:15"}]}, "before close"),
         ({"sessions": [{"date": "2026-11-09", "kind": "muhurat", "open": "18:15", "close": "19:15"}]}, "ordinary"),
         ({"sessions": [{"date": "2026-11-08", "kind": "party", "open": "18:15", "close": "19:15"}]}, "kind"),

@@ -11,25 +11,15 @@ from hypothesis import strategies as st
 from core.errors import InputError, UnknownDate
 from core.market import (
     CONTRACT_INDICES,
-    day_windows,
     expiries,
     expiry_grade,
-    expiry_moment,
-    freeze,
     is_monthly,
-    lot,
     option_symbol,
     parse_symbol,
     session,
-    settlement,
-    spot_frozen,
-    to_ns,
 )
-from core.market.calendar import full_day
-from core.market.facts import next_expiries, table_horizons, today
-from core.market.freeze import freeze_row
-from core.market.lots import lot_row
-from core.market.moment import IST
+from core.market.calendar import full_day, special_of
+from core.market.facts import today
 from core.market.overlay import UserFacts, UserSession, use
 from core.market.user_facts import check_all, parse_user_facts
 from core.schemas import Kind
@@ -39,8 +29,6 @@ TODAY = D(2026, 12, 20)
 LIST_2027 = [
     "2027-01-26", "2027-03-22", "2027-03-26", "2027-04-14", "2027-05-17", "2027-06-16", "2027-10-29", "2027-11-15",
 ]  # fmt: skip
-BACK_FILL = {"index": "NIFTY", "first_expiry": "2019-01-01", "lot": "75", "new_from": "2019-01-01",
-             "long_dated_from": "2019-01-01"}  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -146,88 +134,32 @@ def test_a_weekend_session_is_known_from_its_publication_on() -> None:
     assert [full_day(D(2026, 12, 12), D(2026, 11, day)) for day in (19, 20)] == [False, True]
 
 
-def test_a_back_filled_lot_leaves_the_newer_rows_alone() -> None:
-    before = [lot("NIFTY", D(2026, 11, 23), D(2026, 11, 20)), lot("NIFTY", D(2026, 6, 30), D(2025, 12, 30))]
-    use([said("2026-11-20", lots=[BACK_FILL], freeze=[{"index": "NIFTY", "since": "2019-01-01", "quantity": "5000"}])])
-
-    assert [lot("NIFTY", D(2026, 11, 23), D(2026, 11, 20)), lot("NIFTY", D(2026, 6, 30), D(2025, 12, 30))] == before
-    assert before == [65, 75]
-    assert (lot_row("NIFTY", D(2019, 5, 30), D(2019, 5, 2)).lot, freeze("NIFTY", D(2026, 11, 20))) == (75, 1800)
-    assert freeze("NIFTY", D(2020, 1, 2)) == 5000
+def test_a_year_that_a_later_release_has_itself_is_still_taken() -> None:
+    old = UserFacts(
+        source="x", published=D(2025, 12, 12), years=(2026,),
+        holidays=tuple(D(2026, *day) for day in ((1, 26), (3, 3), (3, 26), (4, 3), (4, 14), (5, 1), (10, 2), (12, 25))),
+    )  # fmt: skip
+    check_all({"kept": old})
 
 
-def test_a_row_of_the_same_day_as_the_table_s_is_the_user_s() -> None:
-    same = {"index": "NIFTY", "first_expiry": "2026-01-06", "lot": "70", "new_from": "2025-10-03",
-            "long_dated_from": "2025-12-31"}  # fmt: skip
-    use([said("2026-11-20", lots=[same], freeze=[{"index": "NIFTY", "since": "2026-07-01", "quantity": "1200"}])])
+def test_the_last_of_two_files_on_one_day_decides_from_its_own_publication() -> None:
+    hours = {"date": "2026-12-01", "kind": "normal", "open": "09:15"}
+    first, second = (
+        said("2026-11-10", sessions=[hours | {"close": "15:40"}]),
+        said(
+            "2026-11-20",
+            holidays=["2026-12-02"],
+            sessions=[{"date": "2026-12-01", "kind": "normal", "open": "09:15", "close": "12:00"}],
+        ),
+    )
+    use([first, second])
 
-    found = lot_row("NIFTY", D(2026, 12, 8), D(2026, 11, 20))
-    assert (found.lot, found.grade) == (70, "user")
-    assert (freeze_row("NIFTY", D(2026, 11, 20)).quantity, freeze("NIFTY", D(2026, 6, 30))) == (1200, 1800)
-
-
-def test_past_the_newest_circular_read_lots_and_freeze_quantities_are_provisional() -> None:
-    assert lot_row("NIFTY", D(2026, 8, 25), D(2026, 8, 21)).grade == "circular"
-    assert lot_row("NIFTY", D(2026, 11, 23), D(2026, 11, 20)).grade == "provisional"
-    assert [freeze_row("BANKNIFTY", on).grade for on in (D(2026, 8, 31), D(2026, 9, 1))] == ["circular", "provisional"]
-    assert str(next_expiries(("NIFTY",), D(2026, 11, 20))[0]) == "NIFTY Mon 23 Nov (lot 65 provisional)"
-    assert str(next_expiries(("NIFTY",), D(2026, 8, 21))[0]) == "NIFTY Tue 25 Aug (lot 65)"
-    assert str(next_expiries(("NIFTY",), D(2026, 12, 30))[0]) == "NIFTY Tue 05 Jan provisional (lot 65 provisional)"
-
-
-def ends(on: D) -> dict[str, D]:
-    return {horizon.table: horizon.last_day for horizon in table_horizons(on)}
-
-
-def test_an_index_imported_alone_leaves_the_horizon_of_the_others() -> None:
-    use([said("2026-12-18", lots=[BACK_FILL | {"index": "BANKEX", "first_expiry": "2026-12-31"}])])
-
-    assert ends(TODAY)["lots"] == D(2027, 2, 21)
-
-
-def test_the_horizons_move_with_every_index_and_not_before_the_row_was_published() -> None:
-    names = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX")
-    lots = [BACK_FILL | {"index": name, "first_expiry": "2026-12-31"} for name in names]
-    quantities = [{"index": name, "since": "2026-12-01", "quantity": "1200"} for name in names[:5]]
-    assert ends(TODAY)["freeze"] == D(2026, 9, 30)
-    use([said("2026-11-30", lots=lots, freeze=quantities)])
-
-    assert {table: ends(TODAY)[table] for table in ("lots", "freeze")} == {
-        "lots": D(2027, 6, 1),
-        "freeze": D(2027, 1, 31),
-    }
-    assert ends(D(2026, 11, 29))["lots"] == D(2027, 2, 21)
-
-
-def test_other_hours_of_an_expiry_day_move_its_last_trade_and_its_settlement() -> None:
-    use([said("2026-11-20", sessions=[{"date": "2026-12-01", "kind": "normal", "open": "09:15", "close": "17:00"}])])
-    found = settlement("NIFTY", D(2026, 12, 1))
-
-    assert [f"{at:%H:%M}" for at in (found.begin, found.end, found.known, found.last_trade)] == [
-        "16:35", "16:55", "16:55", "17:00",
-    ]  # fmt: skip
-    assert expiry_moment("NIFTY", D(2026, 12, 1)) == found.last_trade
-    assert "circular of 2026-11-20" in found.source
     assert [
-        spot_frozen("NIFTY", to_ns(dt.datetime(2026, 12, 1, hour, minute, tzinfo=IST)))
-        for hour, minute in ((15, 20), (16, 34), (16, 35), (17, 0), (17, 1))
-    ] == [False, False, True, True, False]
-    use(())
-    assert f"{settlement('NIFTY', D(2026, 12, 1)).known:%H:%M}" == "15:35"
-
-
-def test_an_evening_s_muhurat_moves_no_settlement() -> None:
-    use([said("2026-11-01", sessions=[{"date": "2026-11-08", "kind": "muhurat", "open": "18:15", "close": "19:15"}])])
-
-    assert not spot_frozen("NIFTY", to_ns(dt.datetime(2026, 11, 8, 18, 50, tzinfo=IST)))
-
-
-def test_a_weekend_session_of_other_hours_has_its_own_windows() -> None:
-    use([said("2026-11-20", sessions=[{"date": "2026-12-06", "kind": "weekend", "open": "10:00", "close": "13:00"}])])
-
-    assert [(w.market, w.name, f"{w.start:%H:%M}", f"{w.end:%H:%M}") for w in day_windows("NSE", D(2026, 12, 6))] == [
-        ("derivatives", "normal", "10:00", "13:00")
-    ]
+        special.windows[0][1].hour
+        for on in (D(2026, 11, 19), D(2026, 11, 20))
+        if (special := special_of(D(2026, 12, 1), on))
+    ] == [15, 12]
+    assert special_of(D(2026, 12, 1), D(2026, 11, 9)) is None
 
 
 def test_a_session_on_a_holiday_of_another_file_is_taken_and_needs_it() -> None:
