@@ -85,7 +85,7 @@ def _create(desk: Desk) -> None:
             namespace=desk.namespace,
             session_id=desk.session_id,
             market_says=market_says(desk),
-            notices=shown(desk.differences),
+            notices=for_page(desk.differences),
         ),
         cloudpickle.dumps(specs(desk)),
         desk.settings.supervision,

@@ -94,7 +94,7 @@ def install_dump(folder: Path) -> str:
     return ""
 
 
-def shown(differences: tuple[str, ...]) -> tuple[str, ...]:
+def for_page(differences: tuple[str, ...]) -> tuple[str, ...]:
     """What of the differences the page shows."""
     left = len(differences) - SHOWN
     return (*differences[:SHOWN], *([f"{left} more differences are in the ledger"] if left > 0 else []))

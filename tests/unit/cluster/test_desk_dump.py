@@ -9,7 +9,7 @@ import pytest
 
 from cluster import driver, lifecycle
 from cluster.desk import Desk, check
-from cluster.dump import COPY, SHOWN, install_dump, read_dump, shown, with_dump
+from cluster.dump import COPY, SHOWN, for_page, install_dump, read_dump, with_dump
 from cluster.settings import load
 from cluster.state import desk_dir
 from cluster.topology import specs
@@ -135,6 +135,6 @@ def test_every_difference_is_a_risk_event_and_the_page_shows_the_first(
 
     assert [event.message for event in events] == list(made.differences)
     assert {(event.kind, event.subject) for event in events} == {("difference", "instruments")}
-    assert shown(made.differences) == made.differences
+    assert for_page(made.differences) == made.differences
     many = tuple(f"difference {number}" for number in range(SHOWN + 3))
-    assert shown(many) == (*many[:SHOWN], "3 more differences are in the ledger")
+    assert for_page(many) == (*many[:SHOWN], "3 more differences are in the ledger")
