@@ -7,6 +7,7 @@ Started before the head answers: its imports take as long as the head does.
 
 import json
 import pickle
+import select
 import sys
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from ray.exceptions import RayError
 
 from cluster.client import Calls, RayDeskClient
 from cluster.desk import Desk, make_ledger, make_phase, market_clock, market_says
+from cluster.dump import for_page
 from cluster.ports import listening, ports
 from cluster.supervisor import GROUPS, DeskFacts, Supervisor
 from cluster.topology import specs
@@ -36,17 +38,37 @@ def main() -> int:
             _drain(desk)
             return 0
         _create(desk)
-        _wait(desk)
-        _record(desk)
-        _say(done=True)
     except VikalpError as error:
         _say(failed=str(error))
         return 1
-    for line in sys.stdin:
-        if line.strip() == "drain":
-            _drain(desk)
-            return 0
+    word = _bring_up(desk)
+    if word is None:
+        word = _heard(None)
+    if word == "drain":
+        _drain(desk)
     return 0
+
+
+def _bring_up(desk: Desk) -> str | None:
+    """Until the desk is ready, or said not to be: what has started is drained by this process all the same.
+
+    Returns what the host said meanwhile.
+    """
+    try:
+        word = _wait(desk)
+        if word is None:
+            _record(desk)
+            _say(done=True)
+    except VikalpError as error:
+        _say(failed=str(error))
+        return None
+    return word
+
+
+def _heard(within_s: float | None) -> str | None:
+    """The host's next word, empty when the host is gone; None when it says nothing for so long."""
+    readable, _, _ = select.select([sys.stdin], [], [], within_s)
+    return sys.stdin.readline().strip() if readable else None
 
 
 def _connect(desk: Desk) -> None:
@@ -93,29 +115,40 @@ def _create(desk: Desk) -> None:
         phase=make_phase(desk),
         ledger=make_ledger(desk, writer="supervisor"),
     )
-    _say(step="actors are starting")
+    _say(step="actors are starting", created=True)
 
 
-def _wait(desk: Desk) -> None:
-    """Until every actor is READY, or QUARANTINED: a desk without one strategy is a desk."""
+def ready(status: DeskStatus) -> bool:
+    """Every actor is READY. A desk without one strategy is a desk; without anything else it is none: DeskError."""
+    lost = [actor for actor in status.actors if actor.state == "QUARANTINED"]
+    missed = "; ".join(f"{actor.name}: {actor.why}" for actor in lost if not actor.name.startswith("strategy."))
+    if missed:
+        raise DeskError(f"crashed in a loop while starting: {missed}; see the logs of Ray's session")
+    return all(actor.state == "READY" or actor in lost for actor in status.actors)
+
+
+def _wait(desk: Desk) -> str | None:
+    """Until the desk is ready, or the host has something to say, which is returned. DeskError when it does not come."""
     client = RayDeskClient(desk.namespace, deadline_s=10.0)
     deadline = time.monotonic() + desk.settings.ray.start_s
     before = -1
     while True:
         status = _status(client)
         if status is not None:
-            ready = sum(actor.state == "READY" for actor in status.actors)
-            if ready != before:
-                _say(step=f"{ready} of {len(status.actors)} actors ready", ready=ready, of=len(status.actors))
-                before = ready
-            if all(actor.state in {"READY", "QUARANTINED"} for actor in status.actors):
-                return
+            count = sum(actor.state == "READY" for actor in status.actors)
+            if count != before:
+                _say(step=f"{count} of {len(status.actors)} actors ready", ready=count, of=len(status.actors))
+                before = count
+            if ready(status):
+                return None
             if time.monotonic() > deadline:
                 late = "; ".join(f"{a.name} {a.state} {a.why}".strip() for a in status.actors if a.state != "READY")
                 raise DeskError(f"not ready within {desk.settings.ray.start_s:g} s: {late}")
         elif time.monotonic() > deadline:
             raise DeskError(f"the supervisor did not answer within {desk.settings.ray.start_s:g} s")
-        time.sleep(0.1)
+        word = _heard(0.1)
+        if word is not None:
+            return word
 
 
 def _record(desk: Desk) -> None:
@@ -135,6 +168,9 @@ def _status(client: RayDeskClient) -> DeskStatus | None:
 def _drain(desk: Desk) -> None:
     """No new entries, acknowledged; then every actor closes; then the supervisor is gone for good."""
     calls = Calls(desk.namespace, deadline_s=3.0)
+    if _never_traded(calls):
+        _say(drained=True, unclean=[])
+        return
     try:
         calls.call("oms", "halt", "the desk is going down")
     except VikalpError as error:
@@ -147,6 +183,14 @@ def _drain(desk: Desk) -> None:
         _say(drained=True, unclean=[name for name in unclean if name not in quarantined])
     except (VikalpError, RayError) as error:
         _say(drained=False, why=str(error))
+
+
+def _never_traded(calls: Calls) -> bool:
+    """False also where nobody says so."""
+    try:
+        return bool(calls.get("supervisor", calls.handle("supervisor").idle.remote(), 3.0))
+    except DeskError:
+        return False
 
 
 def _quarantined(desk: Desk) -> set[str]:
