@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from core.records import Fill, Order
+from storage.ledger.ledger import TIMEOUT_S
 from storage.link import Link
 from storage.rows import FILL, INTENT, ORDER, fill_of, insert, order_of, select, update_on, values
 
@@ -20,7 +21,7 @@ class PostgresBrokerStore:
     Raises LedgerDown when the database does not answer: the save may then have been made.
     """
 
-    def __init__(self, dsn: str, session_id: str, *, timeout_s: float = 5.0) -> None:
+    def __init__(self, dsn: str, session_id: str, *, timeout_s: float = TIMEOUT_S) -> None:
         self._session = session_id
         self._link = Link(dsn, name="vikalp-broker", timeout_s=timeout_s)
 

@@ -15,7 +15,11 @@ class Died(Exception):
 
 
 class FakeBroker:
-    """Takes whatever it is sent, twice if sent twice. `next_place` says what becomes of the next request."""
+    """Takes whatever it is sent, twice if sent twice. `next_place` says what becomes of the next request.
+
+    `lags(True)` freezes its list of trades while its book goes on; while it is `slow` a cancel is only noted, the order
+    stays OPEN and may fill, until `confirm`.
+    """
 
     def __init__(self) -> None:
         self.placed: list[str] = []  # every request that reached it, by tag
@@ -23,6 +27,19 @@ class FakeBroker:
         self.fills: list[Fill] = []
         self.next_place = "ack"
         self.away = False
+        self.slow = False
+        self.cancelling: list[str] = []  # broker ids
+        self._listed: int | None = None  # how many trades the list shows; None: all
+
+    def lags(self, lag: bool) -> None:  # noqa: FBT001 a switch
+        """Whether trades from now on stay out of the list."""
+        self._listed = (len(self.fills) if self._listed is None else self._listed) if lag else None
+
+    def confirm(self) -> None:
+        """The cancels that were noted are done now, of whatever has not filled meanwhile."""
+        noted, self.cancelling = self.cancelling, []
+        for broker_id in noted:
+            self._cancel(broker_id)
 
     def place(self, intent: Intent) -> Answer:
         self.placed.append(intent.tag)
@@ -61,6 +78,12 @@ class FakeBroker:
         return fill
 
     def cancel(self, broker_id: str) -> Answer:
+        if self.slow and any(order.broker_id == broker_id and order.state == "OPEN" for order in self.orders.values()):
+            self.cancelling.append(broker_id)
+            return Answer(kind="ACK", broker_id=broker_id)
+        return self._cancel(broker_id)
+
+    def _cancel(self, broker_id: str) -> Answer:
         for tag, order in self.orders.items():
             if order.broker_id == broker_id and order.state == "OPEN":
                 self.orders[tag] = msgspec.structs.replace(order, state="CANCELLED")
@@ -78,7 +101,7 @@ class FakeBroker:
     def trades(self, since: int = 0) -> Sequence[Fill]:
         if self.away:
             raise DeskError("broker: connection refused")
-        return self.fills[since:]
+        return self.fills[: self._listed][since:]
 
     def on_ticks(self, ticks: pa.RecordBatch) -> None: ...
 

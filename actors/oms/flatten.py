@@ -1,12 +1,14 @@
 """Getting flat: every cancel and every exit on its own, so that one that fails holds up no other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 import msgspec
 
+from actors.oms.follow import Follower
 from actors.oms.gate import leaving
 from actors.oms.journal import Journal
-from actors.oms.send import Sender
+from actors.oms.send import UNCONFIRMED, Sender
 from actors.oms.standing import Standing
 from core.errors import VikalpError
 from core.market import parse_symbol, tick_paise, usable_freeze
@@ -17,42 +19,114 @@ from core.orders.positions import Holding, market_date
 from core.ports import Clock
 from core.records import LIVE, Alert, Intent, Order
 
+LOOKS = 3  # at the broker's book, for the end of what was cancelled
+ASK_NS = 2_000_000_000  # wall; cancels are asked for no longer than this at a time
+_BAD = frozenset({"REFUSED", "REJECTED", "UNKNOWN"})
+GIVE_UP_NS = 60_000_000_000  # wall; an order that cannot be cancelled for so long is a person's
+
 
 class Flattener:
-    def __init__(self, journal: Journal, send: Sender, *, standing: Standing, clock: Clock, exit_cross: float) -> None:
-        self._journal, self._send, self._standing = journal, send, standing
+    """`exit_all`, and on the timer what it had to leave: an order it cancelled may live on until the broker says so.
+
+    What such an order may still fill is neither exited twice nor forgotten: when it is over, the rest of its position
+    is exited. The wish lives as long as this process: whoever asked has been told that it was not done yet.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        follow: Follower,
+        send: Sender,
+        *,
+        standing: Standing,
+        clock: Clock,
+        exit_cross: float,
+    ) -> None:
+        self._journal, self._follow, self._send, self._standing = journal, follow, send, standing
         self._clock, self._exit_cross = clock, exit_cross
+        self._wish: dict[str, str] = {}  # tag of an order that was not over yet → why the cancel was not taken
+        self._why, self._asked_ns = "", 0  # wall
 
     def exit_all(self, board: Board, why: str) -> list[Order]:
         """Cancel what is live, then send limits that close every position, whatever the state; raises LedgerFenced.
 
-        First what could not be cancelled, as REFUSED with the reason and the tag of the order that still lives; then
+        First what is not cancelled yet, as REFUSED with the reason and the tag of the order that still lives; then
         the exits, those that could not be sent as REFUSED.
         """
         self._standing.check()
-        kept = [order for live in self._journal.live() if (order := self._cancelled(live)) is not None]
+        self._why, self._asked_ns = why, self._clock.wall_ns()
+        said = self._take_back([order.intent.tag for order in self._journal.live()])
+        self._wish = {tag: words for tag, words in said.items() if self._journal.orders[tag].state in LIVE}
+        kept = [self._alive(tag, words) for tag, words in self._wish.items()]
+        return kept + self._close(self._journal.holdings.values(), board)
+
+    def go_on(self, board: Board) -> None:
+        """Exit what orders have left that are over by now, ask for the others once more; nothing without the ledger."""
+        if not self._wish or self._standing.against:
+            return
+        over = {tag for tag in self._wish if self._journal.orders[tag].state not in LIVE}
+        left = {tag: words for tag, words in self._wish.items() if tag not in over}
+        if self._clock.wall_ns() - self._asked_ns >= GIVE_UP_NS:
+            for tag, words in left.items():
+                self._alive(tag, f"{words or UNCONFIRMED}; given up after {GIVE_UP_NS / 1e9:.0f} s, cancel it by hand")
+            left = {}
+        self._wish = left | self._ask([tag for tag, words in left.items() if words])
+        symbols = {self._journal.orders[tag].intent.symbol for tag in over}
+        for order in self._close([one for one in self._journal.holdings.values() if one.symbol in symbols], board):
+            if order.intent.tag in self._journal.orders:  # of the others `_failed` has told
+                self._tell(order.intent, f"{order.state} {order.message}", bad=order.state in _BAD)
+
+    def _take_back(self, tags: list[str]) -> dict[str, str]:
+        """Why each was not cancelled, empty if the broker took the request: the broker is asked before any write."""
+        said = self._ask([tag for tag in tags if self._journal.orders[tag].broker_id])
+        followed = self._look()
+        for _ in range(LOOKS - 1):
+            if not followed or not any(self._journal.orders[tag].state in LIVE for tag in said):
+                break
+            followed = self._look()
+        late = [tag for tag in tags if tag not in said and self._journal.orders[tag].state in LIVE]
+        if late:
+            said |= self._ask(late)
+            self._look()
+        self._standing.attempt(lambda: self._note(said))
+        return said
+
+    def _note(self, said: dict[str, str]) -> None:
+        for tag, words in said.items():
+            self._journal.note(tag, words)
+
+    def _ask(self, tags: list[str]) -> dict[str, str]:
+        until_ns, said = self._clock.wall_ns() + ASK_NS, {}
+        for tag in tags:
+            if self._clock.wall_ns() >= until_ns:
+                said[tag] = "not cancelled yet: the broker took long over the others"
+                continue
+            try:
+                said[tag] = self._send.ask_back(self._journal.orders[tag])
+            except VikalpError as error:
+                said[tag] = f"not cancelled: {error}"
+        return said
+
+    def _look(self) -> bool:
+        return self._standing.attempt(self._follow.reconcile, asks_broker=True)
+
+    def _close(self, holdings: Iterable[Holding], board: Board) -> list[Order]:
+        """Exits of what is held, what is short before what covers it."""
         seed = f"exit_all {self._clock.wall_ns()}"
-        holdings = list(self._journal.holdings.values())
-        return kept + [order for holding in holdings for order in self._left(holding, board, seed, why)]
+        return [
+            order
+            for holding in sorted(holdings, key=lambda holding: holding.quantity)
+            for order in self._left(holding, board, seed)
+        ]
 
-    def _cancelled(self, live: Order) -> Order | None:
-        """None once the broker has taken the request."""
-        try:
-            order, said = self._send.take_back(live.intent.tag)
-        except VikalpError as error:
-            order, said = self._journal.orders[live.intent.tag], f"not cancelled: {error}"
-        if order.state not in LIVE or not said:
-            return None
-        return self._failed(order.intent, f"it is still {order.state}: {said}")
-
-    def _left(self, holding: Holding, board: Board, seed: str, why: str) -> Iterator[Order]:
-        working = leaving(self._journal.orders, holding.symbol)
+    def _left(self, holding: Holding, board: Board, seed: str) -> Iterator[Order]:
+        working = leaving(self._journal.orders, holding.symbol, vanished=self._follow.vanished)
         if abs(holding.quantity) <= working:
             return
         try:
-            intents = list(self._exits(holding, board.depth(holding.symbol), working, seed, why))
+            intents = list(self._exits(holding, board.depth(holding.symbol), working, seed))
         except VikalpError as error:
-            yield self._failed(whole_exit(holding, working=working, seed=seed, reason=why), f"not sent: {error}")
+            yield self._failed(whole_exit(holding, working=working, seed=seed, reason=self._why), f"not sent: {error}")
             return
         for intent in intents:
             yield self._sent(intent)
@@ -63,7 +137,7 @@ class Flattener:
         except VikalpError as error:
             return self._journal.orders.get(intent.tag) or self._failed(intent, f"not sent: {error}")
 
-    def _exits(self, holding: Holding, depth: Depth | None, working: int, seed: str, why: str) -> Iterator[Intent]:
+    def _exits(self, holding: Holding, depth: Depth | None, working: int, seed: str) -> Iterator[Intent]:
         """The intents that close what `holding` has open and no live exit is already taking off."""
         expiry = parse_symbol(holding.symbol).expiry
         assert expiry is not None, "only options are traded"
@@ -75,14 +149,22 @@ class Flattener:
             tick=tick_paise(holding.index),
             cross=self._exit_cross,
             seed=seed,
-            reason=why,
+            reason=self._why,
         )
+
+    def _alive(self, tag: str, words: str) -> Order:
+        order = self._journal.orders[tag]
+        unheard = f"asked to cancel it, and {self._standing.against}" if self._standing.against else UNCONFIRMED
+        return self._failed(order.intent, f"it is still {order.state}: {words or unheard}")
 
     def _failed(self, intent: Intent, why: str) -> Order:
         """The answer, and an alarm: who asked may be gone by now."""
-        words = f"exit all, {intent.tag} {intent.symbol}: {why}"
-        self._journal.alert(
-            Alert(at_wall_ns=self._clock.wall_ns(), severity="alarm", subject="orders exit all", message=words)
-        )
+        self._tell(intent, why, bad=True)
         now_ns = self._clock.now_ns()
         return refused(msgspec.structs.replace(intent, created_ns=intent.created_ns or now_ns), now_ns, why)
+
+    def _tell(self, intent: Intent, what: str, *, bad: bool) -> None:
+        words = f"exit all, {intent.side} {intent.quantity} {intent.symbol} ({intent.tag}): {what}".rstrip()
+        severity: Literal["alarm", "info"] = "alarm" if bad else "info"
+        at_ns = self._clock.wall_ns()
+        self._journal.alert(Alert(at_wall_ns=at_ns, severity=severity, subject="orders exit all", message=words))

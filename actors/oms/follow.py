@@ -1,11 +1,19 @@
-"""Following the broker: trades first, then the state of every order, matched by tag. Recovery is this, too."""
+"""Following the broker: the state of every order, matched by tag, and every trade, by its id. Recovery is this, too.
 
+Positions are made of trades alone, and the broker's book may run ahead of its list of trades: two requests are never
+one moment. So what the book says is filled, and an end that says more is filled than the trades explain, is believed
+once they do. Until then the order lives, and nothing that it may have taken off is sold again.
+"""
+
+import msgspec
 import pyarrow as pa
 
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
-from core.errors import InputError, UnknownDate
+from core.errors import InputError, UnknownDate, VikalpError
+from core.orders.answer import printable
 from core.orders.machine import event_of
+from core.orders.positions import market_date
 from core.ports import Broker, Clock
 from core.records import LIVE, Alert, Fill, Order, OrderEvent
 
@@ -16,7 +24,11 @@ class Follower:
     def __init__(self, journal: Journal, broker: Broker, risk: RiskLink, clock: Clock, *, absent_after_ms: int) -> None:
         self._journal, self._broker, self._risk, self._clock = journal, broker, risk, clock
         self._absent_after_ns = absent_after_ms * 1_000_000
-        self._absent: dict[str, int] = {}  # tag → wall ns at which the broker first said it has no such order
+        self._absent: dict[str, int] = {}  # tag → wall ns since which every book of the broker was without the order
+        self._unexplained: dict[str, int] = {}  # tag → wall ns since which its trades explain less than the book says
+        self.vanished: set[str] = (
+            set()
+        )  # tags the broker took and has not listed for so long that nobody waits for them
         self._warned: set[str] = set()
         self._read = 0
 
@@ -47,17 +59,16 @@ class Follower:
 
     def reconcile(self) -> None:
         """Bring live orders to the broker's state; one the broker does not know becomes UNKNOWN, in time REJECTED."""
-        live = [order.intent.tag for order in self._journal.live()]
-        self.collect()
-        theirs = {order.intent.tag: order for order in self._broker.book()}
-        for tag in live:
-            found = theirs.get(tag)
-            if found is not None:
-                self._absent.pop(tag, None)
-                self.learn(event_of(found), broker_id=found.broker_id)
-            else:
-                self._missing(self._journal.orders[tag])
+        try:
+            theirs = {order.intent.tag: order for order in self._broker.book()}
+            self.collect()  # after the book, so that every trade of an order that ended in it can be here
+        except VikalpError:
+            self._absent.clear()  # nobody knows what the broker held meanwhile
+            raise
+        self._look_for([order for order in self._journal.live() if order.intent.tag not in theirs])
         for tag, found in theirs.items():
+            if tag in self._journal.orders:
+                self._believe(found)
             self._stray(tag, found)
 
     def learn(self, event: OrderEvent, *, broker_id: str = "") -> Order:
@@ -76,19 +87,54 @@ class Follower:
             self._warn(fill.trade_id, f"trade {fill.trade_id} of order {fill.tag} is in no position here: {error}")
 
     def _count(self, fill: Fill) -> None:
-        was_live = self._journal.orders[fill.tag].state in LIVE
+        before = self._journal.orders[fill.tag]
         counted = self._journal.fill(fill)
-        if counted is not None:
-            self._risk.book(counted)
-        if was_live and self._journal.orders[fill.tag].state not in LIVE:
-            self._risk.release(fill.tag)
-
-    def _missing(self, order: Order) -> None:
-        tag, now_ns = order.intent.tag, self._clock.wall_ns()
-        if order.broker_id:
-            self._warn(tag, f"the broker took order {tag} as {order.broker_id} and no longer lists it")
+        if counted is None:
             return
-        waited_ns = now_ns - self._absent.setdefault(tag, now_ns)
+        self._risk.book(counted)
+        if before.state in LIVE and self._journal.orders[fill.tag].state not in LIVE:
+            self._risk.release(fill.tag)
+        if before.state in {"REJECTED", "REFUSED"}:
+            self._late(before, fill.quantity)
+
+    def _believe(self, found: Order) -> None:
+        """Of an order of ours, what the broker's book says of it and the trades explain."""
+        tag, counted = found.intent.tag, self._journal.filled(found.intent.tag)
+        claimed = found.intent.quantity if found.state == "COMPLETE" else found.filled_quantity
+        event = msgspec.structs.replace(event_of(found), filled_quantity=counted, message=printable(found.message))
+        if claimed > counted:
+            self._unsure(found, claimed, counted)
+            event = msgspec.structs.replace(event, state="OPEN", message="")
+        else:
+            self._unexplained.pop(tag, None)
+        self.learn(event, broker_id=found.broker_id)
+
+    def _unsure(self, found: Order, claimed: int, counted: int) -> None:
+        tag, now_ns = found.intent.tag, self._clock.wall_ns()
+        self._read = 0  # a list that does not grow at its end alone hides a trade from whoever reads on
+        if now_ns - self._unexplained.setdefault(tag, now_ns) >= self._absent_after_ns:
+            self._warn(
+                f"{tag} unexplained",
+                f"order {tag} is {found.state} at the broker with {claimed} filled, and its trades make {counted}: "
+                "until they explain it, it is live here, and what it may have filled is neither held nor sold again",
+            )
+        if self._journal.orders[tag].state in {"REJECTED", "REFUSED"}:
+            self._late(self._journal.orders[tag], claimed - counted)
+
+    def _look_for(self, missing: list[Order]) -> None:
+        """Live orders that the broker's book is without."""
+        now_ns = self._clock.wall_ns()
+        self._absent = {order.intent.tag: self._absent.get(order.intent.tag, now_ns) for order in missing}
+        self.vanished &= self._absent.keys()
+        for order in missing:
+            waited_ns = now_ns - self._absent[order.intent.tag]
+            if order.state == "OPEN":
+                self._gone(order, waited_ns)
+            else:
+                self._never_had(order, waited_ns)
+
+    def _never_had(self, order: Order, waited_ns: int) -> None:
+        tag = order.intent.tag
         if order.state == "JOURNALLED":
             message = "sent or not, no answer is known; looked up by its tag, not sent again"
             self.learn(OrderEvent(tag=tag, state="UNKNOWN", at_ns=self._clock.now_ns(), message=message))
@@ -97,7 +143,33 @@ class Follower:
                 f"the broker has no such order {waited_ns / 1e9:.1f} s after it was first looked up; not sent again"
             )
             self.learn(OrderEvent(tag=tag, state="REJECTED", at_ns=self._clock.now_ns(), message=message))
-            del self._absent[tag]
+
+    def _gone(self, order: Order, waited_ns: int) -> None:
+        """The broker took it and does not list it: over with its day, else for a person, and nobody waits for it."""
+        tag, now_ns = order.intent.tag, self._clock.now_ns()
+        held = f"the broker took order {tag} as {order.broker_id} and no longer lists it"
+        if market_date(order.intent.created_ns) < market_date(now_ns):
+            message = "it was for a day that has ended, and the broker no longer lists it"
+            self.learn(OrderEvent(tag=tag, state="CANCELLED", at_ns=now_ns, message=message))
+            self._warn(
+                tag, f"{held}: its day has ended, so it is CANCELLED here; compare the positions with the broker's"
+            )
+        elif waited_ns >= self._absent_after_ns:
+            self.vanished.add(tag)
+            self._warn(
+                tag, f"{held}: it stays OPEN here, and holds no exit up; compare the positions with the broker's"
+            )
+
+    def _late(self, order: Order, quantity: int) -> None:
+        """Nobody counted on this: whoever sent it has decided anew since."""
+        tag = order.intent.tag
+        message = (
+            f"order {tag} was given up as {order.state} and has filled {quantity} at the broker: "
+            f"{order.intent.side} {order.intent.symbol} of {order.intent.strategy} is a position now"
+        )
+        if f"{tag} late" not in self._warned:
+            self._warn(f"{tag} late", message)
+            self._journal.event("late fill", tag, message)
 
     def _stray(self, tag: str, theirs: Order) -> None:
         """An order live at the broker, not here: ours, given up too early, is cancelled; a foreign one is left."""

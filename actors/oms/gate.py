@@ -1,5 +1,7 @@
 """Whether the order manager may send an intent at all, before risk is asked."""
 
+from collections.abc import Collection
+
 from core.orders.positions import Holding
 from core.records import LIVE, Intent, Order, Refusal
 
@@ -12,12 +14,15 @@ def gate(state: str, why: str, intent: Intent) -> Refusal | None:
     return Refusal(limit="state", allowed=allowed, asked=intent.purpose, why=f"the order manager is {state}: {why}")
 
 
-def leaving(orders: dict[str, Order], symbol: str) -> int:
-    """Units of `symbol` that live exit orders may still take off."""
+def leaving(orders: dict[str, Order], symbol: str, *, vanished: Collection[str] = ()) -> int:
+    """Units of `symbol` that live exit orders may still take off; for those with a tag in `vanished` nobody waits."""
     return sum(
         order.intent.quantity - order.filled_quantity
-        for order in orders.values()
-        if order.state in LIVE and order.intent.symbol == symbol and order.intent.purpose == "exit"
+        for tag, order in orders.items()
+        if order.state in LIVE
+        and order.intent.symbol == symbol
+        and order.intent.purpose == "exit"
+        and tag not in vanished
     )
 
 

@@ -22,7 +22,7 @@ from actors.oms.standing import Standing, State
 from core.matching.depth import Board
 from core.orders.positions import position
 from core.ports import Broker, Bus, Clock, Ledger, Risk
-from core.records import Intent, Order, Position
+from core.records import Alert, Intent, Order, Position
 from core.schemas import NO_TICKS
 
 
@@ -57,7 +57,7 @@ class OmsActor:
         standing = self._standing = Standing(config.state_after_start, self._journal, clock)
         self._send = Sender(self._journal, self._follow, broker=broker, risk=self._risk, standing=standing, clock=clock)
         self._flatten = Flattener(
-            self._journal, self._send, standing=standing, clock=clock, exit_cross=config.exit_cross
+            self._journal, self._follow, self._send, standing=standing, clock=clock, exit_cross=config.exit_cross
         )
         self._settler = Settler(self._journal, self._risk, clock)
         self._board = Board()
@@ -86,7 +86,7 @@ class OmsActor:
         """Cancel every live order, then exit every position by limits that cross; allowed in every state.
 
         The exits, and as REFUSED whatever could not be cancelled or sent. What an unsure order may still take off is
-        left out, so that nothing is sold twice.
+        left out, so that nothing is sold twice; the timer sends it once that order is known to be over.
         """
         return self._flatten.exit_all(self._board, why)
 
@@ -101,12 +101,16 @@ class OmsActor:
     def state(self) -> State:
         return self._standing.state
 
+    def alerts(self) -> tuple[Alert, ...]:
+        """Its latest alerts, oldest first; also those that no ledger has taken yet."""
+        return self._journal.alerts
+
     def halt(self, why: str) -> State:
-        """No new orders until `resume`, a crash or not; exit_all still works."""
+        """No new orders until `resume`, a crash or not; exit_all still works. LedgerDown: a crash would forget it."""
         return self._standing.want("HALTED", why)
 
     def reduce(self, why: str) -> State:
-        """Exits only, until `resume`."""
+        """Exits only, until `resume`. Raises as `halt`."""
         return self._standing.want("REDUCING", why)
 
     def resume(self) -> State:
@@ -140,7 +144,9 @@ class OmsActor:
         if self._opened and not self._standing.fenced:
             if not self._standing.against:
                 self._risk.settle()
-            self._standing.attempt(self._recover if self._standing.against else self._look)
+            lost = self._standing.against or self._journal.away
+            self._standing.attempt(self._recover if lost else self._look, asks_broker=True)
+            self._flatten.go_on(self._board)
         self._progress_ns = self._clock.wall_ns()
 
     def check_health(self) -> int:
@@ -154,6 +160,7 @@ class OmsActor:
     def _recover(self) -> None:
         self._follow.recover()
         self._standing.restore()
+        self._journal.say()
         self._refresh(self._config.indices)
 
     def _refresh(self, indices: Sequence[str]) -> None:

@@ -9,11 +9,13 @@ from actors.oms.risk_link import RiskLink
 from actors.oms.standing import LedgerTrouble, Standing, State
 from core.errors import UnknownName
 from core.orders import validity
+from core.orders.answer import printable
 from core.orders.machine import noted, refused
 from core.orders.tag import check_same
 from core.ports import Broker, BrokerAnswer, Clock
 from core.records import LIVE, Intent, Order, OrderEvent, OrderState, Verdict
 
+UNCONFIRMED = "asked to cancel it; the broker has not confirmed that yet"
 _STATES: dict[str, OrderState] = {"ACK": "OPEN", "REFUSED": "REJECTED"}  # anything else is UNKNOWN
 
 
@@ -56,34 +58,34 @@ class Sender:
         return self._journal.orders[intent.tag]
 
     def cancel(self, tag: str) -> Order:
-        """The order after the broker was asked to take it back; UnknownName for a tag never sent."""
-        return self.take_back(tag)[0]
+        """The order after the broker was asked to take it back; UnknownName for a tag never sent.
 
-    def take_back(self, tag: str) -> tuple[Order, str]:
-        """As `cancel`, and why the broker did not take the request; empty if it did or the order had ended."""
+        One that lives on says why, be it that the broker took the request and has not confirmed it yet.
+        """
         self._standing.check()
         order = self._journal.orders.get(tag)
         if order is None:
             raise UnknownName(f"no order has the tag {tag!r}; `vikalp orders` lists those of this session")
         if order.state in LIVE and not order.broker_id:
-            self._standing.attempt(self._follow.reconcile)
+            self._standing.attempt(self._follow.reconcile, asks_broker=True)
             order = self._journal.orders[tag]
         if order.state not in LIVE:
-            return order, ""
-        said = self._ask_back(order)
-        self._standing.attempt(lambda: self._told(tag, said))
+            return order
+        said = self.ask_back(order)
+        self._standing.attempt(lambda: self._told(tag, said), asks_broker=True)
         order = self._journal.orders[tag]
         # Without the ledger the words are in no journal, but whoever asked is told.
-        return noted(order, said, order.updated_ns), said
+        return noted(order, said or UNCONFIRMED, order.updated_ns)
 
-    def _ask_back(self, order: Order) -> str:
+    def ask_back(self, order: Order) -> str:
+        """Why the broker did not take the request to cancel; empty if it did. Asks the broker alone, and once."""
         if not order.broker_id:
             return "not cancelled: the broker has not said yet whether it has this order"
         answer = self._broker.cancel(order.broker_id)
         if answer.kind == "ACK":
             return ""
         what = "the broker refused to cancel it" if answer.kind == "REFUSED" else "no clear answer to the cancel"
-        return f"{what}: {answer.message}"
+        return f"{what}: {printable(answer.message)}"
 
     def _told(self, tag: str, said: str) -> None:
         self._journal.note(tag, said)
@@ -103,7 +105,7 @@ class Sender:
 
     def _judge(self, intent: Intent, now_ns: int, state: State) -> Verdict:
         """Risk is asked last: what it lets through it counts as working."""
-        working = leaving(self._journal.orders, intent.symbol)
+        working = leaving(self._journal.orders, intent.symbol, vanished=self._follow.vanished)
         own = (
             gate(state, self._standing.why, intent),
             true_exit(intent, self._journal.holdings.get(intent.symbol), working),
@@ -114,4 +116,4 @@ class Sender:
 
 def _heard(intent: Intent, answer: BrokerAnswer, at_ns: int) -> OrderEvent:
     state = _STATES.get(answer.kind, "UNKNOWN")
-    return OrderEvent(tag=intent.tag, state=state, at_ns=at_ns, message=answer.message)
+    return OrderEvent(tag=intent.tag, state=state, at_ns=at_ns, message=printable(answer.message))

@@ -31,10 +31,19 @@ class Standing:
         return "HALTED" if self.against else self.wanted
 
     def want(self, state: State, why: str) -> State:
+        """The state there is now; LedgerDown if less than ACTIVE is wanted and could not be kept for the next process.
+
+        It holds all the same as long as this process lives, and is kept as soon as the ledger is back.
+        """
         self.wanted, self.why, self._unkept = state, why, True
         if not self.against:
             self.attempt(self._keep)
         self._alert("info", f"{self.state}: {self.against or why}")
+        if self._unkept and state != "ACTIVE" and not self.fenced:
+            raise LedgerDown(
+                f"the order manager is {self.state}, but {state} is not kept: if its process ends before the ledger is "
+                f"back it is forgotten; say it again then ({self.against})"
+            )
         return self.state
 
     def restore(self) -> None:
@@ -67,8 +76,12 @@ class Standing:
             )
             self._alert("alarm", f"HALTED, {self.against}")
 
-    def attempt(self, action: Callable[[], None]) -> None:
-        """Do what needs broker and ledger. Without the ledger halt; without the broker say so once and go on."""
+    def attempt(self, action: Callable[[], None], *, asks_broker: bool = False) -> bool:
+        """Do what needs broker and ledger; whether it was done. Without the ledger halt; without the broker go on.
+
+        The broker counts as away from the first failure until an action that surely asks it has been done; both are
+        said once.
+        """
         try:
             action()
         except LedgerTrouble as error:
@@ -78,7 +91,11 @@ class Standing:
                 self._alert("alarm", f"the broker cannot be followed, orders stand as last known: {error}")
             self._broker_away = True
         else:
-            self._broker_away = False
+            if self._broker_away and asks_broker:
+                self._alert("info", "the broker can be followed again")
+                self._broker_away = False
+            return True
+        return False
 
     def _alert(self, severity: Literal["info", "alarm"], message: str) -> None:
         self._journal.alert(Alert(at_wall_ns=self._clock.wall_ns(), severity=severity, subject="oms", message=message))

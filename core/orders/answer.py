@@ -11,3 +11,8 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["ACK", "REFUSED", "UNKNOWN"]
     broker_id: str = ""
     message: str = ""
+
+
+def printable(text: str) -> str:
+    """A broker's words as a ledger can hold them: no NUL, nothing that is no text."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -22,6 +22,8 @@ SETTLEMENTS = select(SETTLED, "FROM settlements WHERE session_id = $1 ORDER BY s
 GREETING = "INSERT INTO sessions (session_id) VALUES ($1) ON CONFLICT DO NOTHING"
 STANDING = "SELECT wanted, why FROM oms_epoch WHERE session_id = $1 AND wanted <> ''"
 
+TIMEOUT_S = 2.0  # of one call; an order waits for risk and for two of these at most, and must not look stuck meanwhile
+
 
 class PostgresLedger:
     """The ledger of one session; a picklable description that connects on first use.
@@ -37,7 +39,7 @@ class PostgresLedger:
         session_id: str,
         carry: bool = False,  # noqa: FBT001, FBT002 agreed
         *,
-        timeout_s: float = 5.0,
+        timeout_s: float = TIMEOUT_S,
         writer: str = "supervisor",
     ) -> None:
         self._session, self._carry, self._writer = session_id, carry, writer

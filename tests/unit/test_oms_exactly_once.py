@@ -16,16 +16,30 @@ WRITES = ("journal_intent", "record_order", "record_fill", "record_refusal", "or
 PLACES = ("ack", "refuse", "lose the request", "lose the answer", "die before accept", "die after accept")
 STEPS = st.one_of(
     st.tuples(st.just("submit"), st.integers(0, 4), st.sampled_from(PLACES)),
-    st.tuples(st.just("fill"), st.integers(0, 4), st.sampled_from((LOT, 2 * LOT))),
+    st.tuples(st.just("fill"), st.integers(0, 9), st.sampled_from((LOT, 2 * LOT, 4 * LOT))),
+    st.tuples(st.just("exit"), st.integers(0, 1), st.sampled_from((LOT, 4 * LOT))),
     st.tuples(st.just("again"), st.integers(0, 4), st.just("")),
     st.tuples(st.just("cancel"), st.integers(0, 4), st.just("")),
     st.tuples(st.just("exit_all"), st.just(0), st.just("")),
+    st.tuples(st.just("lag"), st.just(0), st.booleans()),
+    st.tuples(st.just("slow"), st.just(0), st.booleans()),
     st.tuples(st.just("kill"), st.just(0), st.just("")),
     st.tuples(st.just("wait"), st.integers(1, 9), st.just("")),
     st.tuples(st.just("ledger"), st.just(0), st.sampled_from((*WRITES, "down all", "lost all", "back"))),
     st.tuples(st.just("lost"), st.just(0), st.sampled_from(WRITES)),
     st.tuples(st.just("risk"), st.just(0), st.booleans()),
     st.tuples(st.just("broker"), st.just(0), st.booleans()),
+)
+
+EXITS = st.one_of(
+    st.tuples(st.just("exit"), st.integers(0, 2), st.sampled_from((LOT, 2 * LOT, 4 * LOT))),
+    st.tuples(st.just("exit_all"), st.just(0), st.just("")),
+    st.tuples(st.just("fill"), st.integers(0, 2), st.sampled_from((LOT, 2 * LOT, 4 * LOT))),
+    st.tuples(st.just("cancel live"), st.integers(0, 2), st.just("")),
+    st.tuples(st.just("lag"), st.just(0), st.booleans()),
+    st.tuples(st.just("slow"), st.just(0), st.booleans()),
+    st.tuples(st.just("wait"), st.just(1), st.just("")),
+    st.tuples(st.just("kill"), st.just(0), st.just("")),
 )
 
 
@@ -53,27 +67,42 @@ class Day:
         return intent(f"T{number}", quantity=4 * LOT)
 
     def step(self, what: str, number: int, how: object) -> None:
-        if what == "submit":
-            self.broker.next_place = str(how)
-            self.oms.submit(self.order(number))
-            self.broker.next_place = "ack"
-        elif what == "fill":
-            order = self.broker.orders.get(f"T{number}")
-            if order is not None and order.state == "OPEN":
-                self.broker.fill(f"T{number}", min(int(str(how)), 4 * LOT - order.filled_quantity), 35_000)
-        elif what == "again" and self.broker.fills:
-            self.broker.fills.append(self.broker.fills[number % len(self.broker.fills)])
-        elif what == "cancel":
-            self.oms.cancel(f"T{number}")
-        elif what == "exit_all":
-            self.clock.sleep(0.001)
-            self.oms.exit_all("a test")
-        elif what == "kill":
-            self.start()
-        elif what == "wait":
-            self.wait(number)
+        live = [order.intent.tag for order in self.oms.orders() if order.state in LIVE]
+        steps = {
+            "submit": lambda: self.submit(number, str(how)),
+            "fill": lambda: self.fill(number, int(str(how))),
+            "exit": lambda: self.oms.submit(
+                intent(f"X{number}{how}", side="SELL", purpose="exit", quantity=int(str(how)))
+            ),
+            "again": lambda: self.broker.fills.extend(self.broker.fills[number:][:1]),
+            "cancel": lambda: self.oms.cancel(f"T{number}"),
+            "cancel live": lambda: live and self.oms.cancel(live[number % len(live)]),
+            "exit_all": self.exit_all,
+            "kill": self.start,
+            "wait": lambda: self.wait(number),
+        }
+        if what in steps:
+            steps[what]()
         else:
             self.fault(what, how)
+
+    def submit(self, number: int, how: str) -> None:
+        self.broker.next_place = how
+        self.oms.submit(self.order(number))
+        self.broker.next_place = "ack"
+
+    def exit_all(self) -> None:
+        self.clock.sleep(0.001)
+        self.oms.exit_all("a test")
+
+    def fill(self, number: int, quantity: int) -> None:
+        """Of the orders open at the broker, exits among them; a sale never turns what is truly held."""
+        live = [order for order in self.broker.orders.values() if order.state == "OPEN"]
+        if live:
+            order = live[number % len(live)]
+            self.broker.fill(order.intent.tag, min(quantity, order.intent.quantity - order.filled_quantity), 35_000)
+            true = fold({fill.trade_id: fill for fill in self.broker.fills}.values())
+            assert all(holding.quantity >= 0 for holding in true.values()), f"{order.intent.tag} sold what was not held"
 
     def wait(self, seconds: float) -> None:
         self.clock.sleep(seconds)
@@ -92,13 +121,48 @@ class Day:
             self.risk.away = bool(how)
         elif what == "broker":
             self.broker.away = bool(how)
+        elif what == "lag":
+            self.broker.lags(bool(how))
+        elif what == "slow":
+            self.broker.slow = bool(how)
+            if not how:
+                self.broker.confirm()
 
     def heal(self) -> None:
         self.fault("ledger", "back")
         self.fault("risk", how=False)
-        self.fault("broker", how=False)
+        for what in ("broker", "lag", "slow"):
+            self.fault(what, how=False)
         for _ in range(40):
             self.wait(1)
+
+
+def held_day() -> Day:
+    """At a position of four lots, bought by T0."""
+    day = Day()
+    day.step("submit", 0, "ack")
+    day.fill(0, 4 * LOT)
+    day.wait(1)
+    return day
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(EXITS, min_size=3, max_size=15))
+def test_no_exit_turns_a_position_and_exit_all_leaves_none_without_one(steps: list[tuple[str, int, object]]) -> None:
+    """While trades are listed late and cancels confirmed late: what all exits together may sell is held."""
+    day = held_day()
+    for what, number, how in steps:
+        day.step(what, number, how)
+    day.step("exit_all", 0, "")
+    day.heal()
+    held = sum(position.quantity for position in day.oms.positions())
+    leaving = [order for order in day.broker.orders.values() if order.state == "OPEN"]
+
+    assert sum(order.intent.quantity - order.filled_quantity for order in leaving) == held
+    for _ in range(20):
+        day.fill(0, 4 * LOT)
+        day.wait(1)
+    assert [position.quantity for position in day.oms.positions()] == [0]
 
 
 @settings(max_examples=100, deadline=None)

@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import LedgerDown
 from tests.fakes_broker import Died
-from tests.fakes_orders import LOT, intent, ticks
+from tests.fakes_orders import LOT, NOON, SYMBOL, intent, ticks
 from tests.world_oms import World
 
 
@@ -49,6 +49,48 @@ def test_time_in_which_the_broker_does_not_answer_proves_nothing(world: World) -
 
     assert world.order().state == "UNKNOWN"
     assert any("broker cannot be followed" in alert for alert in world.ledger.alerts())
+
+
+def test_absence_before_and_after_an_outage_proves_nothing_of_the_time_between(world: World) -> None:
+    world.broker.next_place = "lose the request"
+    world.oms.submit(intent())
+    world.later(0.5)
+    world.broker.away = True
+    for _ in range(32):
+        world.later(0.5)
+    world.broker.away = False
+    world.later(0.5)
+    first = world.order().state
+    world.later(14.9)
+    early = world.order().state
+    world.later(0.2)
+
+    assert (first, early, world.order().state) == ("UNKNOWN", "UNKNOWN", "REJECTED")
+
+
+@pytest.mark.parametrize("listed", [True, False])
+def test_an_order_given_up_too_early_that_has_filled_is_an_alarm_and_a_risk_event(
+    world: World, *, listed: bool
+) -> None:
+    world.broker.next_place = "lose the request"
+    world.oms.submit(intent())
+    world.later(1)
+    world.later(15)
+    gone = world.order().state
+    world.broker.place(intent(created_ns=NOON))  # the request that was under way all the time
+    world.broker.lags(not listed)
+    world.broker.fill("A", LOT, 35_000)
+    world.later(1)
+    during = list(world.ledger.alerts())
+    world.broker.lags(False)
+    world.later(1)
+
+    words = f"order A was given up as REJECTED and has filled {LOT} at the broker: BUY {SYMBOL} of s is a position now"
+    assert (gone, world.order().state, world.order().filled_quantity) == ("REJECTED", "REJECTED", LOT)
+    assert during == [words]
+    assert world.ledger.alerts() == [words]
+    assert [event.message for kind, event in world.ledger.events if kind == "risk"] == [words]
+    assert world.oms.positions()[0].quantity == LOT
 
 
 def test_after_a_crash_between_the_broker_and_the_journal_the_order_is_found_by_its_tag(world: World) -> None:

@@ -2,11 +2,11 @@
 
 import pytest
 
-from core.errors import DeskError, LedgerFenced
+from core.errors import DeskError, LedgerDown, LedgerFenced
 from core.records import Intent, Verdict
 from core.risk.book import RiskBook, with_end, with_intent, working
 from tests.fakes_broker import FakeRisk
-from tests.fakes_orders import LOT, SYMBOL, intent
+from tests.fakes_orders import LOT, SYMBOL, intent, ticks
 from tests.world_oms import World
 
 
@@ -46,12 +46,40 @@ def test_the_stricter_of_the_settings_and_the_person_holds_after_a_crash() -> No
 def test_a_halt_while_the_ledger_is_away_is_kept_when_it_is_back(world: World) -> None:
     world.ledger.down = lambda name: True
     world.later()
-    assert world.oms.halt("kill switch") == "HALTED"
+    with pytest.raises(LedgerDown, match="the order manager is HALTED, but HALTED is not kept"):
+        world.oms.halt("kill switch")
     world.ledger.down = lambda name: False
     world.later()
 
     assert world.oms.state() == "HALTED"
     assert world.restart().state() == "HALTED"
+
+
+def test_a_halt_or_a_reduce_the_ledger_could_not_keep_says_so_and_a_resume_need_not(world: World) -> None:
+    world.ledger.down = lambda name: name == "record_standing"
+    with pytest.raises(LedgerDown, match="REDUCING is not kept: if its process ends"):
+        world.oms.reduce("enough")
+    world.ledger.down = lambda name: True
+    resumed = world.oms.resume()
+    world.ledger.down = lambda name: False
+    world.later()
+
+    assert (resumed, world.oms.state(), world.ledger.said) == ("HALTED", "ACTIVE", ("ACTIVE", "resumed"))
+
+
+def test_a_broker_that_is_away_is_said_once_and_its_return_too(world: World) -> None:
+    world.broker.away = True
+    for _ in range(20):
+        world.oms.on_ticks(ticks(bids=[(34_000, 500)], asks=[(34_100, 500)]))
+        world.later(0.5)
+    world.broker.away = False
+    world.later(0.5)
+    world.later(0.5)
+
+    assert world.ledger.alerts() == [
+        "the broker cannot be followed, orders stand as last known: broker: connection refused",
+        "the broker can be followed again",
+    ]
 
 
 def test_a_refused_order_is_the_same_after_a_restart(world: World) -> None:
