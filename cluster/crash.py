@@ -259,7 +259,8 @@ class Guard:
     def _announce(self) -> None:
         try:
             supervisor = ray.get_actor("supervisor", self._namespace)
-            supervisor.opened.remote(self._name, os.getpid(), self._started_ns)
+            node = ray.get_runtime_context().get_node_id()
+            supervisor.opened.remote(self._name, os.getpid(), self._started_ns, node)
         except ValueError:
             log.info("no supervisor to report to", actor=self._name)
 

@@ -18,7 +18,9 @@ class SupervisionConfig(BaseModel, frozen=True, extra="forbid"):
 
     probe_ms: int = Field(default=500, gt=0, description="milliseconds between two rounds of health probes")
     stuck_s: float = Field(default=8.0, gt=0, description="a call in flight, or a probe unanswered, this long: SIGKILL")
-    open_s: float = Field(default=90.0, gt=0, description="seconds one open() may take before it counts as stuck")
+    open_s: float = Field(
+        default=90.0, gt=0, description="seconds one open(), or a first answer, may take: then it is stuck"
+    )
     silent_s: float = Field(
         default=12.0, gt=0, description="no progress this long in an open market, while its source has some: SIGKILL"
     )
@@ -69,6 +71,11 @@ def _one(  # noqa: PLR0911 one return a state
         return Finding("DEAD", "create", "no such actor")
     starting: State = "RESTARTING" if len(watch.starts_ns) > 1 else "STARTING"
     vitals = watch.vitals
+    if vitals is None or not watch.process_alive:
+        # Nothing is known of the process there is now: one that hangs before its first answer never gives one.
+        mute = _mute(watch, now_ns, limits.open_s)
+        if mute:
+            return Finding("STUCK", "kill", mute)
     if vitals is None:
         return Finding(starting)
     if not watch.process_alive:
@@ -84,12 +91,17 @@ def _one(  # noqa: PLR0911 one return a state
 
 def _stuck(watch: Watch, vitals: Vitals, now_ns: int, limits: SupervisionConfig) -> str:
     allowed = limits.stuck_s if vitals.health.ready_ns else limits.open_s
-    if watch.asked_ns and now_ns - watch.asked_ns > allowed * NS:
-        return f"no answer to a health probe for {(now_ns - watch.asked_ns) / NS:.1f} s"
+    if mute := _mute(watch, now_ns, allowed):
+        return mute
     since = vitals.health.in_flight_since_ns
     if since and now_ns - since > allowed * NS:
         return f"one call has been running for {(now_ns - since) / NS:.1f} s"
     return ""
+
+
+def _mute(watch: Watch, now_ns: int, allowed_s: float) -> str:
+    asked = watch.asked_ns and now_ns - watch.asked_ns > allowed_s * NS
+    return f"no answer to a health probe for {(now_ns - watch.asked_ns) / NS:.1f} s" if asked else ""
 
 
 def _silent(watch: Watch, watches: Mapping[str, Watch], now_ns: int, limits: SupervisionConfig) -> str:

@@ -22,8 +22,10 @@ class Seen:
     vitals: Vitals | None = None
     probe: Any = None
     asked_ns: int = 0
+    born: tuple[int, str] = (0, "")  # pid and node of its newest process, as that said itself
     starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
     quarantined: bool = False
+    opened: bool = False  # it has been READY, or was there before this supervisor
     lost: int = 0  # messages to the recorder that its ring gave up
     refusals: Refusals = field(default_factory=Refusals)
     finding: Finding = field(default_factory=lambda: Finding("STARTING"))
@@ -41,6 +43,11 @@ class Seen:
             starts_ns=tuple(self.starts),
             quarantined=self.quarantined,
         )
+
+    def processes(self, node: str) -> list[int]:
+        """What runs of it on `node`, as far as it has said so."""
+        said = {self.born, (self.vitals.pid, self.vitals.node_id)} if self.vitals is not None else {self.born}
+        return [pid for pid, where in said if where == node and runs(pid)]
 
     def status(self) -> ActorStatus:
         vitals = self.vitals

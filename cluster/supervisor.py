@@ -78,12 +78,13 @@ class Supervisor:
             Playback(feeds, Calls(facts.namespace), clock, alarm=alarm).start()
 
     @ray.method(concurrency_group="reports")
-    def opened(self, name: str, pid: int, started_ns: int) -> None:
-        """An actor's guard began anew, in process `pid`."""
+    def opened(self, name: str, pid: int, started_ns: int, node: str) -> None:
+        """An actor's guard began anew, in process `pid` on `node`."""
         seen = self._seen.get(name)
         if seen is None:
             return
         with self._lock:
+            seen.born = (pid, node)
             self._count(seen, started_ns, pid)
 
     @ray.method(concurrency_group="calls")
@@ -105,12 +106,18 @@ class Supervisor:
         )
 
     @ray.method(concurrency_group="calls")
+    def idle(self) -> bool:
+        """The order manager has never been READY: no order was ever sent, there is nothing to halt or to close."""
+        return "oms" in self._seen and not self._seen["oms"].opened
+
+    @ray.method(concurrency_group="calls")
     def drain(self, within_s: float = 10.0) -> list[str]:
         """End the desk's actors in order, restarting none; returns the names of those that left something behind."""
         self._draining.set()
         deadline, unclean = time.monotonic() + within_s, []
         for batch in _drain_order(self._seen):
-            alive = [seen for seen in map(self._seen.__getitem__, batch) if seen.handle and not seen.quarantined]
+            known = map(self._seen.__getitem__, batch)
+            alive = [seen for seen in known if seen.handle and seen.opened and not seen.quarantined]
             asked = {seen.spec.name: seen.handle.drain.remote(3.0) for seen in alive}
             left = max(0.2, deadline - time.monotonic())
             done, _ = ray.wait(list(asked.values()), num_returns=len(asked), timeout=left) if asked else ([], [])
@@ -126,7 +133,8 @@ class Supervisor:
     def _run(self) -> None:
         try:
             for seen in self._seen.values():
-                self._adopt_or_create(seen)
+                if not self._draining.is_set():
+                    self._adopt_or_create(seen)
             while not self._draining.is_set():
                 began = time.monotonic()
                 self._probe()
@@ -147,6 +155,7 @@ class Supervisor:
     def _adopt_or_create(self, seen: Seen) -> None:
         try:
             seen.handle, seen.exists = ray.get_actor(seen.spec.name, self._facts.namespace), True
+            seen.opened = True
         except ValueError:
             seen.handle, seen.exists = start(seen.spec, self._facts.namespace), True
 
@@ -175,6 +184,7 @@ class Supervisor:
             seen.probe, seen.asked_ns = None, 0
             if isinstance(answer, Vitals):
                 seen.vitals = answer
+                seen.opened = seen.opened or answer.health.ready_ns > 0
                 self._alerts.heard(seen.spec.name, answer.alerts)
                 self._count(seen, answer.health.started_ns, answer.pid)
                 if answer.spec_hash != seen.spec.hash:
@@ -232,11 +242,19 @@ class Supervisor:
         elif finding.do == "quarantine":
             seen.quarantined, seen.probe = True, None
             ray.kill(seen.handle, no_restart=True)
-        elif seen.vitals is not None and seen.vitals.node_id == self._node:
-            # ray.kill takes six seconds on a stopped process; SIGKILL does not.
-            kill(seen.vitals.pid)
         else:
+            self._end(seen)
+
+    def _end(self, seen: Seen) -> None:
+        """Have Ray start it anew: by SIGKILL where its process is known, since ray.kill takes six seconds on a stopped
+        one.
+        """
+        here = seen.processes(self._node)
+        for pid in here:
+            kill(pid)
+        if not here:
             ray.kill(seen.handle, no_restart=False)
+        seen.asked_ns = time.time_ns()  # the next process has as long as this one had
 
 
 def _drain_order(names: Any) -> list[list[str]]:

@@ -19,7 +19,7 @@ from tests.cluster.plain import Plain, PlainConfig, Wall, always_open, batch
 
 pytestmark = pytest.mark.cluster
 FACTS = DeskFacts(desk=0, mode="SIMULATED", namespace=NAMESPACE, session_id="s", market_says="a test")
-LIMITS = SupervisionConfig(probe_ms=200, stuck_s=1.5, silent_s=2.0)
+LIMITS = SupervisionConfig(probe_ms=200, stuck_s=1.5, silent_s=2.0, open_s=10.0)
 Watch = Callable[[list[Spec]], Any]
 
 
@@ -87,6 +87,20 @@ def test_a_killed_actor_and_a_stopped_one_are_back_and_the_supervisor_adopts_the
     supervisor_of(SESSION).kill()
     assert reaches(supervisor, "s.one", "READY", within_s=10).pid == again.pid, "adopted, not started again"
     assert reaches(supervisor, "s.two", "READY").pid == back.pid
+
+
+def test_an_actor_that_hangs_while_its_supervisor_is_killed_is_found_stuck_by_the_next(watch: Watch) -> None:
+    supervisor = watch([plain("s.hangs"), plain("s.well")])
+    before, well = reaches(supervisor, "s.hangs", "READY"), reaches(supervisor, "s.well", "READY")
+    os.kill(before.pid, signal.SIGSTOP)
+    supervisor_of(SESSION).kill()
+
+    back = reaches(supervisor, "s.hangs", "READY", within_s=LIMITS.open_s + 20, but=before.pid)
+    said = status(supervisor)
+    assert back.pid
+    assert said is not None
+    assert any("STUCK: no answer" in alert.message for alert in said.alerts if alert.subject == "s.hangs")
+    assert reaches(supervisor, "s.well", "READY").pid == well.pid, "adopted, not started again"
 
 
 def test_a_crash_in_a_loop_is_quarantined_and_the_others_go_on(watch: Watch) -> None:

@@ -35,6 +35,9 @@ def judged(*, market_open: bool = True, **watches: Watch) -> dict[str, tuple[str
         (watch(), ("READY", "nothing")),
         (watch(vitals=None), ("STARTING", "nothing")),
         (watch(vitals=None, starts_ns=(1, 2)), ("RESTARTING", "nothing")),
+        (watch(vitals=None, asked_ns=NOW - 89 * NS), ("STARTING", "nothing")),
+        (watch(vitals=None, asked_ns=NOW - 91 * NS), ("STUCK", "kill")),  # adopted, and it hangs
+        (watch(process_alive=False, asked_ns=NOW - 91 * NS), ("STUCK", "kill")),  # the next one hangs from the start
         (watch(exists=False), ("DEAD", "create")),
         (watch(process_alive=False, asked_ns=NOW - 9 * NS), ("RESTARTING", "nothing")),
         (watch(asked_ns=NOW - 3 * NS), ("READY", "nothing")),
