@@ -50,6 +50,7 @@ class Host:
         self._drive: Drive | None = None
         self._postgres: PostgresServer | None = None
         self._kept: Kept | None = None
+        self._created = False  # there are actors: one of them may have sent orders
         self._untidy: list[str] = []  # what the end found
         self._stop = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
@@ -120,6 +121,7 @@ class Host:
             line = drive.next()
             if line is None:
                 continue
+            self._created = self._created or bool(line.get("created"))
             if "failed" in line:
                 raise DeskError(line["failed"])
             if line.get("done"):
@@ -175,8 +177,10 @@ class Host:
         self._take("removing the state", lambda: state_path(self._desk.desk).unlink(missing_ok=True))
 
     def _drain(self) -> None:
-        if self._drive is None or self._state.ready_wall_ns == 0:
-            return  # never traded: nothing to halt
+        while self._drive is not None and not self._created and (line := self._drive.next()) is not None:
+            self._created = bool(line.get("created"))  # said while this process was told to end
+        if self._drive is None or not self._created:
+            return  # nothing is there to halt
         if self._head is None or self._head.poll() is not None:
             self._untidy.append("nothing was drained: Ray had ended")
             return

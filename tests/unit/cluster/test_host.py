@@ -26,11 +26,20 @@ import json, os, sys
 how, file, *words = sys.argv[1:]
 if how == "dies" and not words:
     sys.exit(7)
+if how == "untidy start":
+    print(json.dumps({"step": "actors are starting", "created": True}), flush=True)
+if how == "fails to start":
+    print(json.dumps({"step": "actors are starting", "created": True}))
+    print(json.dumps({"failed": "not ready within 240 s: gateway STARTING"}), flush=True)
+if how == "no Ray":
+    print(json.dumps({"step": "Ray answers"}))
+    print(json.dumps({"failed": "no port"}), flush=True)
+    sys.exit(1)
 if words != ["drain"] and sys.stdin.readline().strip() != "drain":
     sys.exit(1)
 if how == "dies halfway":
     sys.exit(1)
-if how == "untidy":
+if how != "tidy" and how != "dies":
     print(json.dumps({"unhalted": "oms is down"}))
 print("a library's line")
 print(json.dumps({"drained": True, "unclean": ["recorder"] if how == "untidy" else []}), flush=True)
@@ -102,7 +111,15 @@ def serving(desk: Desk, head: "subprocess.Popen[bytes]", how: str = "tidy") -> t
     host._head, host._drive = head, drive(how)
     host._postgres, host._kept = cast("Any", server), Kept(server, "PostgreSQL")
     host._change(phase="READY", step="ready", ready_wall_ns=1)
+    host._created = True
     return host, server
+
+
+def starting(desk: Desk, head: "subprocess.Popen[bytes]", how: str) -> Host:
+    """A host whose driver has something to say before its desk is READY."""
+    host = Host(desk)
+    host._head, host._drive = head, drive(how)
+    return host
 
 
 def step() -> str:
@@ -174,6 +191,33 @@ def test_what_the_drain_found_is_left_in_the_state(desk: Desk, head: "subprocess
     host, _ = serving(desk, head, "untidy")
     host._end("")
     assert step() == "FAILED: entries not halted: oms is down; recorder did not close in time"
+
+
+def test_a_desk_that_is_told_to_end_while_it_starts_is_drained(desk: Desk, head: "subprocess.Popen[bytes]") -> None:
+    host = starting(desk, head, "untidy start")
+    host._stop.set()
+    assert host._drive is not None
+    host._await_ready(host._drive)
+    host._end("")
+    assert step() == "FAILED: entries not halted: oms is down"
+
+
+def test_a_desk_that_does_not_get_ready_is_drained_and_says_why(desk: Desk, head: "subprocess.Popen[bytes]") -> None:
+    host = starting(desk, head, "fails to start")
+    assert host._drive is not None
+    with pytest.raises(DeskError, match="gateway STARTING") as caught:
+        host._await_ready(host._drive)
+    host._end(str(caught.value))
+    assert step() == "FAILED: not ready within 240 s: gateway STARTING; entries not halted: oms is down"
+
+
+def test_where_no_actor_was_started_nothing_is_drained(desk: Desk, head: "subprocess.Popen[bytes]") -> None:
+    host = starting(desk, head, "no Ray")
+    assert host._drive is not None
+    with pytest.raises(DeskError, match="no port") as caught:
+        host._await_ready(host._drive)
+    host._end(str(caught.value))
+    assert step() == "FAILED: no port"
 
 
 def test_a_driver_that_died_is_replaced_by_one_that_drains(desk: Desk, head: "subprocess.Popen[bytes]") -> None:
