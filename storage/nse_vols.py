@@ -72,7 +72,10 @@ def _nearest(years: NDArray[np.float64]) -> float:
 
 
 def _spot(path: str | Path, index: str, date: dt.date, at: Ints) -> NDArray[np.float64]:
-    """Index level at each of `at`; NaN beyond the day's bars, which may be of any length of whole minutes."""
+    """Index level at each of `at`; NaN beyond the day's bars, which may be of any length of whole minutes.
+
+    Bars that the reader refuses are left out: the line goes through their neighbours.
+    """
     bars = read_bars(path, index, 60, days=[date]).table
     starts = bars["start_ns"].to_numpy()
     if starts.size < 2:

@@ -203,8 +203,10 @@ def _hours_of(exchange: str, day: dt.date) -> tuple[int, int, int, int]:
         return _UNKNOWN, 0, 0, 0
     if hours is None:
         return _CLOSED, 0, 0, 0
-    parts = [window for window in day_windows(exchange, day) if (window.market, window.name) == _NORMAL]
-    pause = (parts[0].end, parts[1].start) if hours.kind == "drill" else (hours.close, hours.close)
+    pause = hours.close, hours.close
+    if hours.kind == "drill":
+        first, *later = (window for window in day_windows(exchange, day) if (window.market, window.name) == _NORMAL)
+        pause = (first.end, later[0].start) if later else pause
     return to_ns(hours.open), to_ns(hours.close), to_ns(pause[0]), to_ns(pause[1])
 
 

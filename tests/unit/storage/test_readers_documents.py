@@ -11,6 +11,7 @@ import pytest
 from core.errors import InputError, UnknownName
 from core.file_schemas import FILE_SCHEMAS
 from core.market import IST, to_ns
+from core.market.overlay import UserFacts, UserSession, use
 from core.schemas import BARS as BAR_SCHEMA
 from core.schemas import Kind
 from storage.readers import read_bars, read_bse_chain, read_cash_flows, read_contract_bars, read_nse_chain, read_udiff
@@ -159,6 +160,19 @@ def test_bars_in_the_pause_of_a_drill_are_refused(tmp_path: Path) -> None:
     minutes = read(60, 195)
     assert (len(minutes), minutes[0], minutes[-1]) == (90, "10:00", "11:29")
     assert read(1_800, 7) == ["10:15", "10:45"]  # the bar of 11:15 holds the first quarter hour after the pause
+
+
+def test_a_drill_of_a_user_s_own_file_has_no_pause(tmp_path: Path) -> None:
+    """An imported session has one opening and one close."""
+    path = tmp_path / "b.parquet"
+    times = pa.array([f"2026-12-05 09:{minute}:00" for minute in (15, 16, 59)])
+    path.write_bytes(samples.parquet(samples.bars_table().set_column(0, "ts", times)))
+    drill = UserSession(date=D(2026, 12, 5), kind="drill", open=dt.time(9, 15), close=dt.time(10))
+    use([UserFacts(source="mine", published=D(2026, 11, 21), sessions=(drill,))])
+    try:
+        assert BARS(path, strict=True).table.num_rows == 3
+    finally:
+        use(())
 
 
 @pytest.mark.parametrize("times_a_second", [10**3, 10**6, 10**9])
