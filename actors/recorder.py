@@ -12,10 +12,8 @@ from pydantic import BaseModel, Field
 
 from core.errors import ConfigError, InputError, SchemaError
 from core.ports import Clock, Payload, Tape
-from core.records import Chain, Stamp
+from core.records import Chain, Sender, Stamp
 from core.schemas import SCHEMAS, check
-
-Sender = tuple[str, str, int]
 
 
 class RecorderConfig(BaseModel, frozen=True, extra="forbid"):
@@ -50,7 +48,7 @@ class RecorderActor:
 
     def record(self, stamp: Stamp, payload: Payload) -> int:
         """Take one message; returns the sender's highest durable sequence."""
-        sender = (stamp.source, stamp.topic, stamp.epoch)
+        sender = stamp.sender
         if sender not in self._taken:
             self._taken[sender] = self._tape.durable(*sender)
         if self._failed:
@@ -92,7 +90,7 @@ class RecorderActor:
             refused.add(sequence)
             self._counts["refused"] += 1
             raise InputError(
-                f"{sender[0]} {sender[1]}: expected sequence {expected}, was {sequence}; send again from it"
+                f"{sender[0]} {sender[1]} {sender[3]}: expected sequence {expected}, was {sequence}; send again from it"
             )
         self._counts["lost"] += sequence - expected
         del self._refused[sender]

@@ -92,6 +92,7 @@ class RayBus:
             stamp = Stamp(
                 source=self._source,
                 topic=topic,
+                index=index,
                 epoch=self._epoch,
                 sequence=self._sequence[way],
                 sent_wall_ns=time.time_ns(),
@@ -164,7 +165,7 @@ class RayBus:
                 if not work:
                     self._ready.wait(RETRY_S / 2)
                     continue
-            shared: dict[tuple[str, int], Any] = {}
+            shared: dict[Stamp, Any] = {}
             for link, entry in work:
                 self._send(link, entry, shared)
 
@@ -195,14 +196,13 @@ class RayBus:
                 work.append((link, entry))
         return work
 
-    def _send(self, link: _Link, entry: Entry, shared: dict[tuple[str, int], Any]) -> None:
+    def _send(self, link: _Link, entry: Entry, shared: dict[Stamp, Any]) -> None:
         try:
             if link.handle is None:
                 link.handle = ray.get_actor(link.name, self._namespace)
             payload: Any = entry.payload
             if entry.size > INLINE_BYTES:
-                key = (entry.stamp.topic, entry.stamp.sequence)
-                payload = shared.get(key) or shared.setdefault(key, ray.put(payload))
+                payload = shared.get(entry.stamp) or shared.setdefault(entry.stamp, ray.put(payload))
             method = link.handle.record if link.ring is not None else link.handle.receive
             answer: Future[Any] = method.remote(entry.stamp, payload).future()
         except (ValueError, RayError) as error:  # ValueError: no actor of that name
@@ -243,7 +243,7 @@ class RayBus:
             raise self._late(name, entry)
 
     def _late(self, name: str, entry: Entry) -> DeskError:
-        what = f"{entry.stamp.topic} {entry.stamp.sequence}"
+        what = " ".join(filter(None, (entry.stamp.topic, entry.stamp.index, str(entry.stamp.sequence))))
         return DeskError(f"{name} did not take {what} within {self._limits.lossless_s:g} s; see `vikalp status`")
 
     def _deliver(self, name: str, entry: Entry) -> None:

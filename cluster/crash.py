@@ -70,7 +70,7 @@ class Guard:
         self._bus: Any = None
         self._timer_ms = 0
         self._lock = FairLock()
-        self._last: dict[tuple[str, str], Stamp] = {}
+        self._last: dict[tuple[str, str, str], Stamp] = {}
         self._told_ns: dict[str, int] = {}  # when the actor last heard of a gap in a sender's messages, wall
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
         self._handled = self._gaps = self._refused = 0
@@ -91,7 +91,7 @@ class Guard:
         return True
 
     def record(self, stamp: Stamp, payload: Any) -> int:
-        """The recorder's way in: the highest durable sequence of this sender, topic and epoch."""
+        """The recorder's way in: the highest durable sequence of this stamp's sender."""
         if not self._ready_ns:
             raise DeskError(f"{self._name} is {self._detail}")
         self._count_gap(stamp)
@@ -239,7 +239,7 @@ class Guard:
         What was lost while this actor opened was never promised to it: not counted, but told, since what it asked for
         in open() may be older.
         """
-        key = (stamp.source, stamp.topic)
+        key = (stamp.source, stamp.topic, stamp.index)
         before = self._last.get(key)
         if before is not None and before.epoch == stamp.epoch and stamp.sequence <= before.sequence:
             return

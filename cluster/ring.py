@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from cluster.wire import Wire
 from core.ports import Payload
-from core.records import Stamp
+from core.records import Sender, Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Ring:
         self._limit = limit_bytes
         self._kept: deque[Entry] = deque()
         self._sent = 0  # entries at the front that have been handed out since the last rewind
-        self._durable: dict[tuple[str, str, int], int] = {}
+        self._durable: dict[Sender, int] = {}
         self.bytes = 0
         self.lost = 0
 
@@ -52,9 +52,8 @@ class Ring:
         return self._kept[self._sent - 1]
 
     def durable(self, stamp: Stamp, sequence: int) -> None:
-        """Everything of this stamp's sender, topic and epoch up to `sequence` is on disk."""
-        key = (stamp.source, stamp.topic, stamp.epoch)
-        self._durable[key] = max(sequence, self._durable.get(key, 0))
+        """Everything of this stamp's sender up to `sequence` is on disk."""
+        self._durable[stamp.sender] = max(sequence, self._durable.get(stamp.sender, 0))
         while self._sent and self._kept and self._is_durable(self._kept[0]):
             self._drop_first()
 
@@ -65,8 +64,7 @@ class Ring:
         self.bytes = sum(entry.size for entry in self._kept)
 
     def _is_durable(self, entry: Entry) -> bool:
-        stamp = entry.stamp
-        return stamp.sequence <= self._durable.get((stamp.source, stamp.topic, stamp.epoch), 0)
+        return entry.stamp.sequence <= self._durable.get(entry.stamp.sender, 0)
 
     def _drop_first(self) -> None:
         self.bytes -= self._kept.popleft().size

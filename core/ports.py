@@ -75,7 +75,7 @@ class Tape(Protocol):
     def flush(self) -> None:
         """Make everything appended durable and visible under its final name."""
 
-    def durable(self, source: str, topic: str, epoch: int) -> int:
+    def durable(self, source: str, topic: str, epoch: int, index: str = "") -> int:
         """Highest sequence of that sender that is on disk, 0 if none; survives a restart."""
 
 

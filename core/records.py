@@ -33,14 +33,23 @@ class Chain(msgspec.Struct, frozen=True, kw_only=True):
     expiries: pa.RecordBatch
 
 
+Sender = tuple[str, str, int, str]  # source, topic, epoch, index
+
+
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
     """On every message of the bus: who sent it and its place in the row, so that receivers count gaps."""
 
     source: str
     topic: str
+    index: str = ""  # whose message it is; empty where a topic is of no one index
     epoch: int  # wall ns of the sender's open(); a restart makes a new one
-    sequence: int  # 1, 2, 3 … within (source, topic, epoch)
+    sequence: int  # 1, 2, 3 … within `sender`
     sent_wall_ns: int
+
+    @property
+    def sender(self) -> "Sender":
+        """Who counts: one source counts each topic, and of a topic each index, for itself."""
+        return (self.source, self.topic, self.epoch, self.index)
 
 
 class Intent(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from core.errors import InputError
 from core.market import from_ns
-from core.records import Stamp
+from core.records import Sender, Stamp
 from core.schemas import SCHEMAS, check
 from storage.tape_files import Files, Part, encode, read_parts
 
@@ -24,8 +24,6 @@ TIME = {"ticks": "exchange_ns", "bars": "start_ns", "contracts": "exchange_ns", 
 MARKS = ".durable.json"
 FAN = 32  # parts of one width that become one wider part
 TRIES = 5  # of a reader that met a compaction
-
-Sender = tuple[str, str, int]  # source, topic, epoch
 
 
 def read_tape(root: str, name: str, date: dt.date | str, index: str) -> pa.Table:
@@ -56,7 +54,7 @@ class _Partition:
 class ParquetTape:
     """core.ports.Tape on `root`, a folder or a URL that pyarrow.fs knows. One writer at a time.
 
-    A sender's batches of one name belong to one index. A batch lies whole in the partition of its newest row's market
+    A batch lies whole in the partition of its newest row's market
     date (IST). `append` ignores a sequence at or below the sender's last. OSError from `flush` loses nothing: what was
     not written is kept and written by the next.
     """
@@ -72,7 +70,7 @@ class ParquetTape:
     def append(self, stamp: Stamp, name: str, index: str, batch: pa.RecordBatch) -> None:
         """Raises SchemaError for a batch that is not of schema `name`."""
         check(name, batch)
-        files, sender = self._open(), _sender(stamp)
+        files, sender = self._open(), stamp.sender
         self._names.setdefault(sender, set()).add(name)
         if stamp.sequence <= self._appended.get((sender, name), 0):
             return
@@ -90,9 +88,9 @@ class ParquetTape:
             self._write(files, key[0], part)
         self._durable.update(self._appended)  # batches without rows need no disk
 
-    def durable(self, source: str, topic: str, epoch: int) -> int:
+    def durable(self, source: str, topic: str, epoch: int, index: str = "") -> int:
         self._open()
-        sender = (source, topic, epoch)
+        sender = (source, topic, epoch, index)
         return min((self._durable.get((sender, name), 0) for name in self._names.get(sender, ())), default=0)
 
     def _open(self) -> Files:
@@ -118,8 +116,8 @@ class ParquetTape:
             files.rename(f"{folder}/.{last.name}", f"{folder}/{last.name}")
         parts = files.parts(folder)
         marks: dict[Sender, int] = {}
-        for source, topic, epoch, sequence, names in notes["senders"]:
-            sender = (source, topic, epoch)
+        for source, topic, epoch, *of, sequence, names in notes["senders"]:
+            sender = (source, topic, epoch, *(of or [""]))  # until release 0.1.0 a note named no index
             marks[sender] = sequence
             self._names.setdefault(sender, set()).update(names)
             self._durable[sender, name] = max(sequence, self._durable.get((sender, name), 0))
@@ -178,13 +176,10 @@ def _notes(noted: bytes | None, path: str) -> dict[str, Any]:
         raise InputError(f"{path} is damaged ({error}): delete it; rows sent again may then be there twice") from error
 
 
-def _sender(stamp: Stamp) -> Sender:
-    return (stamp.source, stamp.topic, stamp.epoch)
-
-
 def _newest(marks: dict[Sender, int]) -> dict[Sender, int]:
     """Only each sender's latest epoch: what an older incarnation kept died with it."""
-    latest: dict[tuple[str, str], int] = {}
-    for source, topic, epoch in marks:
-        latest[source, topic] = max(epoch, latest.get((source, topic), epoch))
-    return {sender: sequence for sender, sequence in marks.items() if sender[2] == latest[sender[:2]]}
+    latest: dict[tuple[str, str, str], int] = {}
+    for source, topic, epoch, index in marks:
+        way = (source, topic, index)
+        latest[way] = max(epoch, latest.get(way, epoch))
+    return {sender: at for sender, at in marks.items() if sender[2] == latest[sender[0], sender[1], sender[3]]}

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import ray
 
-from cluster.bus import BusLimits, RayBus
+from cluster.bus import INLINE_BYTES, BusLimits, RayBus
 from cluster.client import Calls
 from cluster.topology import Spec
 from cluster.wire import encode, size_of
@@ -200,6 +200,24 @@ def test_what_went_to_another_index_is_no_gap(create: Create) -> None:
             sender.publish("numbers", batch(value), index=index)
             until(lambda to=receiver, n=value: len(call(to, "values")) == n, within_s=5, what=f"{value} at {index}")
     assert [vitals(receiver).health.gaps for receiver in receivers.values()] == [0, 0]
+
+
+def test_two_indices_above_the_inline_limit_each_get_their_own_payload_and_the_recorder_both(create: Create) -> None:
+    """Both count 1, 2, 3: neither is taken for the other, on the way or where they meet."""
+    receivers = {index: create(plain(f"bus.big.{index}")) for index in ("A", "B")}
+    taker = create(Spec(name="recorder", cls=PlainTaker, config=PlainConfig()))
+    for actor in (*receivers.values(), taker):
+        ready(actor)
+    sender = bus("bus.link", {"numbers": ("bus.big.{index}", "recorder")})
+    rows = INLINE_BYTES // 8 + 1
+    for value in (1, 2, 3):
+        for index, sign in (("A", 10), ("B", 20)):
+            sender.publish("numbers", batch(*[sign + value] * rows), index=index)
+    for index, sign in (("A", 10), ("B", 20)):
+        until(lambda to=receivers[index]: len(call(to, "values")) == 3 * rows, within_s=10, what=f"three at {index}")
+        assert set(call(receivers[index], "values")) == {sign + value for value in (1, 2, 3)}
+    until(lambda: sorted(call(taker, "values")) == [11, 12, 13, 21, 22, 23], within_s=10, what="all at the recorder")
+    assert vitals(taker).health.gaps == 0
 
 
 def test_rows_the_ring_gave_up_stay_counted_when_all_the_others_are_on_disk(create: Create, tmp_path: Path) -> None:

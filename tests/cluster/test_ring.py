@@ -9,8 +9,8 @@ from core.records import Stamp
 from tests.cluster.plain import batch
 
 
-def entry(sequence: int, topic: str = "ticks", size: int = 10) -> Entry:
-    stamp = Stamp(source="feed.NIFTY", topic=topic, epoch=1, sequence=sequence, sent_wall_ns=0)
+def entry(sequence: int, topic: str = "ticks", size: int = 10, index: str = "NIFTY") -> Entry:
+    stamp = Stamp(source="link", topic=topic, index=index, epoch=1, sequence=sequence, sent_wall_ns=0)
     return Entry(stamp, batch(sequence), size)
 
 
@@ -53,6 +53,19 @@ def test_topics_are_made_durable_apart() -> None:
     ring.rewind()
 
     assert [ring.next().stamp.topic, ring.next()] == ["ticks", None]
+
+
+def test_indices_are_made_durable_apart() -> None:
+    ring = Ring(1000)
+    for sequence in (1, 2):
+        ring.append(entry(sequence, index="NIFTY"))
+        ring.append(entry(sequence, index="SENSEX"))
+    handed_out(ring)
+    ring.durable(entry(2, index="NIFTY").stamp, 2)
+    ring.rewind()
+
+    left = [found.stamp for found in iter(ring.next, None)]
+    assert [(stamp.index, stamp.sequence) for stamp in left] == [("SENSEX", 1), ("SENSEX", 2)]
 
 
 @hypothesis_settings(deadline=None)  # a busy machine is no failure

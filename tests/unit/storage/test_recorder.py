@@ -84,6 +84,22 @@ def test_both_halves_of_a_chain_are_durable_or_neither(tmp_path: Path) -> None:
     assert ParquetTape(str(tmp_path)).durable("shard.NIFTY", "chain_tape", 1) == 0
 
 
+def test_two_indices_of_one_sender_lose_nothing(tmp_path: Path) -> None:
+    """Each index has its own count: the same numbers, which are no repeats."""
+    tape = ParquetTape(str(tmp_path))
+    actor = recorder(tape, flush_rows=2)
+    for number in (1, 2, 3):
+        for index in ("NIFTY", "SENSEX"):
+            actor.record(stamp(number, index=index), bars(number, index=index))
+    actor.close()
+    kept = [read_tape(str(tmp_path), "bars", DAY, index).column("volume").to_pylist() for index in ("NIFTY", "SENSEX")]
+
+    assert kept == [[1, 2, 3], [1, 2, 3]]
+    assert "again" not in actor.status()
+    again = ParquetTape(str(tmp_path))
+    assert [again.durable("feed.NIFTY", "bars", 7, index) for index in ("NIFTY", "SENSEX", "")] == [3, 3, 0]
+
+
 def test_a_hole_is_asked_for_once_then_counted_as_lost(tmp_path: Path) -> None:
     actor = recorder(ParquetTape(str(tmp_path)), flush_rows=1)
     actor.record(stamp(1), bars(1))

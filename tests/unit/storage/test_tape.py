@@ -30,12 +30,12 @@ for sequence in itertools.count(max(1, first - 3)):  # some again, as a sender d
 """
 
 
-def stamp(sequence: int, *, topic: str = "bars", epoch: int = 7) -> Stamp:
-    return Stamp(source="feed.NIFTY", topic=topic, epoch=epoch, sequence=sequence, sent_wall_ns=0)
+def stamp(sequence: int, *, topic: str = "bars", epoch: int = 7, index: str = "") -> Stamp:
+    return Stamp(source="feed.NIFTY", topic=topic, index=index, epoch=epoch, sequence=sequence, sent_wall_ns=0)
 
 
-def bars(number: int, *, rows: int = 1, start_ns: int = OPEN_NS) -> pa.RecordBatch:
-    row = dict.fromkeys(BARS.names, number) | {"index": "NIFTY", "symbol": "NIFTY", "kind": 0, "expiry": None}
+def bars(number: int, *, rows: int = 1, start_ns: int = OPEN_NS, index: str = "NIFTY") -> pa.RecordBatch:
+    row = dict.fromkeys(BARS.names, number) | {"index": index, "symbol": index, "kind": 0, "expiry": None}
     return pa.RecordBatch.from_pylist([row | {"start_ns": start_ns + number, "seconds": 60}] * rows, schema=BARS)
 
 
@@ -111,6 +111,20 @@ def test_a_part_inside_a_wider_one_is_not_read_twice(tmp_path: Path) -> None:
     (wide,) = tmp_path.rglob("part-*.parquet")
     wide.with_name("part-000002-000002.parquet").write_bytes(encode(pa.Table.from_batches([bars(2)])))
     assert volumes(tmp_path) == list(range(1, FAN + 1))
+
+
+def test_a_tape_of_a_release_whose_senders_had_no_index_is_written_on(tmp_path: Path) -> None:
+    tape = ParquetTape(str(tmp_path))
+    tape.append(stamp(1), "bars", "NIFTY", bars(1))
+    tape.flush()
+    noted = tmp_path / "bars/date=2025-08-29/index=NIFTY/.durable.json"
+    noted.write_text('{"part": 1, "senders": [["feed.NIFTY", "bars", 7, 1, ["bars"]]]}')
+    again = ParquetTape(str(tmp_path))
+
+    assert again.durable("feed.NIFTY", "bars", 7) == 1
+    again.append(stamp(2), "bars", "NIFTY", bars(2))
+    again.flush()
+    assert volumes(tmp_path) == [1, 2]
 
 
 def test_each_market_date_has_its_folder(tmp_path: Path) -> None:
