@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from core.errors import DeskError, VikalpError
 from core.orders.tag import make_tag
@@ -12,6 +13,14 @@ from core.strategies.events import Enter, EntryDropped, EntryFilled, Event, Exit
 _LOST_NS = 15_000_000_000  # wall; a call is not run after its deadline of 5 s, so what is absent then never will be
 
 
+class _Over(NamedTuple):
+    """An order that is over, and what has been counted of it."""
+
+    intent: Intent
+    units: int = 0
+    paise: int = 0
+
+
 class Follow:
     """What of `name`'s orders on `index` is still open, and what the closed ones brought in and cost."""
 
@@ -20,6 +29,9 @@ class Follow:
         self._waiting: dict[str, Intent] = {}
         self._sent_wall_ns: dict[str, int] = {}
         self._units: Counter[str] = Counter()
+        self._over: dict[str, _Over] = {}
+        self._entries: dict[str, Order] = {}  # symbol → the last entry that filled
+        self._exits: Counter[str] = Counter()  # symbol → exits that are over: the next is another decision
         self.net_paise = 0  # premiums received less premiums paid, of this session
 
     @property
@@ -29,6 +41,20 @@ class Follow:
     def units(self, symbol: str) -> int:
         """Units bought and not sold again by this strategy's own orders that are over."""
         return self._units[symbol]
+
+    @property
+    def open_ends(self) -> bool:
+        """Whether an order that is over may still fill: one that was given up too early does."""
+        return any(over.units < over.intent.quantity for over in self._over.values())
+
+    def unwatched(self, held: str) -> EntryFilled | None:
+        """What is left of entries of another contract than `held`: they filled after they had been given up."""
+        symbol = next((symbol for symbol, units in self._units.items() if units > 0 and symbol != held), "")
+        if not symbol:
+            return None
+        entry, units = self._entries[symbol], self._units[symbol]
+        price = round(entry.average_paise)
+        return EntryFilled(symbol=symbol, price_paise=price, quantity=units, at_ns=entry.updated_ns)
 
     def at_most(self, symbol: str, held: int) -> int:
         """The units left to sell now that only `held` are there: somebody else may have sold some."""
@@ -42,8 +68,10 @@ class Follow:
         """
         entry = isinstance(action, Enter)
         reason = "signal" if isinstance(action, Enter) else action.reason
+        # An exit's decision has the time of a quote, which may stand still: after one that failed it is another.
+        again = f"|{self._exits[action.symbol]}" if not entry and self._exits[action.symbol] else ""
         intent = Intent(
-            tag=make_tag(f"{self._name}|{action.symbol}|{action.at_ns}|{reason}"),
+            tag=make_tag(f"{self._name}|{action.symbol}|{action.at_ns}|{reason}{again}"),
             strategy=self._name,
             index=self._index,
             symbol=action.symbol,
@@ -60,15 +88,21 @@ class Follow:
         except DeskError:
             return True  # sent or not: `look` finds it by its tag
         except VikalpError:
-            self._forget(intent.tag)
+            self._forget(intent.tag, sent=False)
             raise
         if order.state in {"REFUSED", "REJECTED"}:
-            self._forget(intent.tag)
+            self._forget(intent.tag, sent=False)
             return False
         return True
 
     def look(self, orders: Sequence[Order], wall_ns: int) -> list[Event]:
-        """What has become of the waiting orders: an event for each that is over, oldest first."""
+        """What has become of the waiting orders: an event for each that is over, oldest first.
+
+        What one that was over before has filled since is counted, without an event: see `unwatched`.
+        """
+        for order in orders:
+            if order.intent.tag in self._over and order.filled_quantity > self._over[order.intent.tag].units:
+                self._count(order)
         over = [order for order in orders if order.intent.tag in self._waiting and order.state not in LIVE]
         known = {order.intent.tag for order in orders}
         lost = [
@@ -83,28 +117,43 @@ class Follow:
 
     def adopt(self, orders: Sequence[Order], wall_ns: int) -> list[Event]:
         """After a restart: every order of this strategy and session, as events in the order they were made."""
-        mine = [order for order in orders if order.intent.strategy == self._name and order.state != "REFUSED"]
+        mine = [order for order in orders if order.intent.strategy == self._name]
         self._waiting = {order.intent.tag: order.intent for order in mine}
-        self.net_paise, self._units = 0, Counter()
+        self.net_paise, self._units, self._over, self._exits = 0, Counter(), {}, Counter()
+        for order in mine:
+            if order.state == "REFUSED":
+                self._forget(order.intent.tag, sent=False)
         return self.look(mine, wall_ns)
 
-    def _forget(self, tag: str) -> Intent:
+    def _forget(self, tag: str, *, sent: bool = True) -> Intent:
         self._sent_wall_ns.pop(tag, None)
-        return self._waiting.pop(tag)
+        intent = self._waiting.pop(tag)
+        if sent:
+            self._over[tag] = _Over(intent)
+        if intent.purpose == "exit":
+            self._exits[intent.symbol] += 1
+        return intent
 
     def _never(self, tag: str) -> Event:
         return EntryDropped() if self._forget(tag).side == "BUY" else ExitDropped()
 
     def _end(self, order: Order) -> Event:
-        intent = self._forget(order.intent.tag)
-        filled, symbol = order.filled_quantity, intent.symbol
-        price = round(order.average_paise)
-        if intent.side == "BUY":
-            self.net_paise -= price * filled
-            self._units[symbol] += filled
+        symbol = self._forget(order.intent.tag).symbol
+        self._count(order)
+        if order.intent.side == "BUY":
+            filled, price = order.filled_quantity, round(order.average_paise)
             if not filled:
                 return EntryDropped()
             return EntryFilled(symbol=symbol, price_paise=price, quantity=filled, at_ns=order.updated_ns)
-        self.net_paise += price * filled
-        self._units[symbol] -= filled
         return ExitDropped() if self._units[symbol] > 0 else ExitFilled()
+
+    def _count(self, order: Order) -> None:
+        """Into units and cash what of `order` is not in them yet."""
+        intent, units, paise = self._over[order.intent.tag]
+        filled, worth = order.filled_quantity, round(order.average_paise) * order.filled_quantity
+        way = 1 if intent.side == "BUY" else -1
+        self._units[intent.symbol] += way * (filled - units)
+        self.net_paise -= way * (worth - paise)
+        self._over[intent.tag] = _Over(intent, filled, worth)
+        if filled and intent.side == "BUY":
+            self._entries[intent.symbol] = order

@@ -84,22 +84,37 @@ class StrategyActor:
 
     def on_timer(self) -> None:
         """Learn from the order manager what has become of its orders; what rests too long is cancelled."""
-        if not self._follow.waiting:
+        if not self._follow.waiting and not self._follow.open_ends:
             return
         orders = self._orders.orders()
         for event in self._follow.look(orders, self._clock.wall_ns()):
             self._tell(event)
         for tag in self._follow.resting(orders, self._clock.now_ns() - self._config.rest_s * 1_000_000_000):
             self._orders.cancel(tag)  # what has filled counts, and is looked at on the next timer
+        self._mind()
 
     def position(self) -> Position | None:
         """What this strategy holds as the order manager sees it; None if it is flat."""
         held = self._state.held
-        return next((p for p in self._orders.positions() if held is not None and p.symbol == held.symbol), None)
+        return self._position(held.symbol) if held is not None else None
 
     def check_health(self) -> int:
         """Wall nanoseconds of the last bar or chain handled; 0 before the first."""
         return self._progress_ns
+
+    def _mind(self) -> None:
+        """An entry that filled after it was given up is held like any other, or left at once beside another."""
+        held = self._state.held
+        late = self._follow.unwatched(held.symbol if held is not None else "")
+        if late is None or self._follow.waiting or self._clock.now_ns() < self._retry_ns:
+            return
+        if held is None and self._state.wanted is None:
+            self._tell(late)
+        else:
+            self._leave(Leave(symbol=late.symbol, at_ns=self._clock.now_ns(), reason="late fill"))
+
+    def _position(self, symbol: str) -> Position | None:
+        return next((position for position in self._orders.positions() if position.symbol == symbol), None)
 
     def _bar(self, bar: Bar, options: dict[str, Bar]) -> None:
         day = from_ns(bar.start_ns).date()
@@ -114,6 +129,9 @@ class StrategyActor:
         self._tell(closed, past=old)
 
     def _tell(self, event: Event, *, past: bool = False) -> None:
+        held = self._state.held
+        if isinstance(event, ExitFilled) and held is not None and self._follow.units(held.symbol) > 0:
+            event = ExitDropped()  # it was of another contract, see `_mind`
         self._state, actions = step(self._config.params, self._state, event)
         for action in actions:
             if isinstance(action, Enter):
@@ -136,7 +154,7 @@ class StrategyActor:
         try:
             if not self._follow.waiting:
                 sent = self._follow.send(self._orders, leave, units, wall_ns=self._clock.wall_ns())
-                position = None if sent else self.position()
+                position = None if sent else self._position(leave.symbol)
                 flat = position is not None and not self._follow.at_most(leave.symbol, position.quantity)
         finally:
             if not sent:

@@ -8,6 +8,7 @@ import pytest
 from actors.strategies.strategy import StrategyActor
 from core.errors import DeskError, InputError
 from core.records import Intent, Order, Position
+from core.strategies.events import EntryFilled
 from tests.unit.test_strategy_actor import Clock, Manager, actor_with, feed, premium
 
 SYMBOL = "SENSEX2591180500PE"
@@ -168,3 +169,94 @@ def test_a_restart_with_an_entry_on_its_way_does_not_enter_again() -> None:
     feed(again, clock, "13:00")
 
     assert len(manager.book) == 1
+
+
+def tags(manager: Slow) -> list[str]:
+    return [made.intent.tag for made in manager.book if made.intent.side == "SELL"]
+
+
+@pytest.mark.parametrize("end", [order("CANCELLED"), order("CANCELLED", 20), order("REFUSED"), order("REJECTED")])
+def test_an_exit_that_came_to_nothing_is_another_one_though_the_quote_stands_still(
+    golden: tuple[StrategyActor, Clock, Slow], end: Callable[[Intent], Order]
+) -> None:
+    actor, clock, manager = golden
+    manager.answer, quoted_ns = end, clock.now
+    for _ in range(3):
+        actor.on_chain(premium(SYMBOL, 30_000, quoted_ns))
+        actor.on_timer()
+        clock.now += 10 * SECOND
+
+    assert len(tags(manager)) == len(set(tags(manager))) == 3
+
+
+def test_after_a_restart_the_next_exit_is_another_one_too(golden: tuple[StrategyActor, Clock, Slow]) -> None:
+    actor, clock, manager = golden
+    quoted_ns = clock.now
+    for end in (order("REFUSED"), order("CANCELLED")):
+        manager.answer = end
+        actor.on_chain(premium(SYMBOL, 30_000, quoted_ns))
+        actor.on_timer()
+        clock.now += 10 * SECOND
+    again, _, _ = actor_with(manager)
+    for one in (again, actor):
+        one.on_chain(premium(SYMBOL, 30_000, quoted_ns))
+
+    first, second, third, fourth = tags(manager)
+    assert third == fourth  # the same decision, with and without the restart
+    assert len({first, second, third}) == 3
+
+
+def test_an_exit_decided_twice_across_a_restart_is_one_order(golden: tuple[StrategyActor, Clock, Slow]) -> None:
+    actor, clock, manager = golden
+    manager.answer = silent
+    actor.on_chain(premium(SYMBOL, 30_000, clock.now))
+    lost = next(iter(actor._follow._waiting))
+    again, _, _ = actor_with(manager)
+    manager.answer = order("OPEN")
+    again.on_chain(premium(SYMBOL, 30_000, clock.now))
+
+    assert tags(manager) == [lost]
+
+
+def given_up() -> tuple[StrategyActor, Clock, Slow]:
+    """The golden entry was given up as REJECTED, and then filled."""
+    manager = Slow(order("OPEN"))
+    actor, clock, _ = actor_with(manager)
+    feed(actor, clock, "11:09")
+    entry = manager.book[0].intent
+    manager.book = [order("REJECTED")(entry)]
+    actor.on_timer()
+    assert actor._state.held is None
+    manager.book = [order("REJECTED", 100)(entry)]
+    return actor, clock, manager
+
+
+def test_an_entry_that_fills_after_it_was_given_up_is_held_with_its_stop() -> None:
+    actor, clock, manager = given_up()
+    cash = actor._cash()
+    actor.on_timer()
+    held = actor._state.held
+    manager.answer = order("COMPLETE", 100)
+    fall(actor, clock)
+    actor.on_timer()
+
+    assert held is not None
+    assert (held.symbol, held.quantity, held.entry_paise) == (SYMBOL, 100, 34_910)
+    assert cash - actor._config.capital_paise == 0
+    assert [(o.intent.side, o.intent.quantity, o.intent.reason) for o in manager.book[1:]] == [("SELL", 100, "stop")]
+    assert (actor._state.held, actor._cash() - actor._config.capital_paise) == (None, 0)
+
+
+def test_an_entry_that_fills_late_beside_another_position_is_left_at_once() -> None:
+    actor, clock, manager = given_up()
+    other = EntryFilled(symbol="SENSEX2591180600PE", price_paise=30_000, quantity=20, at_ns=clock.now)
+    actor._tell(other)
+    actor._follow._units[other.symbol] += 20
+    manager.answer = order("COMPLETE", 100)
+    actor.on_timer()
+    actor.on_timer()
+
+    sold = manager.book[-1].intent
+    assert (sold.symbol, sold.side, sold.quantity, sold.reason) == (SYMBOL, "SELL", 100, "late fill")
+    assert actor._state.held is not None
+    assert (actor._state.held.symbol, actor._follow.units(SYMBOL), len(manager.book)) == (other.symbol, 0, 2)
