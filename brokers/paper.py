@@ -42,7 +42,7 @@ class PaperBroker:
             refusal = self._refusal(intent, orders)
             if refusal:
                 return Answer(kind="REFUSED", message=refusal)
-            broker_id = f"PAPER{len(orders) + 1:012d}"
+            broker_id = f"PAPER{intent.tag}"
             order = Order(
                 intent=self._as_limit(intent), state="OPEN", broker_id=broker_id, updated_ns=self._clock.now_ns()
             )

@@ -192,7 +192,7 @@ class BrokerStore(Protocol):
         """Commit the order's new state and its new fills in one transaction; both or neither."""
 
     def load(self) -> tuple[Sequence[Order], Sequence[Fill]]:
-        """Every order and fill of this session, oldest first."""
+        """Every order and fill of this session, oldest first; no save made before lands after it."""
 
 
 class DeskClient(Protocol):

@@ -11,6 +11,8 @@ from storage.rows import FILL, INTENT, ORDER, fill_of, insert, order_of, select,
 COLUMNS = (*INTENT, *ORDER)
 PUT_ORDER = insert("paper_orders", COLUMNS, update_on("tag", COLUMNS))
 ADD_FILL = insert("paper_fills", FILL, "ON CONFLICT DO NOTHING")
+# Waits for every save that is still on its way: one that was not answered is done or undone before the book is read.
+SETTLE = "LOCK TABLE paper_orders IN SHARE MODE"
 ORDERS = select(COLUMNS, "FROM paper_orders WHERE session_id = $1 ORDER BY seq")
 FILLS = select(FILL, "FROM paper_fills WHERE session_id = $1 ORDER BY seq")
 
@@ -39,7 +41,10 @@ class PostgresBrokerStore:
         self._link.call("saving the paper broker's order", work)
 
     def load(self) -> tuple[list[Order], list[Fill]]:
+        """Every order and fill of this session, oldest first; nothing saved before it lands after it."""
+
         async def work(connection: Any) -> tuple[list[Order], list[Fill]]:
+            await connection.execute(SETTLE)
             orders = [order_of(row) for row in await connection.fetch(ORDERS, self._session)]
             return orders, [fill_of(row) for row in await connection.fetch(FILLS, self._session)]
 

@@ -1,6 +1,7 @@
 """The paper broker: durable before it answers, fills as the book allows, says no in the broker's words."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from brokers.paper import PaperBroker
 from core.errors import LedgerDown
 from core.market import to_ns
+from core.records import Fill, Order
 from tests.fakes_ledger import MemoryStore
 from tests.fakes_orders import IST, LOT, NOON, SECOND, SYMBOL, HandClock, intent, ticks
 
@@ -64,7 +66,7 @@ def test_a_killed_broker_knows_its_book_again(bench: Bench) -> None:
 
     assert (broker.book(), broker.trades()) == before
     broker.on_ticks(ticks(asks=[(34_950, 500)]))
-    assert [fill.trade_id for fill in broker.trades()] == ["PAPER000000000001-1", "PAPER000000000001-2"]
+    assert [fill.trade_id for fill in broker.trades()] == ["PAPERA-1", "PAPERA-2"]
     assert broker.find("A").state == "COMPLETE"
 
 
@@ -178,3 +180,28 @@ def test_an_order_ends_with_its_day(bench: Bench) -> None:
 
     assert (order.state, order.filled_quantity, bench.broker.trades()) == ("CANCELLED", 0, [])
     assert "day" in order.message
+
+
+class LateStore(MemoryStore):
+    """Its first save is not answered, and lands only after the book was read anew."""
+
+    late: tuple[Order, Sequence[Fill]] | None = None
+
+    def save(self, order: Order, fills: Sequence[Fill]) -> None:
+        if self.late is None:
+            self.late = (order, fills)
+            raise LedgerDown("no answer, but the commit is on its way")
+        super().save(order, fills)
+
+
+def test_two_orders_never_share_an_id_whatever_became_of_the_first_ones_commit(bench: Bench) -> None:
+    store = bench.store = LateStore()
+    broker = bench.restart()
+    broker.on_ticks(BOOK)
+    answers = [broker.place(intent("A")), broker.place(intent("B"))]
+    assert store.late is not None
+    MemoryStore.save(store, *store.late)
+
+    assert [answer.kind for answer in answers] == ["UNKNOWN", "ACK"]
+    assert len({order.broker_id for order in store.orders.values()}) == 2
+    assert len({fill.trade_id for fill in store.fills}) == len(store.fills) == 2
