@@ -30,13 +30,11 @@ class Follower:
             set()
         )  # tags the broker took and has not listed for so long that nobody waits for them
         self._warned: set[str] = set()
-        self._read = 0
 
     def recover(self) -> None:
         """Start and recovery: believe the ledger, follow the broker from its first trade, bring risk to the same."""
         self._risk.doubt()
         self._journal.replay()
-        self._read = 0
         self.reconcile()
         self._risk.settle()
 
@@ -47,15 +45,19 @@ class Follower:
             self.collect()
 
     def collect(self) -> None:
-        """Count every new trade of the broker, each in the ledger before risk hears of it."""
-        for fill in self._broker.trades(self._read):
+        """Count every trade of the broker with a new id, each in the ledger before risk hears of it.
+
+        Nobody promises that the list grows at its end alone.
+        """
+        for fill in self._broker.trades():
+            if fill.trade_id in self._journal.trades or fill.trade_id in self._warned:
+                continue
             if fill.tag not in self._journal.orders:
                 self._warn(
                     fill.trade_id, f"trade {fill.trade_id} of {fill.symbol} has the tag {fill.tag!r}: no order of ours"
                 )
             else:
                 self._try(fill)
-            self._read += 1
 
     def reconcile(self) -> None:
         """Bring live orders to the broker's state; one the broker does not know becomes UNKNOWN, in time REJECTED."""
@@ -111,7 +113,6 @@ class Follower:
 
     def _unsure(self, found: Order, claimed: int, counted: int) -> None:
         tag, now_ns = found.intent.tag, self._clock.wall_ns()
-        self._read = 0  # a list that does not grow at its end alone hides a trade from whoever reads on
         if now_ns - self._unexplained.setdefault(tag, now_ns) >= self._absent_after_ns:
             self._warn(
                 f"{tag} unexplained",

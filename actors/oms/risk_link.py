@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from actors.oms.journal import Journal
 from core.errors import DeskError, VikalpError
+from core.orders.positions import market_date
 from core.ports import Clock, Risk
 from core.records import Fill, Intent, Refusal, Verdict
 
@@ -69,7 +70,9 @@ class RiskLink:
 
     def _agree(self) -> None:
         if not self.agreed:
-            live = [order.intent.tag for order in self._journal.live()]
+            today = market_date(self._clock.now_ns())  # risk counts the orders of its day; every order is for one
+            mine = (order.intent for order in self._journal.live())
+            live = [intent.tag for intent in mine if market_date(intent.created_ns) >= today]
             self._call(lambda: self._risk.settle(live, self._journal.counted()))
             self.agreed, self._agreed_ns = True, self._clock.wall_ns()
 

@@ -14,7 +14,7 @@ from core.risk.limits.limits import LimitsConfig
 from core.risk.limits.trades_per_day import TradesPerDay
 from tests.fakes_broker import Died, FakeBroker
 from tests.fakes_ledger import MemoryLedger
-from tests.fakes_orders import LOT, HandClock, ListBus, intent
+from tests.fakes_orders import LOT, SECOND, HandClock, ListBus, intent
 from tests.unit.test_risk_actor import chain
 
 
@@ -226,3 +226,18 @@ def test_an_order_manager_that_is_not_open_or_was_replaced_says_nothing_to_risk(
     fresh.on_timer()
 
     assert (old.state(), fresh.state(), desk.fault.steps - steps) == ("HALTED", "HALTED", 0)
+
+
+def test_an_order_that_lives_into_the_next_day_does_not_make_risk_read_the_ledger_again_and_again() -> None:
+    desk = CrashDesk()
+    desk.oms.submit(intent("A"))
+    reads: list[str] = []
+    orders = desk.ledger.orders
+    desk.ledger.orders = lambda: (reads.append("orders"), orders())[1]  # type: ignore[method-assign]
+    desk.clock.now += 86_400 * SECOND
+    desk.risk.on_marks(chain())
+    for _ in range(5):
+        desk.clock.sleep(10)
+        desk.oms.on_timer()
+
+    assert (desk.live(), len(reads)) == ({"A"}, 0)
