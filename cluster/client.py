@@ -12,27 +12,38 @@ from core.records import Chain, DeskStatus, Fill, Intent, LimitUse, Margin, Orde
 
 
 class Calls:
-    """Calls of guarded actors by name. Picklable; looks names up on first use, again after a death."""
+    """Calls of guarded actors by name. Picklable; looks names up on first use, again after a death.
+
+    A deadline is a moment of the called machine's clock, which is compared with ours on first use and after a failure.
+    """
 
     def __init__(self, namespace: str, *, deadline_s: float = 5.0) -> None:
         self._namespace, self._deadline_s = namespace, deadline_s
         self._handles: dict[str, Any] = {}
+        self._ahead_ns: dict[str, int] = {}  # of our clock, by actor
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_handles": {}}
+        return self.__dict__ | {"_handles": {}, "_ahead_ns": {}}
 
     def call(self, actor: str, method: str, *args: Any, deadline_s: float | None = None) -> Any:
         """Return what `actor.method(*args)` returns; its VikalpErrors pass, DeskError for all that Ray says."""
-        limit = deadline_s or self._deadline_s
+        until = time.monotonic() + (deadline_s or self._deadline_s)
         handle = self.handle(actor)
-        reference = handle.call.remote(method, args, time.time_ns() + int(limit * 1e9))
-        return self.get(actor, reference, limit)
+        try:
+            if actor not in self._ahead_ns:
+                self._ahead_ns[actor] = self._compared(actor, handle, until)
+            left = until - time.monotonic()
+            deadline_ns = time.time_ns() + self._ahead_ns[actor] + int(left * 1e9)
+            return self.get(actor, handle.call.remote(method, args, deadline_ns), left)
+        except DeskError:
+            self._ahead_ns.pop(actor, None)
+            raise
 
     def get(self, actor: str, reference: Any, limit_s: float) -> Any:
         try:
-            return ray.get(reference, timeout=limit_s)
+            return ray.get(reference, timeout=max(0.0, limit_s))
         except GetTimeoutError as error:
-            raise DeskError(f"{actor} did not answer within {limit_s:g} s; see `vikalp status`") from error
+            raise DeskError(f"{actor} did not answer within {limit_s:.2g} s; see `vikalp status`") from error
         except RayTaskError as error:
             if isinstance(error.cause, VikalpError):
                 raise error.cause from None
@@ -42,6 +53,14 @@ class Calls:
             raise DeskError(f"{actor} is down or restarting; the call may or may not have run") from error
         except RayError as error:
             raise DeskError(f"{actor}: {error}") from error
+
+    def _compared(self, actor: str, handle: Any, until: float) -> int:
+        """How far the actor's clock is ahead of ours, ns; 0 where that is no more than the question took."""
+        before = time.time_ns()
+        theirs = self.get(actor, handle.wall_ns.remote(), until - time.monotonic())
+        after = time.time_ns()
+        ahead = int(theirs) - (before + after) // 2
+        return ahead if abs(ahead) > after - before else 0
 
     def handle(self, actor: str) -> Any:
         try:

@@ -151,6 +151,11 @@ class Guard:
             counts=self._own("counts", {}),
         )
 
+    @ray.method(concurrency_group="health")
+    def wall_ns(self) -> int:
+        """This machine's clock, for the deadlines of whoever calls from another."""
+        return time.time_ns()
+
     @ray.method(concurrency_group="calls")
     def drain(self, within_s: float) -> bool:
         """Stop the timer, send what is queued, `close()`; True when nothing was left behind."""

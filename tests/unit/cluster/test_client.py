@@ -1,0 +1,76 @@
+"""Deadlines between two machines whose clocks disagree."""
+
+import time
+from typing import Any
+
+import pytest
+
+from cluster.client import Calls
+from core.errors import DeskError
+
+S = 1_000_000_000
+
+
+class Method:
+    """A method of an actor as Ray hands it out; the reference it returns is run by `get`."""
+
+    def __init__(self, run: Any) -> None:
+        self._run = run
+
+    def remote(self, *args: Any) -> Any:
+        return lambda: self._run(*args)
+
+
+class Elsewhere:
+    """cluster.crash.Guard on a machine whose clock is `ahead_s` ahead of ours."""
+
+    def __init__(self, ahead_s: float) -> None:
+        self.ahead_s, self.asked = ahead_s, 0
+        self.call, self.wall_ns = Method(self._call), Method(self._wall_ns)
+
+    def _wall_ns(self) -> int:
+        self.asked += 1
+        return self._now()
+
+    def _call(self, method: str, args: tuple[Any, ...], deadline_wall_ns: int) -> float:
+        left = (deadline_wall_ns - self._now()) / S
+        if left < 0:
+            raise DeskError(f"oms was busy past the deadline of {method}; it was not run")
+        return left
+
+    def _now(self) -> int:
+        return time.time_ns() + int(self.ahead_s * S)
+
+
+class Here(Calls):
+    def __init__(self, there: Elsewhere) -> None:
+        super().__init__("vikalp", deadline_s=5.0)
+        self.there = there
+
+    def handle(self, actor: str) -> Any:
+        return self.there
+
+    def get(self, actor: str, reference: Any, limit_s: float) -> Any:
+        return reference()
+
+
+@pytest.mark.parametrize("ahead_s", [0.0, 8.0, 3_600.0, -8.0, -3_600.0])
+def test_a_call_has_its_deadline_by_the_clock_of_who_is_called(ahead_s: float) -> None:
+    left = Here(Elsewhere(ahead_s)).call("oms", "exit_all")
+    assert 4.0 < left <= 5.0
+
+
+def test_the_clocks_are_compared_once() -> None:
+    here = Here(Elsewhere(30.0))
+    for _ in range(5):
+        here.call("oms", "orders")
+    assert here.there.asked == 1
+
+
+def test_a_clock_that_was_set_is_compared_again_after_the_call_that_failed() -> None:
+    here = Here(Elsewhere(0.0))
+    here.call("oms", "orders")
+    here.there.ahead_s = 20.0
+    with pytest.raises(DeskError, match="busy past the deadline"):
+        here.call("oms", "orders")
+    assert 4.0 < here.call("oms", "orders") <= 5.0
