@@ -5,6 +5,7 @@ exchange token is a hash of its symbol, so that it is the same every day it is l
 """
 
 import csv
+import datetime as dt
 import hashlib
 import io
 from collections.abc import Sequence
@@ -52,6 +53,11 @@ class Instrument:
     strike_paise: int
     tick_paise: int
     lot: int
+
+    @property
+    def expiry_date(self) -> dt.date:
+        """Its expiry; ValueError for an index."""
+        return dt.date.fromisoformat(self.expiry)
 
     @property
     def segment(self) -> str:

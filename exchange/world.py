@@ -5,6 +5,7 @@ One process, one thread: whoever calls `step` moves the market; nothing here wai
 
 import datetime as dt
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,10 @@ from exchange.accounts import Accounts, User
 from exchange.clock import VirtualClock
 from exchange.day import Day
 from exchange.limits import Limits, Rates
+from exchange.orders.engine import Engine
+from exchange.orders.order import Row
+from exchange.orders.positions import Positions
+from exchange.orders.rules import Money, Rules
 
 Ints = NDArray[np.int64]
 DEFAULT_USER = User(user_id="VK0001", api_key="vikalp", api_secret="vikalp")  # noqa: S106 the local exchange's own, documented
@@ -34,6 +39,7 @@ class WorldConfig:
     users: tuple[User, ...] = (DEFAULT_USER,)
     rates: Rates = field(default_factory=Rates)
     one_login: bool = True
+    money: Money | None = None  # None: every order can be paid for
     ask_login: bool = False  # show a page first; else the login answers at once
 
 
@@ -46,6 +52,12 @@ class World:
         self.clock = VirtualClock(self.day.open_ns, config.speed, wall)
         self.accounts = Accounts(config.users, config.seed, config.one_login)
         self.limits = {user.user_id: Limits(config.rates) for user in config.users}
+        self.positions = Positions()
+        self.news: deque[tuple[User, Row]] = deque()  # order updates the stream has not told yet
+        self.engine = Engine(
+            day=lambda: self.day, now=self.clock.now_ns, rules=Rules(config.money), book=self.positions.book,
+            tell=lambda user, row: self.news.append((user, row)),
+        )  # fmt: skip
 
     def _day(self, date: dt.date) -> Day:
         c = self.config
@@ -58,10 +70,13 @@ class World:
         """Bring everything to now; the places whose quotes changed."""
         now = self.clock.now_ns()
         if now >= self.day.close_ns and (date := _session_at(now)) is not None and date > self.day.date:
+            self.engine.end_day(self.day.close_ns)
             self.day = self._day(date)
             for limits in self.limits.values():
                 limits.new_day()
-        return self.day.step(now)
+        changed = self.day.step(now)
+        self.engine.advance(changed.tolist())
+        return changed
 
 
 def first_session(date: dt.date) -> dt.date:

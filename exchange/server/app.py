@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from core.kite import warm
 from exchange.refusal import KiteError
-from exchange.server import market, users
+from exchange.server import market, orders, users
 from exchange.server.hub import Hub
 from exchange.server.reply import error, refused
 from exchange.server.stream import pump, stream
@@ -25,6 +25,17 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/session/token", users.close_session, methods=["DELETE"]),
     Route("/session/refresh_token", users.renew, methods=["POST"]),
     Route("/user/profile", users.profile),
+    Route("/orders", orders.orders),
+    Route("/orders/{variety}", orders.place, methods=["POST"]),
+    Route("/orders/{order_id}", orders.history),
+    Route("/orders/{order_id}/trades", orders.order_trades),
+    Route("/orders/{variety}/{order_id}", orders.modify, methods=["PUT"]),
+    Route("/orders/{variety}/{order_id}", orders.cancel, methods=["DELETE"]),
+    Route("/trades", orders.trades),
+    Route("/portfolio/positions", orders.positions),
+    Route("/portfolio/positions", orders.convert, methods=["PUT"]),
+    Route("/portfolio/holdings", orders.holdings),
+    Route("/portfolio/holdings/auctions", orders.holdings),
     Route("/instruments", market.instruments),
     Route("/instruments/{exchange}", market.instruments),
     Route("/instruments/historical/{token}/{interval}", market.historical),

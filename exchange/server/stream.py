@@ -71,5 +71,8 @@ async def pump(world: World, hub: Hub) -> None:
         if world.day.listing is not listing:
             listing = world.day.listing
             hub.relist(listing)
+        while world.news:
+            user, row = world.news.popleft()
+            hub.tell(user.user_id, "order", row)
         hub.publish(listing, world.day.quotes, changed, began)
         await asyncio.sleep(max(0.0, PERIOD_S - (time.monotonic() - began)))

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
+from kiteconnect import KiteConnect
 
 MOCKS = Path(__file__).parents[4] / "shared/data/kite-mocks"
 
@@ -14,7 +16,16 @@ def mock(name: str) -> Any:
     path = MOCKS / f"{name}.json"
     if not path.exists():
         pytest.skip(f"{path} is not here")
-    return json.loads(path.read_text())["data"]
+    answer = json.loads(path.read_text())
+    return answer.get("data", answer)  # a postback has no envelope
+
+
+def raw(kite: KiteConnect, path: str, **params: object) -> Any:
+    """`data` as it is on the wire, before the client converts it."""
+    headers = {"Authorization": f"token vikalp:{kite.access_token}"}
+    answer = requests.get(kite.root + path, params=params, headers=headers, timeout=5)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["data"]
 
 
 def differences(ours: Any, sample: Any, where: str = "data") -> list[str]:

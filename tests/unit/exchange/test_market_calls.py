@@ -4,22 +4,12 @@ import datetime as dt
 
 import pytest
 import requests
-from kiteconnect import KiteConnect
 from kiteconnect.exceptions import InputException, TokenException
 
 from tests.unit.exchange.conftest import Served
-from tests.unit.exchange.shapes import differences, mock
+from tests.unit.exchange.shapes import differences, mock, raw
 
 FIRST = "NSE:NIFTY 50"
-
-
-def raw(kite: KiteConnect, path: str, **params: object) -> dict[str, object]:
-    """`data` as it is on the wire, before the client converts it."""
-    headers = {"Authorization": f"token vikalp:{kite.access_token}"}
-    answer = requests.get(kite.root + path, params=params, headers=headers, timeout=5)
-    assert answer.status_code == 200, answer.text
-    data: dict[str, object] = answer.json()["data"]
-    return data
 
 
 def test_a_session_has_what_kites_has(served: Served) -> None:
