@@ -155,7 +155,7 @@ class OmsActor:
 
     def _look(self) -> None:
         self._follow.reconcile()
-        self._settler.settle(self._board)  # after the broker's last trades
+        self._refresh(self._settler.settle(self._board))  # after the broker's last trades
 
     def _recover(self) -> None:
         self._follow.recover()

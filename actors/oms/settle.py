@@ -1,5 +1,6 @@
 """What is held of a contract that has expired is settled, once: from the index's own bars, or its published close."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,6 +27,8 @@ from core.ports import Clock
 from core.records import Alert, Settled
 from core.schemas import Kind
 
+ASKS, ASK_NS = 5, 3_000_000_000  # times a feed is asked for its bars again, and wall time between two of them
+
 
 class _Window(NamedTuple):
     """Bars of one length and index that lie in the settlement window of a day: start → (open, close)."""
@@ -40,6 +43,7 @@ class Settler:
     def __init__(self, journal: Journal, risk: RiskLink, clock: Clock) -> None:
         self._journal, self._risk, self._clock = journal, risk, clock
         self._windows: dict[tuple[str, int], _Window] = {}  # by index and seconds, of the newest day only
+        self._asked: dict[str, tuple[int, int]] = {}  # of an index: how often, and when last (wall)
         self._warned: set[str] = set()
 
     def take(self, bars: pa.RecordBatch) -> None:
@@ -49,12 +53,13 @@ class Settler:
             if row["symbol"] == row["index"]:
                 self._keep(row["index"], row["seconds"], row["start_ns"], (row["open_paise"], row["close_paise"]))
 
-    def settle(self, board: Board) -> None:
+    def settle(self, board: Board) -> list[str]:
         """Settle every holding past its contract's last trade whose settlement price is known; raises as the ledger.
 
-        One without a price stays as it is, with one alarm, until the index's next session tells its close.
+        The indices whose feed is to give its bars again: a message of it may have been lost. What has no price even so
+        stays as it is, with one alarm, until the index's next session tells its close.
         """
-        now_ns = self._clock.now_ns()
+        now_ns, lacking = self._clock.now_ns(), {}
         for holding in list(self._journal.holdings.values()):
             if not holding.quantity:
                 continue
@@ -65,9 +70,25 @@ class Settler:
             try:
                 settled = settled_at(contract, self._price(ends, board))
             except (InputError, UnknownDate) as error:
-                self._warn(contract, str(error))
+                lacking[contract] = str(error)
                 continue
             self._pay(settled, holding.quantity)
+        indices = dict.fromkeys(contract.index for contract in lacking)
+        return [index for index in indices if self._asks(index, lacking, now_ns)]
+
+    def _asks(self, index: str, lacking: Mapping[Contract, str], now_ns: int) -> bool:
+        """Whether to ask the index's feed now; once it has been asked in vain, every contract has its alarm."""
+        own = {contract: why for contract, why in lacking.items() if contract.index == index}
+        times, before_ns = self._asked.get(index, (0, 0))
+        wall_ns = self._clock.wall_ns()
+        if times and wall_ns - before_ns < ASK_NS:
+            return False
+        if times < ASKS and any(contract.expiry == market_date(now_ns) for contract in own):
+            self._asked[index] = times + 1, wall_ns
+            return True
+        for contract, why in own.items():
+            self._warn(contract, why)
+        return False
 
     def _keep(self, index: str, seconds: int, start_ns: int, bar: tuple[int, int]) -> None:
         day = market_date(start_ns)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actors.oms.settle import ASK_NS, ASKS
 from actors.risk.risk import RiskActor, RiskConfig
 from core.errors import InputError
 from core.market import SettlementPrice, SettlementSource, exercise_charges, parse_symbol, to_ns
@@ -205,7 +206,7 @@ def test_no_order_of_nothing_and_no_quote_from_the_future_passes() -> None:
 
 
 def holding_world(lots: int = 2) -> World:
-    """A long put of the world's expiry, the clock at its last trade."""
+    """A long put, the clock at its last trade."""
     world = World()
     world.clock.now = ist(EXPIRY, "12:00")
     world.long(lots * LOT)
@@ -288,17 +289,35 @@ def test_without_a_price_it_stays_with_one_alarm_until_the_next_session_tells_th
     world = holding_world()
     for batch in bars:
         world.oms.on_bars(batch)
+    world.bus.sent.clear()
     world.later()
-    world.later()
+    quiet = [words for words in world.ledger.alerts() if "still in the book" in words]
+    for _ in range(ASKS + 3):
+        world.later(ASK_NS / SECOND)
     alarms = [words for words in world.ledger.alerts() if "still in the book" in words]
     held = world.oms.positions()[0].quantity
     world.clock.now = ist(dt.date(2025, 9, 12), "09:16")
     world.oms.on_ticks(index_tick(dt.date(2025, 9, 12), 8_042_500))
     world.later()
 
-    assert (held, len(alarms)) == (2 * LOT, 1)
+    assert world.bus.sent == [("refresh", INDEX)] * ASKS  # a batch of its bars may have been lost
+    assert (quiet, held, len(alarms)) == ([], 2 * LOT, 1)
     assert [(row.close_paise, row.source) for row in world.ledger.settlements()] == [(8_042_500, "published close")]
     assert world.oms.positions()[0].quantity == 0
+
+
+def test_bars_that_were_lost_are_given_again_and_settle_it() -> None:
+    world = holding_world()
+    world.oms.on_bars(half_hour(8_040_000, many=20))
+    world.bus.sent.clear()
+    world.later()
+    asked = list(world.bus.sent)
+    world.oms.on_past_bars(half_hour(8_040_000))
+    world.later()
+
+    assert asked == [("refresh", INDEX)]
+    assert len(world.ledger.settlements()) == 1
+    assert world.ledger.alerts() == []
 
 
 def test_the_close_of_another_day_settles_nothing() -> None:
