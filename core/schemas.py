@@ -86,7 +86,7 @@ CONTRACTS = pa.schema(
         field("oi", pa.int64(), "units", "open interest"),
         field("prev_oi", pa.int64(), "units", "open interest at the previous close; -1 unknown"),
         field(
-            "price", pa.float64(), "rupees", "price that was inverted: mid of a two-sided quote, else last; NaN none"
+            "price", pa.float64(), "rupees", "what was inverted: mid of a two-sided quote, else today's last; NaN none"
         ),
         field("iv", pa.float64(), "1/√year", "Black-76 implied vol on the forward; NaN if none exists"),
         field("iv_reason", pa.int8(), "code", "0 priced; else core.pricing.Reason: why iv is NaN"),

@@ -6,7 +6,6 @@ Pure: one book, one time, one rate give one chain, to the byte.
 import datetime as dt
 import math
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, cast
 
 import numpy as np
@@ -18,13 +17,15 @@ from core.chain import forwards
 from core.chain.book import FIELDS, Book
 from core.chain.expiry import Market
 from core.chain.figures import figures, sums
-from core.chain.universe import ABSENT, VIX, Grid, Universe
+from core.chain.universe import VIX, Grid, Universe
 from core.errors import UnknownDate
-from core.market import from_ns, lot, spot_frozen
+from core.market import SettlementMethod, from_ns, lot, settlement, spot_frozen
+from core.market.overlay import remembered
 from core.pricing import (
     Greeks,
     ParityForward,
     Reason,
+    expected_settlement,
     greeks,
     implied_vol,
     kernels_parity,
@@ -32,6 +33,7 @@ from core.pricing import (
     variance_years,
 )
 from core.pricing import kernels_chain as k
+from core.pricing.chain_rules import ABSENT
 from core.records import Chain
 
 Floats = NDArray[np.float64]
@@ -52,9 +54,6 @@ class Options:
 
     values: Ints  # a row per book.FIELDS
     numbers: Floats  # the rows of core.pricing.kernels_chain; vol, delta and vega come later
-    bid: Floats
-    ask: Floats
-    traded: Floats  # last price of what traded today, else NaN
     two_sided: NDArray[np.bool_]
     price: Floats
 
@@ -118,9 +117,9 @@ def _reason(reason: Codes, price: Floats, forward: Floats, years: Floats) -> Cod
 def _options(book: Book) -> Options:
     values = book.values.take(book.universe.options, axis=1)
     count = values.shape[1]
-    numbers, two_sided, traded = np.empty((7, count)), np.empty(count, np.bool_), np.empty(count)
-    k.quote_rows(values, values[TOPS], book.universe.strikes, numbers, two_sided, traded)
-    return Options(values, numbers, numbers[k.BID], numbers[k.ASK], traded, two_sided, numbers[k.PRICE])
+    numbers, two_sided = np.empty((7, count)), np.empty(count, np.bool_)
+    k.quote_rows(values, values[TOPS], book.universe.strikes, numbers, two_sided)
+    return Options(values, numbers, two_sided, numbers[k.PRICE])
 
 
 def _market(book: Book, as_of_ns: int, sequence: int, max_age_ns: int) -> Market:
@@ -147,20 +146,32 @@ def _bases(book: Book, options: Options, market: Market, rate: float) -> list[Ba
     discounts = np.array([math.exp(-rate * left) for left in years])
     found = np.empty((len(grids), 3))
     kernels_parity.parity_rows(
-        options.numbers, options.two_sided, options.traded, layout.strikes, layout.calls, layout.puts, layout.edges,
-        discounts, found,
+        options.values, options.numbers, options.two_sided, layout.strikes, layout.calls, layout.puts, layout.edges,
+        discounts, market.as_of_ns, market.max_age_ns, found,
     )  # fmt: skip
-    frozen = spot_frozen(market.index, market.as_of_ns)
-    spot = market.spot_paise / 100 if market.spot_paise > 0 else math.nan
     bases = []
     for grid, day, left, discount, (level, error, used) in zip(
         grids, days, years, discounts.tolist(), found.tolist(), strict=True
     ):
         pairs = ParityForward(level, error, int(used))
         future, future_paise = _future(book, grid.future, market)
-        forward = forwards.choose(future, pairs, spot, discount, spot_frozen=frozen)
+        forward = forwards.choose(future, pairs, _carried(book, market, day, discount))
         bases.append(Basis(grid, day, left, discount, future_paise, pairs, forward))
     return bases
+
+
+def _carried(book: Book, market: Market, expiry: dt.date, discount: float) -> float:
+    """The spot carried to the settlement of `expiry`, rupees; while that is averaged, with what is averaged already.
+
+    NaN while the closing auction holds the index still, and where spot or mean are unknown.
+    """
+    if market.spot_paise <= 0 or spot_frozen(market.index, market.as_of_ns):
+        return math.nan
+    spot, ends = market.spot_paise / 100 / discount, settlement(market.index, expiry)
+    if ends.method is not SettlementMethod.AVERAGE or market.as_of_ns <= ends.begin_ns:
+        return spot
+    mean = book.averaged.rupees(ends, market.as_of_ns)
+    return expected_settlement(market.index, expiry, market.as_of_ns, forward=spot, mean_so_far=mean)
 
 
 def _future(book: Book, row: int, market: Market) -> tuple[forwards.Forward, int]:
@@ -175,7 +186,7 @@ def _future(book: Book, row: int, market: Market) -> tuple[forwards.Forward, int
 
 
 def _expiry_row(basis: Basis, market: Market, row: list[float]) -> dict[str, object]:
-    forward = basis.forward.value
+    forward, parity = basis.forward.value, basis.parity
     return {
         "index": market.index,
         "expiry": basis.expiry,
@@ -191,7 +202,13 @@ def _expiry_row(basis: Basis, market: Market, row: list[float]) -> dict[str, obj
         "forward": basis.forward.value,
         "forward_source": basis.forward.source,
         "forward_error": basis.forward.error,
-        **figures(row, basis.grid, forward=forward, years=basis.years, parity_error=basis.parity.error),
+        **figures(
+            row,
+            basis.grid,
+            forward=forward,
+            years=basis.years,
+            parity_error=max(parity.error, abs(parity.forward - forward)),
+        ),
     }
 
 
@@ -209,7 +226,7 @@ def _arrow(column: NDArray[Any]) -> "pa.Array[Any]":
     return pa.Array.from_buffers(ARROW[column.dtype], column.size, [None, pa.py_buffer(column.data)], 0)
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def _lot(index: str, expiry: dt.date, on: dt.date) -> int:
     try:
         return lot(index, expiry, on)

@@ -1,4 +1,7 @@
-"""At the money: the listed strike nearest to a level. Strikes are no arithmetic grid, so never round the level."""
+"""At the money: the listed strike nearest to a level. Strikes are no arithmetic grid, so never round the level.
+
+To be read; the desk runs the same compiled (core.pricing.kernels_chain.nearest); a test holds the two together.
+"""
 
 import math
 

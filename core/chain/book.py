@@ -1,6 +1,6 @@
 """The latest quote of every contract of one index, as arrays. A value: `updated` gives a new book or raises."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
@@ -9,8 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core import schemas
-from core.chain.universe import ABSENT, Contract, Universe
+from core.chain.averaging import RunningMean
+from core.chain.universe import Contract, Universe
 from core.errors import SchemaError
+from core.pricing.chain_rules import ABSENT
 
 Ints = NDArray[np.int64]
 
@@ -26,6 +28,7 @@ class Book:
 
     universe: Universe
     values: Ints
+    averaged: RunningMean = field(default_factory=RunningMean)  # of the index
 
     @classmethod
     def empty(cls, index: str) -> "Book":
@@ -46,39 +49,63 @@ class Book:
 
         Of several ticks of one contract the newest by exchange_ns stays, of equal ones the last; an older one than the
         book has changes nothing. Raises SchemaError, and this book stays as it was, for another schema, another
-        index or a contract that cannot be one.
+        index, a contract that cannot be one, or one that is no longer what its symbol was.
         """
         schemas.check("ticks", ticks)
         for index in pc.unique(ticks.column("index")).to_pylist():
             if index != self.universe.index:
                 raise SchemaError(f"ticks.index: this book is of {self.universe.index}, found a tick of {index}")
-        universe = self._universe_with(ticks)
+        symbols = _list(ticks, "symbol")
+        universe = self._universe_with(ticks, symbols)
         known = self.values.shape[1]
         values = np.zeros((len(FIELDS), len(universe.contracts)), np.int64)
         values[:, :known] = self.values
         values[FIELDS["exchange_ns"], known:] = NEVER
-        rows = np.array([universe.rows[symbol] for symbol in _list(ticks, "symbol")], np.int64)
+        rows = np.array([universe.rows[symbol] for symbol in symbols], np.int64)
+        _check_same(universe, rows, ticks)
         quotes = _quotes(ticks)
         order = np.argsort(quotes[FIELDS["exchange_ns"]], kind="stable")
         rows, quotes = rows[order], quotes[:, order]
         fresh = quotes[FIELDS["exchange_ns"]] >= values[FIELDS["exchange_ns"], rows]
         values[:, rows[fresh]] = quotes[:, fresh]  # of a repeated row numpy keeps the last, the newest here
         values.flags.writeable = False
-        return Book(universe, values)
+        spot = rows[fresh] == universe.rows.get(self.universe.index, ABSENT)
+        return Book(universe, values, self._averaged_with(quotes[:, fresh][:, spot]))
 
-    def _universe_with(self, ticks: pa.RecordBatch) -> Universe:
-        symbols = _list(ticks, "symbol")
+    def _averaged_with(self, spot: Ints) -> RunningMean:
+        """`spot`: quotes of the index, oldest first."""
+        averaged = self.averaged
+        for at_ns, paise in spot[[FIELDS["exchange_ns"], FIELDS["last_paise"]]].T.tolist():
+            if paise > 0:
+                averaged = averaged.after(self.universe.index, at_ns, paise)
+        return averaged
+
+    def _universe_with(self, ticks: pa.RecordBatch, symbols: list[str]) -> Universe:
         if all(symbol in self.universe.rows for symbol in symbols):
             return self.universe
-        days = ticks.column("expiry").cast(pa.int32()).fill_null(ABSENT).to_pylist()
         found = {
             contract.symbol: contract
             for contract in map(
-                Contract, symbols, _list(ticks, "kind"), cast("list[int]", days), _list(ticks, "strike_paise")
+                Contract, symbols, _list(ticks, "kind"), _days(ticks).tolist(), _list(ticks, "strike_paise")
             )
             if contract.symbol not in self.universe.rows
         }
         return self.universe.extended(found.values())
+
+
+def _check_same(universe: Universe, rows: Ints, ticks: pa.RecordBatch) -> None:
+    found = np.array([ticks.column("kind").to_numpy(), _days(ticks), ticks.column("strike_paise").to_numpy()])
+    other = (universe.terms[:, rows] != found).any(axis=0)
+    if other.any():
+        at = int(np.argmax(other))
+        raise SchemaError(
+            f"ticks: {universe.contracts[rows[at]]} now has kind, expiry in days and strike {found[:, at].tolist()}; a "
+            "symbol stays one contract"
+        )
+
+
+def _days(ticks: pa.RecordBatch) -> Ints:
+    return np.asarray(ticks.column("expiry").cast(pa.int32()).fill_null(ABSENT).to_numpy(), np.int64)
 
 
 def _list(ticks: pa.RecordBatch, name: str) -> list[Any]:

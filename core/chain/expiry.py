@@ -16,7 +16,7 @@ from core.chain.atm import nearest
 from core.chain.book import FIELDS
 from core.chain.max_pain import max_pain
 from core.chain.pcr import ratio
-from core.chain.universe import ABSENT
+from core.pricing.chain_rules import ABSENT, NEAR_STRIKES
 
 OI, PREV_OI, VOLUME, LAST = (FIELDS[name] for name in ("oi", "prev_oi", "volume", "last_paise"))
 
@@ -47,7 +47,7 @@ class Expiry:
     values: Ints  # a row per book.FIELDS
     bid: Floats
     ask: Floats
-    last: Floats
+    last: Floats  # as quotes.traded
     two_sided: NDArray[np.bool_]
     price: Floats
     vol: Floats
@@ -170,8 +170,8 @@ def _sentiment(expiry: Expiry, pain: float, move: float, atm_iv: float) -> dict[
 
 
 def _quality(expiry: Expiry, market: Market, quoted: NDArray[np.bool_], centre: int) -> dict[str, object]:
-    first = max(0, min(centre - q.NEAR_STRIKES // 2, expiry.strikes_paise.size - q.NEAR_STRIKES))
-    window = slice(first, first + q.NEAR_STRIKES) if centre >= 0 else slice(None)
+    first = max(0, min(centre - NEAR_STRIKES // 2, expiry.strikes_paise.size - NEAR_STRIKES))
+    window = slice(first, first + NEAR_STRIKES) if centre >= 0 else slice(None)
     near = np.concatenate([expiry.calls[window], expiry.puts[window]])
     near = near[near != ABSENT]
     age = market.as_of_ns - expiry.values[FIELDS["exchange_ns"]]

@@ -1,4 +1,7 @@
-"""Which forward an expiry is priced on: its own future, else put–call parity, else the spot carried to expiry."""
+"""Which forward an expiry is priced on: its own future, else put–call parity, else the spot carried to expiry.
+
+`parity` is to be read; the desk runs the same compiled (core.pricing.kernels_parity); a test holds the two together.
+"""
 
 import math
 from typing import NamedTuple
@@ -7,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core.pricing import ParityForward, parity_forward
+from core.pricing.chain_rules import DRIFT, FRESH_PAIRS, LAST_DOUBT, PAIRS
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
-PAIRS = 10  # strikes with the smallest |C − P|: where parity is tightest and the rate matters least
 WIDEST_FUTURE = 0.005  # spread over mid at which a future's quote says nothing
-LAST_DOUBT = 0.02  # spread taken for a pair of last prices, of the dearer leg; parity then marks its own error
 WORST_ERROR = 0.01  # of the forward: beyond it parity is not believed
 
 
@@ -28,12 +31,17 @@ class Legs(NamedTuple):
 
     bid: Floats
     ask: Floats
-    last: Floats  # NaN unless it traded today
+    last: Floats  # as quotes.traded
     two_sided: Flags
+    age_ns: Ints
 
 
-def parity(strikes: Floats, calls: Legs, puts: Legs, discount: float) -> ParityForward:
-    """Return the forward of the sane two-sided pairs; where there is none, of the pairs that both traded today."""
+def parity(strikes: Floats, calls: Legs, puts: Legs, discount: float, *, max_age_ns: int) -> ParityForward:
+    """Return the forward of the sane two-sided pairs; where there is none, of the pairs that both traded today.
+
+    From three fresh pairs on only those count; with fewer the older ones do too, each in doubt by what an index moves
+    in the time since (DRIFT).
+    """
     both = calls.two_sided & puts.two_sided
     if both.any():
         call, put = 0.5 * (calls.bid + calls.ask), 0.5 * (puts.bid + puts.ask)
@@ -42,9 +50,20 @@ def parity(strikes: Floats, calls: Legs, puts: Legs, discount: float) -> ParityF
         call, put = calls.last, puts.last
         both = np.isfinite(call) & np.isfinite(put)
         call_spread = put_spread = LAST_DOUBT * np.maximum(call, put)
-    chosen = np.flatnonzero(both)
+    age_ns = np.maximum(calls.age_ns, puts.age_ns)
+    drift = np.where(age_ns > max_age_ns, DRIFT * strikes * np.sqrt(1e-9 * np.maximum(age_ns, 0)), 0.0)
+    fresh = both & (drift == 0)
+    chosen = np.flatnonzero(fresh if fresh.sum() >= FRESH_PAIRS else both)
     chosen = chosen[np.argsort(np.abs(call - put)[chosen], kind="stable")[:PAIRS]]
-    return parity_forward(strikes[chosen], call[chosen], put[chosen], call_spread[chosen], put_spread[chosen], discount)
+    return parity_forward(
+        strikes[chosen],
+        call[chosen],
+        put[chosen],
+        call_spread[chosen],
+        put_spread[chosen],
+        discount,
+        drift=drift[chosen],
+    )
 
 
 def future_forward(bid: float, ask: float, *, fresh: bool) -> Forward:
@@ -55,16 +74,18 @@ def future_forward(bid: float, ask: float, *, fresh: bool) -> Forward:
     return Forward(math.nan, "none", math.nan)
 
 
-def choose(future: Forward, pairs: ParityForward, spot: float, discount: float, *, spot_frozen: bool) -> Forward:
-    """Return the best known forward of an expiry. spot: rupees, NaN if unknown.
+def choose(future: Forward, pairs: ParityForward, carried: float) -> Forward:
+    """Return the best known forward of an expiry.
 
-    spot_frozen: the closing auction holds the index still (`core.market.spot_frozen`), while options trade on: no
-    forward is better than that one.
+    A future is not off by less than three or more pairs of options say. carried: the spot carried to the settlement,
+    rupees, NaN if no forward can be made of it.
     """
+    believed = pairs.used > 0 and pairs.error <= WORST_ERROR * pairs.forward
     if future.source == "future":
-        return future
-    if pairs.used and pairs.error <= WORST_ERROR * pairs.forward:
+        apart = abs(future.value - pairs.forward) if believed and pairs.used >= FRESH_PAIRS else 0.0
+        return future._replace(error=max(future.error, apart))
+    if believed:
         return Forward(pairs.forward, "parity", pairs.error)
-    if spot > 0 and not spot_frozen:
-        return Forward(spot / discount, "spot", math.nan)
+    if carried > 0:
+        return Forward(carried, "spot", math.nan)
     return Forward(math.nan, "none", math.nan)

@@ -1,4 +1,7 @@
-"""Max pain: the settlement at which the holders of the open options are paid least."""
+"""Max pain: the settlement at which the holders of the open options are paid least.
+
+To be read; the desk runs the same compiled (core.pricing.kernels_chain.pain); a test holds the two together.
+"""
 
 import numpy as np
 from numpy.typing import NDArray

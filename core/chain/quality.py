@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.pricing.chain_rules import TICK, USELESS_SPREAD
+
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 WEIGHTS = (0.25, 0.25, 0.20, 0.20, 0.10)  # of the parts in Quality, in their order
-NEAR_STRIKES = 11  # near the money: this many strikes around the forward
-TICK = 0.05  # rupees
-USELESS_SPREAD = 0.10  # of the mid, beyond one tick
 HALF_TRUST_ERROR = 0.0002  # forward error over forward at which the parity part is one half
 
 
@@ -48,7 +47,10 @@ def spread_part(bid: Floats, ask: Floats, two_sided: Flags) -> float:
 
 
 def forward_part(error: float, forward: float) -> float:
-    """1/(1 + (error/forward)/0.02 %), of the parity forward's own standard error; 0 if parity says nothing."""
+    """1/(1 + (error/forward)/0.02 %), of the parity forward's own standard error; 0 if parity says nothing.
+
+    Where another forward is used the error is at least parity's distance from it.
+    """
     if math.isnan(error) or not forward > 0:
         return 0.0
     return 1 / (1 + error / forward / HALF_TRUST_ERROR)

@@ -10,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from core.pricing.chain_rules import WING_DELTA
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 WEIGHTS = (0.35, 0.30, 0.20, 0.15)  # of the parts in Sentiment, in their order
 SKEW_GAIN = 2.0
-WING_DELTA = 0.25
 
 
 class Sentiment(NamedTuple):

@@ -10,11 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.errors import SchemaError
+from core.pricing.chain_rules import ABSENT
 from core.schemas import Kind
 
 Ints = NDArray[np.int64]
 VIX = "INDIA VIX"
-ABSENT = -1  # a row number: the contract is not listed
 
 
 class Contract(NamedTuple):
@@ -61,16 +61,26 @@ class Universe:
     def extended(self, contracts: Iterable[Contract]) -> "Universe":
         """Return a universe that also holds `contracts`, which must be new to it.
 
-        Raises SchemaError for an option or a future without expiry and for an option without strike.
+        Raises SchemaError for an option or a future without expiry, for an option without strike, and for a second
+        symbol of a contract.
         """
         new = tuple(contracts)
+        known = {contract[1:]: contract.symbol for contract in self.contracts}
         for contract in new:
             option = contract.kind in {Kind.CALL, Kind.PUT}
             if contract.kind != Kind.INDEX and contract.expiry_days == ABSENT:
                 raise SchemaError(f"ticks.expiry: {contract.symbol} is of kind {contract.kind} and must have an expiry")
             if option and contract.strike_paise <= 0:
                 raise SchemaError(f"ticks.strike_paise: {contract.symbol} is an option, found {contract.strike_paise}")
+            if contract.kind != Kind.INDEX and contract[1:] in known:
+                raise SchemaError(f"ticks.symbol: {contract.symbol} and {known[contract[1:]]} are one contract")
+            known[contract[1:]] = contract.symbol
         return Universe(self.index, self.contracts + new)
+
+    @cached_property
+    def terms(self) -> Ints:
+        """Kind, expiry in days and strike in paise of every contract, (3, contracts)."""
+        return np.array([contract[1:] for contract in self.contracts], np.int64).reshape(-1, 3).T
 
     @cached_property
     def options(self) -> Ints:

@@ -27,7 +27,7 @@ from core.pricing.lanes import (
     log_ratio,
 )
 
-LANES_DIGEST = "64fb4939a414dea7"  # of lanes.py, for numba's cache
+BUILT_FROM = "8705cacea67d31ce"  # digest of the files imported above, for numba's cache
 
 Floats = NDArray[np.float64]
 

@@ -1,25 +1,35 @@
 """The compiled loops over the contracts of a chain: the sums and picks behind an expiry's figures.
 
 One pass each, without an array per step: a book of six hundred contracts takes some ten microseconds. What the figures
-mean stands in `core.chain` (expiry, max_pain, pcr, sentiment, quality), in numpy; a test holds the two together.
+mean stands in `core.chain` (quotes, atm, expiry, max_pain, pcr, sentiment, quality), in numpy; a test holds the two
+together.
 """
 
 # ruff: noqa: PLR0917 a kernel takes its arrays one after the other
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from core.pricing.chain_rules import (
+    ABSENT,
+    ALWAYS_TIGHT,
+    NEAR_STRIKES,
+    TICK,
+    USELESS_SPREAD,
+    WIDEST_OF_MID,
+    WIDEST_OF_STRIKE,
+    WING_DELTA,
+)
+from core.pricing.lanes import compiled_strictly
+
+BUILT_FROM = "3166060f2845ff2d"  # digest of the files imported above, for numba's cache
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-F = TypeVar("F", bound=Callable[..., object])
 
-ABSENT = -1  # a row number: the contract is not listed
 # Columns of the answer of `figure_rows`. Whole numbers below 2⁵³ are exact in it.
 (
     SPOT_AT, FORWARD_AT, ATM_IV, STRADDLE, AVERAGE_IV, PAIN, CALL_OI, PUT_OI, CALL_VOLUME, PUT_VOLUME, CALL_PREMIUM,
@@ -28,36 +38,28 @@ ABSENT = -1  # a row number: the contract is not listed
 COLUMNS = 21
 # Rows of the quotes that `figure_rows` takes: those of core.chain.book.FIELDS.
 TIME, LAST_PAISE, VOLUME, OI, PREV_OI = 0, 1, 3, 4, 5
-# Rows of the prices and results that `figure_rows` takes.
+# Rows of the prices and results that `figure_rows` takes; LAST is NaN unless `quote_rows` believes it.
 BID, ASK, LAST, PRICE, VOL, DELTA, VEGA = range(7)
 
-ALWAYS_TIGHT, WIDEST_OF_MID, WIDEST_OF_STRIKE = 1.0, 0.25, 0.01  # core.chain.quotes
-WING_DELTA = 0.25  # core.chain.sentiment
-NEAR_STRIKES, TICK, USELESS_SPREAD = 11, 0.05, 0.10  # core.chain.quality
 
-
-def compiled(function: F) -> F:
-    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
-
-
-@compiled
-def quote_rows(quotes: Ints, tops: Ints, strikes: Floats, numbers: Floats, two_sided: Flags, traded: Floats) -> None:
+@compiled_strictly
+def quote_rows(quotes: Ints, tops: Ints, strikes: Floats, numbers: Floats, two_sided: Flags) -> None:
     """Bid, ask, last and the believed price of every option, rupees, as rows of `numbers`; see core.chain.quotes.
 
-    tops: best bid and ask, paise. traded: the last price of what traded today, else NaN.
+    tops: best bid and ask, paise.
     """
     for i in range(strikes.size):
         bid, ask, last = tops[0, i] / 100, tops[1, i] / 100, quotes[LAST_PAISE, i] / 100
         middle = 0.5 * (bid + ask)
         widest = min(max(ALWAYS_TIGHT, WIDEST_OF_MID * middle), max(ALWAYS_TIGHT, WIDEST_OF_STRIKE * strikes[i]))
         two_sided[i] = bid > 0.0 and ask >= bid and ask - bid <= widest
-        one = last if last > 0.0 else math.nan
-        numbers[BID, i], numbers[ASK, i], numbers[LAST, i] = bid, ask, last
-        numbers[PRICE, i] = middle if two_sided[i] else one
-        traded[i] = one if quotes[VOLUME, i] > 0 else math.nan
+        contradicted = last < bid or 0.0 < ask < last
+        traded = last if last > 0.0 and quotes[VOLUME, i] > 0 and not contradicted else math.nan
+        numbers[BID, i], numbers[ASK, i], numbers[LAST, i] = bid, ask, traded
+        numbers[PRICE, i] = middle if two_sided[i] else traded
 
 
-@compiled
+@compiled_strictly
 def nearest(strikes: Ints, level: float) -> int:
     """Position of the strike nearest to `level`, the lower of two equally near; −1 without a level."""
     if strikes.size == 0 or not level > 0.0 or math.isinf(level):
@@ -69,7 +71,7 @@ def nearest(strikes: Ints, level: float) -> int:
     return best
 
 
-@compiled
+@compiled_strictly
 def positions(quotes: Ints, calls: Ints, puts: Ints, out: Floats) -> None:
     """Open interest, volume and premium by side, and the day's change of open interest where it is known."""
     for rows, oi, volume, premium, sign in (
@@ -91,7 +93,7 @@ def positions(quotes: Ints, calls: Ints, puts: Ints, out: Floats) -> None:
         out[MOVED] += moved
 
 
-@compiled
+@compiled_strictly
 def pain(quotes: Ints, strikes: Ints, calls: Ints, puts: Ints) -> float:
     """The strike with the least payout, the lowest of equals; 0 if nothing is open.
 
@@ -118,7 +120,7 @@ def pain(quotes: Ints, strikes: Ints, calls: Ints, puts: Ints) -> float:
     return float(strikes[best])
 
 
-@compiled
+@compiled_strictly
 def wing(numbers: Floats, rows: Ints, scale: float) -> float:
     """Vol at WING_DELTA, linear in delta·scale between its neighbours; NaN if the rows do not reach to both sides."""
     low, high, low_vol, high_vol = -math.inf, math.inf, math.nan, math.nan
@@ -137,7 +139,7 @@ def wing(numbers: Floats, rows: Ints, scale: float) -> float:
     return low_vol + (high_vol - low_vol) / (high - low) * (WING_DELTA - low)
 
 
-@compiled
+@compiled_strictly
 def pair(numbers: Floats, call: int, put: int, out: Floats) -> None:
     """Straddle, and the mean vol of what of the two has one."""
     out[STRADDLE] = numbers[PRICE, call] + numbers[PRICE, put] if min(call, put) > ABSENT else math.nan
@@ -149,7 +151,7 @@ def pair(numbers: Floats, call: int, put: int, out: Floats) -> None:
     out[ATM_IV] = total / count if count else math.nan
 
 
-@compiled
+@compiled_strictly
 def counts(quotes: Ints, numbers: Floats, start: int, stop: int, oldest_ns: int, out: Floats) -> None:
     """Counts over all contracts of the expiry, and their vega-weighted mean vol."""
     weight = weighed = 0.0
@@ -167,7 +169,7 @@ def counts(quotes: Ints, numbers: Floats, start: int, stop: int, oldest_ns: int,
     out[AVERAGE_IV] = weighed / weight if weight > 0.0 else math.nan
 
 
-@compiled
+@compiled_strictly
 def near_money(numbers: Floats, two_sided: Flags, calls: Ints, puts: Ints, centre: int, out: Floats) -> None:
     """Shares of two-sided quotes and of tightness over the strikes round `centre`; over all of them without one."""
     first = max(0, min(centre - NEAR_STRIKES // 2, calls.size - NEAR_STRIKES))
@@ -189,7 +191,7 @@ def near_money(numbers: Floats, two_sided: Flags, calls: Ints, puts: Ints, centr
     out[TIGHT] = tight / count if count else 0.0
 
 
-@compiled
+@compiled_strictly
 def figure_rows(
     quotes: Ints, numbers: Floats, two_sided: Flags, strikes: Ints, calls: Ints, puts: Ints, edges: Ints,
     starts: Ints, forwards: Floats, discounts: Floats, spot_paise: int, oldest_ns: int, out: Floats,
@@ -225,7 +227,7 @@ def warm() -> None:
     """Call each kernel once, with an expiry that has no contract."""
     nothing, edges = np.empty(0, np.int64), np.zeros(2, np.int64)
     quotes, numbers, flags = np.empty((6, 0), np.int64), np.empty((7, 0)), np.empty(0, np.bool_)
-    quote_rows(quotes, np.empty((2, 0), np.int64), np.empty(0), numbers, flags, np.empty(0))
+    quote_rows(quotes, np.empty((2, 0), np.int64), np.empty(0), numbers, flags)
     figure_rows(
         quotes, numbers, flags, nothing, nothing, nothing, edges, edges,
         np.ones(1), np.ones(1), 0, 0, np.empty((1, COLUMNS)),

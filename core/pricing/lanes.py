@@ -4,8 +4,8 @@ The libm calls do not vectorise, and neither does a branch; so there are only po
 the exponent bits here. `contract` allows fused multiply-add and nothing else: NaN and infinity keep their meaning.
 Coefficients are Chebyshev expansions computed with 40 digits (mpmath), their truncation below 1.3e-16.
 
-numba's cache notices a change of the file a kernel is in, and not of this one. So every file of kernels names the
-digest of this one, and a test compares: after a change here write the new digest there.
+numba's cache notices a change of the file a kernel is in, and of no other. So every file of kernels names in BUILT_FROM
+the digest of all the files it compiles from, and a test compares: after a change here write what it says there.
 """
 
 import math
@@ -59,6 +59,11 @@ ERFCX = (
 def compiled(function: F) -> F:
     """A kernel: it may run on several threads at once."""
     return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy", fastmath={"contract"})(function))
+
+
+def compiled_strictly(function: F) -> F:
+    """A kernel without fused multiply-adds: a·b − c·c is 0 there where it should be."""
+    return cast("F", numba.njit(cache=True, nogil=True, error_model="numpy")(function))
 
 
 def inlined(function: F) -> F:

@@ -1,4 +1,4 @@
-"""The compiled fit of one SVI slice; everything it calls is in this file, as numba's cache wants it.
+"""The compiled fit of one SVI slice.
 
 A slice in the raw parameters a, b, ρ, m, σ is w(k) = a + b·(ρ(k − m) + √((k − m)² + σ²)). Inside, b and ρ are carried
 as the two wings u = bσ(1 + ρ) and v = bσ(1 − ρ): with y = (k − m)/σ and z = √(y² + 1), w = a + u(z + y)/2 + v(z − y)/2
@@ -11,15 +11,15 @@ problem, two of its unknowns in a box, exactly, and the search is over m and σ 
 # ruff: noqa: PLR0917 a kernel takes its arrays one after the other
 
 import math
-from collections.abc import Callable
-from typing import TypeVar, cast
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from core.pricing.lanes import compiled_strictly
+
+BUILT_FROM = "8705cacea67d31ce"  # digest of the files imported above, for numba's cache
+
 Floats = NDArray[np.float64]
-F = TypeVar("F", bound=Callable[..., object])
 
 STEEPEST = 2.0  # slope of a wing of total variance, Lee
 MARGIN = 1e-3  # of g, so that what is repaired on a grid holds between its points
@@ -29,16 +29,21 @@ GRID = 9  # starts in m and in σ each
 SINGULAR = 1e-12  # of the product of two variances
 
 
-def compiled(function: F) -> F:
-    return cast("F", numba.njit(cache=True, error_model="numpy")(function))
-
-
-@compiled
+@compiled_strictly
 def kept(x: float, high: float) -> float:
     return min(max(x, 0.0), high)
 
 
-@compiled
+@compiled_strictly
+def inside(x: Floats, box: Floats) -> Floats:
+    """The point of the box nearest to x; box: least and greatest of each coordinate, one pair after the other."""
+    point = np.empty(x.size)
+    for i in range(x.size):
+        point[i] = min(max(x[i], box[2 * i]), box[2 * i + 1])
+    return point
+
+
+@compiled_strictly
 def wings(pp: float, rr: float, pr: float, pw: float, rw: float, high: float) -> tuple[float, float]:
     """The u and v in 0…high that minimise pp·u² + 2pr·uv + rr·v² − 2pw·u − 2rw·v, a sum of squares.
 
@@ -62,7 +67,7 @@ def wings(pp: float, rr: float, pr: float, pw: float, rw: float, high: float) ->
     return best_u, best_v
 
 
-@compiled
+@compiled_strictly
 def best_linear(x: Floats, points: Floats, linear: Floats) -> float:
     """Best a, u, v for x = (m, ln σ), into `linear`; returns the weighted sum of squares of what is left."""
     m, sigma = x[0], math.exp(x[1])
@@ -86,7 +91,7 @@ def best_linear(x: Floats, points: Floats, linear: Floats) -> float:
     return float(max(pp * u * u + 2.0 * pr * u * v + rr * v * v - 2.0 * (pw * u + rw * v) + ww, 0.0))
 
 
-@compiled
+@compiled_strictly
 def broken_at(x: Floats, k: float, level: float, floor: float) -> float:
     """How far a slice breaks its rules at k, squared: w ≥ floor and g ≥ 0."""
     a, u, v, m, sigma = x[0], x[1], x[2], x[3], math.exp(x[4])
@@ -101,7 +106,7 @@ def broken_at(x: Floats, k: float, level: float, floor: float) -> float:
     return float(min(g - MARGIN, 0.0) ** 2)
 
 
-@compiled
+@compiled_strictly
 def penalised(x: Floats, points: Floats, grid: Floats, level: float, penalty: float) -> float:
     """Weighted mean square of the misses over the level, and the penalty on broken rules."""
     a, u, v, m, sigma = x[0], x[1], x[2], x[3], math.exp(x[4])
@@ -124,15 +129,15 @@ def penalised(x: Floats, points: Floats, grid: Floats, level: float, penalty: fl
     return float(total / (level * level) + penalty * broken)
 
 
-@compiled
+@compiled_strictly
 def objective(x: Floats, points: Floats, grid: Floats, level: float, penalty: float) -> float:
-    """Of two unknowns m and ln σ, or of all five."""
+    """Of two unknowns m and ln σ, which stay in the box that `grid` is then, or of all five."""
     if x.size == 2:
-        return best_linear(x, points, np.empty(3)) / (level * level)
+        return best_linear(inside(x, grid), points, np.empty(3)) / (level * level)
     return penalised(x, points, grid, level, penalty)
 
 
-@compiled
+@compiled_strictly
 def beyond(centre: Floats, corner: Floats, factor: float) -> Floats:
     """The point on the line through centre and corner, `factor` times as far from the centre as the corner."""
     point = np.empty(centre.size)
@@ -141,7 +146,7 @@ def beyond(centre: Floats, corner: Floats, factor: float) -> Floats:
     return point
 
 
-@compiled
+@compiled_strictly
 def extremes(values: Floats) -> tuple[int, int, int]:
     """Places of the least, the second greatest and the greatest value."""
     least, second, greatest = 0, 0, 0
@@ -157,7 +162,7 @@ def extremes(values: Floats) -> tuple[int, int, int]:
     return least, second, greatest
 
 
-@compiled
+@compiled_strictly
 def middle(corners: Floats, without: int) -> Floats:
     """Mean of all corners but one."""
     centre = np.zeros(corners.shape[1])
@@ -168,7 +173,7 @@ def middle(corners: Floats, without: int) -> Floats:
     return centre
 
 
-@compiled
+@compiled_strictly
 def downhill(x: Floats, step: Floats, points: Floats, grid: Floats, level: float, penalty: float, rounds: int) -> None:
     """Nelder–Mead from x, which becomes the best point found (J. Nelder & R. Mead, 1965, the standard coefficients)."""
     corners, values = np.empty((x.size + 1, x.size)), np.empty(x.size + 1)
@@ -204,7 +209,7 @@ def downhill(x: Floats, step: Floats, points: Floats, grid: Floats, level: float
     x[:] = corners[least]
 
 
-@compiled
+@compiled_strictly
 def level_of(points: Floats) -> float:
     """Weighted mean total variance; the weights add up to 1."""
     total = 0.0
@@ -213,36 +218,61 @@ def level_of(points: Floats) -> float:
     return total
 
 
-@compiled
+@compiled_strictly
 def fit_slice(points: Floats, out: Floats) -> None:
     """points: k, w and weight, adding up to 1, of at least three quotes. out: a, u, v, m, ln σ."""
     level, low, high = level_of(points), points[0].min(), points[0].max()
-    width, none = max(high - low, 1e-4), np.empty(0)
+    width = max(high - low, 1e-4)
+    box = np.array([low - width, high + width, math.log(0.01 * width), math.log(10.0 * width)])
     start, step, trial, best = np.empty(2), np.empty(2), np.empty(2), math.inf
     for i in range(GRID):
         for j in range(GRID):
             trial[0], trial[1] = low + width * i / (GRID - 1), math.log(width) - 0.5 * j
-            value = objective(trial, points, none, level, 0.0)
+            value = objective(trial, points, box, level, 0.0)
             if value < best:
                 best, start[0], start[1] = value, trial[0], trial[1]
     step[0], step[1] = 0.1 * width, 0.25
-    downhill(start, step, points, none, level, 0.0, 120)
-    out[3] = min(max(start[0], low - width), high + width)
-    out[4] = min(max(start[1], math.log(0.01 * width)), math.log(10.0 * width))
+    downhill(start, step, points, box, level, 0.0, 120)
+    out[3:] = inside(start, box)
     best_linear(out[3:], points, out)
 
 
-@compiled
+@compiled_strictly
+def mended(x: Floats, points: Floats, grid: Floats, level: float, width: float) -> float:
+    """Move x under rising penalties; returns what it is worth under the last."""
+    step = np.empty(5)
+    for penalty in PENALTIES:
+        step[0], step[1], step[2] = 0.05 * level, 0.05 * x[1] + 0.01 * level, 0.05 * x[2] + 0.01 * level
+        step[3], step[4] = 0.05 * width, 0.2
+        downhill(x, step, points, grid, level, penalty, 300)
+    return penalised(x, points, grid, level, PENALTIES[-1])
+
+
+@compiled_strictly
+def variance_at(x: Floats, k: float) -> float:
+    """w(k) of a, u, v, m, ln σ."""
+    y = (k - x[3]) / math.exp(x[4])
+    z = math.sqrt(y * y + 1.0)
+    return float(x[0] + 0.5 * x[1] * (z + y) + 0.5 * x[2] * (z - y))
+
+
+@compiled_strictly
 def refit_slice(points: Floats, grid: Floats, out: Floats) -> None:
     """Move the slice in `out` as little as its quotes like until w > 0 and g ≥ 0 at every k of the grid.
 
     `out` is as `fit_slice` gives it; what cannot be kept is kept as well as the last penalty makes it, and is the
-    caller's to see.
+    caller's to see. A wing that runs to zero just outside the quotes can lead the search astray: where one does and
+    the quotes are missed by much more than before, it starts again from a slice with its bottom at that end, and the
+    better of both is kept.
     """
-    level = level_of(points)
-    width = max(points[0].max() - points[0].min(), 1e-4)
-    step = np.empty(5)
-    for penalty in PENALTIES:
-        step[0], step[1], step[2] = 0.05 * level, 0.05 * out[1] + 0.01 * level, 0.05 * out[2] + 0.01 * level
-        step[3], step[4] = 0.05 * width, 0.2
-        downhill(out, step, points, grid, level, penalty, 300)
+    level, low, high = level_of(points), points[0].min(), points[0].max()
+    width = max(high - low, 1e-4)
+    at_low, at_high = variance_at(out, grid[0]), variance_at(out, grid[-1])
+    other = np.empty(5)
+    other[3], other[4] = low if at_low < at_high else high, math.log(0.05 * width)
+    best_linear(other[3:], points, other)
+    before = penalised(out, points, grid, level, 0.0)
+    best = mended(out, points, grid, level, width)
+    astray = min(at_low, at_high) < LEAST * points[1].min() and best > 2.0 * before
+    if astray and mended(other, points, grid, level, width) < best:
+        out[:] = other

@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core import schemas
 from core.chain import Book, analyse
@@ -67,11 +69,10 @@ def test_contracts_come_sorted_with_their_vols_and_greeks() -> None:
 
 def test_the_forward_is_the_future_then_parity_then_the_spot_carried() -> None:
     spot = row("NIFTY", last_paise=25_000_00, prev_close_paise=24_900_00)
-    future = row("NIFTY26DECFUT", Kind.FUTURE, expiry=EXPIRY, bid_paise=25_149_00, ask_paise=25_151_00, last_paise=1)
     chain = chain_of(
         spot,
         row("INDIA VIX", last_paise=13_20),
-        future,
+        future_of(),
         *smile(EXPIRY, 25_100),
         *smile(WEEK, 25_020),
         option(C, 25_000, expiry=FAR),
@@ -79,8 +80,9 @@ def test_the_forward_is_the_future_then_parity_then_the_spot_carried() -> None:
     )
     week, month, far = chain.expiries.to_pylist()
 
-    assert (month["forward_source"], month["forward"], month["forward_error"]) == ("future", 25_150, 1)
-    assert month["future_paise"] == 25_150_00
+    assert (month["forward_source"], month["forward"], month["future_paise"]) == ("future", 25_150, 25_150_00)
+    assert month["forward_error"] == pytest.approx(50, abs=0.1)  # from parity
+    assert month["quality_forward"] == pytest.approx(1 / (1 + 50 / 25_150 / 0.0002), rel=0.01)
     assert week["forward_source"] == "parity"
     assert week["forward"] == pytest.approx(25_020, abs=0.1)
     assert far["forward_source"] == "spot"
@@ -122,15 +124,7 @@ def test_while_the_settlement_is_averaged_theta_runs_at_the_pace_of_what_is_left
 
 
 def test_a_stale_future_gives_no_forward_but_is_still_shown() -> None:
-    future = row(
-        "NIFTY26DECFUT",
-        Kind.FUTURE,
-        expiry=EXPIRY,
-        bid_paise=25_149_00,
-        ask_paise=25_151_00,
-        last_paise=25_140_00,
-        exchange_ns=NOW_NS - 4 * SECOND,
-    )
+    future = future_of() | {"last_paise": 25_140_00, "exchange_ns": NOW_NS - 4 * SECOND}
     (month,) = chain_of(future, *smile(EXPIRY, 25_100)).expiries.to_pylist()
 
     assert month["forward_source"] == "parity"
@@ -150,20 +144,93 @@ def test_last_prices_alone_are_priced_and_said_to_be_uncertain() -> None:
 
 
 def test_rows_without_anything_say_why_and_fail_nothing() -> None:
-    chain = chain_of(option(C, 25_000), option(P, 25_000, last=100), option(P, 25_000, expiry=FAR))
+    chain = chain_of(option(C, 25_000), option(P, 25_000, last=100, volume=1), option(P, 25_000, expiry=FAR))
     near, far = chain.expiries.to_pylist()
     reasons = chain.contracts.column("iv_reason").to_pylist()
 
     assert reasons == [Reason.NO_PRICE, Reason.NO_FORWARD, Reason.NO_PRICE]
-    assert (near["forward_source"], far["lot"]) == ("none", far["lot"])
+    assert (near["forward_source"], far["lot"]) == ("none", 65)
     assert math.isnan(near["sentiment"])
     assert near["quality"] < 0.3
+
+
+def future_of(bid: float = 25_149, ask: float = 25_151) -> dict[str, object]:
+    return row("NIFTY26DECFUT", Kind.FUTURE, expiry=EXPIRY, bid_paise=round(bid * 100), ask_paise=round(ask * 100))
+
+
+def test_the_last_price_of_an_earlier_day_is_no_price() -> None:
+    yesterday = [option(kind, 25_000, last=last, volume=0) for kind, last in ((C, 45.0), (P, 793.0))]
+    chain = chain_of(future_of(25_000, 25_001), *yesterday)
+    (month,) = chain.expiries.to_pylist()
+
+    assert chain.contracts.column("iv_reason").to_pylist() == [Reason.NO_PRICE] * 2
+    assert all(math.isnan(month[name]) for name in ("atm_iv", "atm_straddle", "expected_move"))
+    assert (month["quoted"], month["quality_iv"], month["quality_fresh"]) == (0, 0, 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(*[st.sampled_from([0, 5, 2000, 4000, 4005, 9000]) | st.integers(0, 20_000)] * 3, st.integers(0, 1))
+def test_a_price_lies_within_whatever_is_quoted(bid: int, ask: int, last: int, volume: int) -> None:
+    quote = dict(
+        option(C, 25_000, volume=volume), last_paise=last, bid_paise=[bid] + [0] * 4, ask_paise=[ask] + [0] * 4
+    )
+    found = chain_of(future_of(), quote).contracts.to_pylist()[0]["price"] * 100
+
+    if math.isnan(found):
+        assert last == 0 or not volume or last < bid or 0 < ask < last
+    else:
+        assert bid - 1e-9 <= found <= (ask or math.inf) + 1e-9
+        assert volume or bid
+
+
+def test_a_last_price_that_the_standing_quote_contradicts_is_no_price() -> None:
+    sold = option(C, 25_000, ask=40, last=60, volume=10)
+    bought = option(C, 25_100, bid=90, last=30, volume=10)
+    inside = option(C, 25_200, bid=20, last=30, volume=10)
+    chain = chain_of(future_of(25_000, 25_001), sold, bought, inside)
+
+    assert chain.contracts.column("iv_reason").to_pylist() == [Reason.NO_PRICE, Reason.NO_PRICE, Reason.OK]
+
+
+def aged(rows: list[dict[str, object]], seconds: int) -> list[dict[str, object]]:
+    return [dict(r, exchange_ns=NOW_NS - seconds * SECOND) for r in rows]
+
+
+@pytest.mark.parametrize("seconds", [4, 600])
+@pytest.mark.parametrize("fresh_strikes", [3, 10, 18])
+def test_the_forward_is_that_of_the_pairs_that_are_fresh(fresh_strikes: int, seconds: int) -> None:
+    """21 strikes, two rows each; the market has moved by fifty points since the older were quoted."""
+    cut = 2 * (21 - fresh_strikes)
+    chain = chain_of(*aged(smile(WEEK, 25_000)[:cut], seconds), *smile(WEEK, 25_050)[cut:])
+    (week,) = chain.expiries.to_pylist()
+
+    assert week["forward"] == pytest.approx(25_050, abs=0.1)
+    assert week["forward_error"] < 0.2
+
+
+def test_pairs_that_are_all_old_say_how_far_the_market_may_have_moved() -> None:
+    errors = []
+    for seconds in (0, 10, 3600, 86_400):
+        rows = [row("NIFTY", last_paise=25_500_00), *aged(smile(WEEK, 25_000), seconds)]
+        at = NOW_NS - 2 * HOUR
+        (week,) = chain_of(
+            *[dict(r, exchange_ns=int(str(r["exchange_ns"])) - 2 * HOUR) for r in rows], as_of_ns=at
+        ).expiries.to_pylist()
+        errors.append((week["forward_source"], week["forward_error"], week["quality_forward"]))
+
+    assert [source for source, _, _ in errors] == ["parity", "parity", "parity", "spot"]
+    # An index at 15 % a year of 252 sessions, the strike nearest to the parity forward.
+    assert [error for _, error, _ in errors[1:3]] == pytest.approx(
+        [24_500 * 0.15 * math.sqrt(s / (252 * 22_500)) for s in (10, 3600)], rel=0.03
+    )
+    assert errors[0][1] < 0.1
+    assert [quality for _, _, quality in errors[:3]] == sorted((q for _, _, q in errors[:3]), reverse=True)
 
 
 def test_one_garbage_quote_changes_no_other_contract() -> None:
     rows = smile(EXPIRY, 25_100)
     bad = dict(rows[0], bid_paise=[1, 0, 0, 0, 0], ask_paise=[10, 0, 0, 0, 0], last_paise=5)
-    future = row("NIFTY26DECFUT", Kind.FUTURE, expiry=EXPIRY, bid_paise=25_099_00, ask_paise=25_101_00)
+    future = future_of(25_099, 25_101)
     clean, dirty = chain_of(future, *rows), chain_of(future, bad, *rows[1:])
 
     assert dirty.contracts.column("iv_reason")[0].as_py() == Reason.BELOW_INTRINSIC
@@ -226,11 +293,20 @@ def test_the_newest_tick_stays_and_the_old_book_is_untouched() -> None:
         (dict(option(C, 100), index="SENSEX"), "this book is of NIFTY, found a tick of SENSEX"),
         (dict(option(C, 100), expiry=None), "must have an expiry"),
         (dict(option(C, 100), strike_paise=0), "is an option, found 0"),
+        (dict(option(C, 50), symbol="ANOTHER"), "ANOTHER and 26122950CALL are one contract"),
+        (dict(option(C, 50), strike_paise=60_00), "26122950CALL.*now has kind, expiry in days and strike .*6000"),
+        (dict(option(C, 50), expiry=WEEK), "26122950CALL.*now has"),
     ],
 )
 def test_what_cannot_be_ours_is_refused(bad: dict[str, object], says: str) -> None:
+    book = Book.empty("NIFTY").updated(ticks(option(C, 50)))
     with pytest.raises(SchemaError, match=says):
-        Book.empty("NIFTY").updated(ticks(bad))
+        book.updated(ticks(bad))
+
+
+def test_two_symbols_of_one_contract_are_refused_in_one_batch_too() -> None:
+    with pytest.raises(SchemaError, match="are one contract"):
+        Book.empty("NIFTY").updated(ticks(option(C, 50), dict(option(C, 50), symbol="ANOTHER")))
 
 
 def test_another_schema_is_refused_by_its_first_field() -> None:

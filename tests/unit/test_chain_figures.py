@@ -12,7 +12,7 @@ from core.chain.expiry import average_vol
 from core.chain.max_pain import max_pain, payout
 from core.chain.pcr import ratio
 from core.chain.quality import forward_part, quality, share, spread_part
-from core.chain.quotes import believed, sane
+from core.chain.quotes import believed, sane, traded
 from core.chain.sentiment import (
     max_pain_part,
     oi_change_part,
@@ -57,8 +57,8 @@ def test_max_pain_is_a_listed_strike_that_pays_least(calls: list[int], puts: lis
 
 
 @settings(max_examples=60)
-@given(OI, OI, st.integers(0, 8), st.integers(1, 100_000))
-def test_pcr_rises_with_a_put_and_falls_with_a_call(calls: list[int], puts: list[int], at: int, more: int) -> None:
+@given(OI, OI, st.integers(1, 100_000))
+def test_pcr_rises_with_a_put_and_falls_with_a_call(calls: list[int], puts: list[int], more: int) -> None:
     put, call = sum(puts), sum(calls) + 1
     assert ratio(put + more, call) > ratio(put, call)
     assert ratio(put, call + more) <= ratio(put, call)
@@ -150,14 +150,16 @@ def test_quality_of_nothing_is_nothing() -> None:
 
 
 def test_the_price_is_the_middle_of_a_sane_quote_else_the_last_trade_else_nothing() -> None:
-    bid = np.array([10.0, 10.0, 0.0, 12.0, 0.05, 11475.5, 0.0])
-    ask = np.array([10.2, 30.0, 10.2, 10.0, 0.15, 12123.9, 0.0])
-    last = np.array([9.0, 9.0, 9.0, 9.0, 9.0, 9.0, 0.0])
-    two_sided = sane(bid, ask, np.full(7, 31_500.0))
+    bid = np.array([10.0, 10.0, 0.0, 12.0, 0.05, 11475.5, 0.0, 0.0, 0.0, 9.5, 9.0])
+    ask = np.array([10.2, 30.0, 10.2, 10.0, 0.15, 12123.9, 0.0, 0.0, 8.5, 0.0, 9.0])
+    last = np.array([9.0, 11.0, 9.0, 11.0, 9.0, 11900.0, 0.0, 9.0, 9.0, 9.0, 9.0])
+    volume = np.array([5, 5, 5, 5, 5, 5, 5, 0, 5, 5, 0])
+    two_sided = sane(bid, ask, np.full(11, 31_500.0))
+    found = believed(bid, ask, traded(bid, ask, last, volume), two_sided)
 
-    assert two_sided.tolist() == [True, False, False, False, True, False, False]
-    assert believed(bid, ask, last, two_sided)[:6].tolist() == pytest.approx([10.1, 9, 9, 9, 0.1, 9])
-    assert math.isnan(believed(bid, ask, last, two_sided)[6])
+    assert np.flatnonzero(two_sided).tolist() == [0, 4, 10]
+    assert found[[0, 1, 2, 4, 5, 10]].tolist() == pytest.approx([10.1, 11, 9, 0.1, 11900, 9])
+    assert np.isnan(found[[3, 6, 7, 8, 9]]).all()  # crossed, nothing, not today, above the ask, below the bid
 
 
 def test_the_average_vol_is_weighted_by_vega() -> None:

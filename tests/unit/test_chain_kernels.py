@@ -9,8 +9,8 @@ import pytest
 from core.chain import Book, analyse, forwards, quotes
 from core.chain.book import FIELDS
 from core.chain.expiry import Expiry, Market, figures
-from core.chain.universe import ABSENT
 from core.pricing import greeks, kernels_chain, parity_forward, price
+from core.pricing.chain_rules import ABSENT
 from core.records import Chain
 from core.schemas import Kind
 from tests.fakes_numbers import EXPIRY, NOW_NS, option, row, ticks
@@ -49,12 +49,17 @@ def messy(seed: int) -> list[dict[str, object]]:
     return rows
 
 
+def believed(values: np.ndarray, strikes: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Bid, ask, last price where it is believed, and whether the quote is."""
+    bid, ask, last = (values[FIELDS[name]] / 100 for name in ("bid_paise", "ask_paise", "last_paise"))
+    return bid, ask, quotes.traded(bid, ask, last, values[FIELDS["volume"]]), quotes.sane(bid, ask, strikes)
+
+
 def readable(book: Book, chain: Chain, found: dict[str, object]) -> dict[str, object]:
     grid = next(g for g in book.universe.grids if dt.date(1970, 1, 1) + dt.timedelta(g.expiry_days) == found["expiry"])
     part = slice(grid.start, grid.stop)
     values = book.values[:, book.universe.options[part]]
-    bid, ask, last = (values[FIELDS[name]] / 100 for name in ("bid_paise", "ask_paise", "last_paise"))
-    two_sided = quotes.sane(bid, ask, book.universe.strikes[part])
+    bid, ask, traded, two_sided = believed(values, book.universe.strikes[part])
     vol = chain.contracts.column("iv").to_numpy()[part]
     columns = greeks(
         book.universe.signs[part], found["forward"], book.universe.strikes[part], found["years"], vol, found["discount"]
@@ -63,8 +68,8 @@ def readable(book: Book, chain: Chain, found: dict[str, object]) -> dict[str, ob
         strikes_paise=grid.strikes_paise,
         calls=np.where(grid.calls == ABSENT, ABSENT, grid.calls - grid.start),
         puts=np.where(grid.puts == ABSENT, ABSENT, grid.puts - grid.start),
-        values=values, bid=bid, ask=ask, last=last, two_sided=two_sided,
-        price=quotes.believed(bid, ask, last, two_sided), vol=vol, delta=columns.delta, vega=columns.vega,
+        values=values, bid=bid, ask=ask, last=traded, two_sided=two_sided,
+        price=quotes.believed(bid, ask, traded, two_sided), vol=vol, delta=columns.delta, vega=columns.vega,
         years=float(str(found["years"])), discount=float(str(found["discount"])),
         forward=float(str(found["forward"])), parity_error=math.nan,
     )  # fmt: skip
@@ -83,22 +88,30 @@ def test_the_compiled_figures_are_the_readable_ones(seed: int) -> None:
             assert found[name] == pytest.approx(plain[name], rel=1e-12, abs=1e-12, nan_ok=True), name
 
 
+@pytest.mark.parametrize("old", [False, True])  # half of the legs are five seconds old, or all but two pairs
 @pytest.mark.parametrize("quoted", [True, False])
 @pytest.mark.parametrize("seed", range(6))
-def test_the_compiled_parity_of_an_expiry_is_the_readable_one(seed: int, quoted: object) -> None:
+def test_the_compiled_parity_of_an_expiry_is_the_readable_one(seed: int, quoted: object, old: object) -> None:
     rows = [dict(r, **({} if quoted else {n: [0] * 5 for n in ("bid_paise", "ask_paise")})) for r in messy(seed)]
+    if old:
+        rows[1:] = [dict(r, exchange_ns=NOW_NS - i % 200 * 10**9) for i, r in enumerate(rows[1:])]
     book = Book.empty("NIFTY").updated(ticks(*rows))
     chain = analyse(book, as_of_ns=NOW_NS, sequence=1, rate=0.055, max_age_ns=MAX_AGE_NS)
     values = book.values[:, book.universe.options]
-    bid, ask, last = (values[FIELDS[name]] / 100 for name in ("bid_paise", "ask_paise", "last_paise"))
-    two_sided = quotes.sane(bid, ask, book.universe.strikes)
-    traded = np.where((values[FIELDS["volume"]] > 0) & (last > 0), last, np.nan)
+    bid, ask, traded, two_sided = believed(values, book.universe.strikes)
+    age = NOW_NS - values[FIELDS["exchange_ns"]]
     for grid, found in zip(book.universe.grids, chain.expiries.to_pylist(), strict=True):
         sides = [
-            forwards.Legs(bid[at], ask[at], np.where(at == ABSENT, np.nan, traded[at]), two_sided[at] & (at != ABSENT))
+            forwards.Legs(
+                bid[at],
+                ask[at],
+                np.where(at == ABSENT, np.nan, traded[at]),
+                two_sided[at] & (at != ABSENT),
+                age[at],
+            )
             for at in (grid.calls, grid.puts)
         ]
-        plain = forwards.parity(grid.strikes, *sides, found["discount"])
+        plain = forwards.parity(grid.strikes, *sides, found["discount"], max_age_ns=MAX_AGE_NS)
 
         assert found["forward_source"] == "parity"
         assert found["forward"] == pytest.approx(plain.forward, rel=1e-14)
@@ -108,11 +121,11 @@ def test_the_compiled_parity_of_an_expiry_is_the_readable_one(seed: int, quoted:
 def test_the_compiled_quotes_are_the_readable_ones() -> None:
     book = Book.empty("NIFTY").updated(ticks(*messy(99)))
     chain = analyse(book, as_of_ns=NOW_NS, sequence=1, rate=0.055, max_age_ns=MAX_AGE_NS)
-    values = book.values[:, book.universe.options]
-    bid, ask, last = (values[FIELDS[name]] / 100 for name in ("bid_paise", "ask_paise", "last_paise"))
-    believed = quotes.believed(bid, ask, last, quotes.sane(bid, ask, book.universe.strikes))
+    bid, ask, traded, two_sided = believed(book.values[:, book.universe.options], book.universe.strikes)
+    plain = quotes.believed(bid, ask, traded, two_sided)
 
-    assert np.array_equal(chain.contracts.column("price").to_numpy(), believed, equal_nan=True)
+    assert np.array_equal(chain.contracts.column("price").to_numpy(), plain, equal_nan=True)
+    assert 0 < np.isnan(plain).sum() < plain.size
 
 
 def test_the_rows_that_the_kernel_reads_are_those_of_the_book() -> None:

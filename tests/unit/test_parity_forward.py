@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.pricing import parity_forward, price
+from core.pricing import ParityForward, parity_forward, price
 
 STRIKES = np.arange(24000.0, 26050.0, 50.0)
 
@@ -36,6 +36,46 @@ def test_a_wide_pair_counts_less_than_a_tight_one() -> None:
     )
 
     assert found.forward == pytest.approx(101.0, abs=0.01)
+
+
+def of(forwards: list[float], spreads: list[float], drift: list[float] | None = None) -> ParityForward:
+    """The forward of pairs that imply `forwards`, with both spreads alike."""
+    strikes = 25_000 + 50.0 * np.arange(len(forwards))
+    put = np.maximum(strikes - 25_000, 0) + 100
+    call, spread = put + np.array(forwards) - strikes, np.array(spreads)
+    return parity_forward(strikes, call, put, spread, spread, 1.0, drift=None if drift is None else np.array(drift))
+
+
+@pytest.mark.parametrize(
+    ("forwards", "spreads"),
+    [
+        ([25_000] * 5 + [25_050] * 5, [0.1] * 10),
+        ([25_050] * 5 + [25_000] * 5, [0.1] * 10),
+        ([25_000] * 6 + [25_050] * 4, [0.1] * 10),
+        ([25_000, 25_050], [0.1] * 2),
+        ([25_000] * 3 + [25_050] * 7, [0.05] * 3 + [0.5] * 7),
+    ],
+    ids=["half", "other half", "four of ten", "two", "tight and wrong"],
+)
+def test_pairs_that_disagree_make_an_error_as_large_as_what_they_disagree_by(
+    forwards: list[float], spreads: list[float]
+) -> None:
+    assert of(forwards, spreads).error == pytest.approx(50, rel=0.02)
+
+
+def test_the_error_of_pairs_that_agree_is_not_made_larger_by_the_few_that_do_not() -> None:
+    assert of([25_000] * 7 + [25_050] * 3, [0.1] * 10).error < 0.1
+    assert of([25_000, 25_000, 25_050], [0.1] * 3).error < 0.1
+    assert of([25_000], [0.1]).error == pytest.approx(math.hypot(0.1, 0.1) / 2)
+
+
+def test_pairs_that_may_have_drifted_count_less_and_share_what_no_mean_takes_away() -> None:
+    fresh, old = of([25_010.0], [0.1]), of([25_000] * 9, [0.1] * 9, [20.0] * 9)
+    both = of([25_010.0] + [25_000] * 9, [0.1] * 10, [0.0] + [20.0] * 9)
+
+    assert old.error == 20.0
+    assert (both.forward, both.used) == (pytest.approx(25_010, abs=0.01), 10)
+    assert both.error == pytest.approx(fresh.error, rel=0.01)
 
 
 def test_no_pair_is_no_forward_and_a_nan_takes_out_its_own_strike() -> None:

@@ -56,6 +56,17 @@ def test_the_fit_is_no_worse_than_the_truth_behind_noisy_quotes(true: tuple[floa
     assert weight @ (found - w) ** 2 <= 1.02 * (weight @ (exact - w) ** 2)
 
 
+def test_a_fit_ends_inside_its_bounds_where_they_bind() -> None:
+    """A nearly flat slice behind noise: the best m lies beyond the bound, and is not just cut off there."""
+    rng = np.random.default_rng(173)
+    exact = svi.total_variance(np.array([0.0001, 0.001, 0.0, 0.0, 0.1875]), K)
+    w, weight = exact * (1 + 0.02 * rng.standard_normal(K.size)), rng.uniform(0.1, 1.0, K.size)
+    params = svi.fit(K, w, weight)
+
+    assert weight @ (svi.total_variance(params, K) - w) ** 2 <= weight @ (exact - w) ** 2
+    assert abs(params[3]) <= 0.45 + 1e-12
+
+
 def test_a_heavier_quote_is_met_more_closely() -> None:
     w = svi.total_variance(np.array([0.004, 0.05, -0.3, 0.0, 0.08]), K)
     w[30] *= 1.2

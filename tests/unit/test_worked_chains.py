@@ -73,7 +73,7 @@ def test_chain_three_quality() -> None:
     found = expiry_of(
         option(C, 100, bid=4.9, ask=5.1),
         option(P, 100, bid=4.9, ask=5.1),
-        option(C, 110, last=1.5, exchange_ns=NOW_NS - 10 * 10**9),
+        option(C, 110, last=1.5, volume=50, exchange_ns=NOW_NS - 10 * 10**9),
         option(P, 110),
     )
 
