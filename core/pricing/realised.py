@@ -70,7 +70,12 @@ def realised_vol(bars: Ohlc, *, estimator: Estimator, window: int, periods_per_y
 
 
 def bars_per_year(bar_seconds: int) -> float:
-    """Return how many bars of that length a year of 252 sessions has: what intraday bars are annualised by."""
+    """Return how many bars of that length a year of 252 sessions has: what intraday bars are annualised by.
+
+    Of sessions of 375 minutes, 09:15 to 15:30. Since 2026-08-03 the index stands still from 15:15 to the auction's
+    print at 15:28 or 15:29: a feed that gives no bars for that quarter of an hour has 15 minutes of bars less, and vols
+    annualised by this number are then √(375/360), 2 %, too high.
+    """
     return Annual.SESSIONS * SESSION_SECONDS / bar_seconds
 
 

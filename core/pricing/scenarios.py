@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from core.errors import InputError
 from core.pricing.black76 import greeks, price
 
 Floats = NDArray[np.float64]
@@ -60,6 +61,7 @@ def scenario_grid(book: Legs, spots: ArrayLike, vols: ArrayLike, times: ArrayLik
             forward, paid and not carried on; its discount moves to 1 at its own rate meanwhile.
 
     Sticky strike: a leg's vol depends on the shift alone. A leg outside the domain of `price` is NaN, alone.
+    Raises InputError for a spot, a vol or a time that is outside the above.
 
     >>> one = Legs(*np.array([[1.0], [100.0], [50.0], [0.25], [0.2], [100.0], [1.0]]))
     >>> cube = scenario_grid(one, [-0.1, 0.1], [0.0], [0.0, 1.0])
@@ -70,13 +72,21 @@ def scenario_grid(book: Legs, spots: ArrayLike, vols: ArrayLike, times: ArrayLik
     moves, shifts, passed = (
         np.asarray(axis, np.float64).reshape(form) for axis, form in zip((spots, vols, times), shape, strict=True)
     )
+    for name, axis, inside in (
+        ("spots", moves, (moves > -1) & np.isfinite(moves)),
+        ("vols", shifts, np.isfinite(shifts)),
+        ("times", passed, (passed >= 0) & np.isfinite(passed)),
+    ):
+        if not inside.all():
+            raise InputError(f"{name}: a book cannot be valued at {axis[~inside].tolist()}")
     forward = book.forward * (1.0 + moves)
     vol = np.maximum(book.vol + shifts, 0.0)
     years = np.maximum(book.years - passed, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
         left = np.where(book.years > 0, years / book.years, 0.0)
-    discount = book.discount**left
+    today = np.where(book.years > 0, book.discount, 1.0)  # what has expired is paid
+    discount = today**left
     cells = (book.kind, forward, book.strike, years, vol, discount)
-    now = price(book.kind, book.forward, book.strike, book.years, book.vol, book.discount)
+    now = price(book.kind, book.forward, book.strike, book.years, book.vol, today)
     value = price(*cells)
     return Cube((value - now) * book.quantity, *(greek * book.quantity for greek in greeks(*cells)))

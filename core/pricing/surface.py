@@ -11,6 +11,7 @@ SVI volatility surfaces", 2014, lemma 2.1 and §5.2).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -18,11 +19,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from core.errors import InputError
 from core.pricing import svi, svi_kernels
+from core.pricing.chain_rules import HALF_TICK
 
 Floats = NDArray[np.float64]
 
 FINEST_VOL = 0.0005  # no quote knows its vol better: 0.05 points, so that the few dearest vegas do not fit alone
-HALF_TICK = 0.025  # rupees
 GRID = 81  # points of log-moneyness at which butterflies are repaired
 FINE = 401  # points at which they are looked for
 HALVINGS = 20  # of a mixture's share
@@ -30,13 +31,13 @@ BEYOND = 0.25  # of an expiry's quoted range, added on both sides of it for that
 
 
 class Smile(NamedTuple):
-    """One expiry's quotes, one entry each, none of them NaN."""
+    """One expiry's quotes, one entry each, all of them finite."""
 
     years: float  # variance years to the settlement price
-    forward: float
+    forward: float  # > 0
     k: Floats  # ln(strike / forward)
-    vol: Floats
-    doubt: Floats  # standard error of each vol
+    vol: Floats  # > 0
+    doubt: Floats  # standard error of each vol, ≥ 0
 
 
 class Slice(NamedTuple):
@@ -66,7 +67,8 @@ class Surface:
         """
         k, years = np.broadcast_arrays(np.asarray(k, np.float64), np.asarray(years, np.float64))
         flat = k.ravel()
-        levels = self._levels(flat)
+        ends = np.array([[one.low for one in self.slices], [one.high for one in self.slices]])
+        levels = _levels(self.params, ends, flat)
         when = years.ravel()
         far = np.clip(np.searchsorted(self.years, when), 0, self.years.size - 1)
         near = np.where(when > self.years[-1], far, np.maximum(far - 1, 0))
@@ -86,20 +88,6 @@ class Surface:
         """Return the forward at time `years`, its logarithm linear between expiries and held beyond them."""
         return np.asarray(np.exp(np.interp(np.asarray(years, np.float64), self.years, np.log(self.forwards))))
 
-    def _levels(self, k: Floats) -> Floats:
-        """Total variance of every expiry at `k`, (expiries, k), rising down each column."""
-        lows, highs = (np.array([getattr(one, end) for one in self.slices]) for end in ("low", "high"))
-        seen = np.concatenate([k, lows, highs])
-        low_at, high_at = k.size + np.arange(lows.size), k.size + lows.size + np.arange(lows.size)
-        levels = svi.total_variance(self.params[:, None, :], seen)
-        for i in reversed(range(lows.size - 1)):
-            # What an expiry has above the next at its outermost quotes is believed, and held beyond them.
-            above = np.maximum(levels[i] - levels[i + 1], 0.0)
-            most = levels[i + 1] + np.where(seen < lows[i], above[low_at[i]], above[high_at[i]])
-            quoted = (seen >= lows[i]) & (seen <= highs[i])
-            levels[i] = np.where(quoted, levels[i], np.minimum(levels[i], most))
-        return np.maximum.accumulate(np.maximum(levels[:, : k.size], 0.0), axis=0)
-
 
 def smile(
     kind: Floats, strike: Floats, vol: Floats, vega: Floats, spread: Floats, *, forward: float, years: float
@@ -118,17 +106,26 @@ def smile(
 def fit_surface(smiles: Sequence[Smile]) -> Surface:
     """Fit every smile that has time left and five quotes, in whatever order they come; the others are left out.
 
-    Raises InputError if no smile is left.
+    Raises InputError if no smile is left, for one with a field outside what `Smile` says, and for two of one time.
     """
     used = sorted((one for one in smiles if one.years > 0 and one.k.size >= svi.FEWEST), key=lambda one: one.years)
     if not used:
         raise InputError(f"none of {len(smiles)} expiries has time left and {svi.FEWEST} quotes; there is no surface")
+    for one in used:
+        _check(one)
+    for near, far in pairwise(used):
+        if near.years == far.years:
+            raise InputError(f"two smiles have {far.years} years left; an expiry has one smile")
     fits = [_fit(one) for one in used]
     raw = np.array([params for params, _ in fits])
     years, forwards = np.array([one.years for one in used]), np.array([one.forward for one in used])
-    slices = [_judged(one, repaired=repaired) for one, (params, repaired) in zip(used, fits, strict=True)]
-    surface = Surface(years, forwards, raw, tuple(slices))
-    return Surface(years, forwards, raw, tuple(_beside_others(surface, i, one) for i, one in enumerate(used)))
+    ends = np.array([[end(one.k) for one in used] for end in (np.min, np.max)])
+    at_quotes = [_levels(raw, ends, one.k) for one in used]
+    slices = [
+        _judged(one, params, level[i], repaired=repaired)
+        for i, (one, (params, repaired), level) in enumerate(zip(used, fits, at_quotes, strict=True))
+    ]
+    return Surface(years, forwards, raw, tuple(slices))
 
 
 def variances(one: Smile) -> tuple[Floats, Floats]:
@@ -137,6 +134,24 @@ def variances(one: Smile) -> tuple[Floats, Floats]:
     An error of vol is 2·vol·T times as large in vol²·T; of vol it is the doubt, and the finest that any quote knows.
     """
     return one.vol**2 * one.years, 1.0 / (2.0 * one.vol * one.years) ** 2 / (one.doubt**2 + FINEST_VOL**2)
+
+
+def _levels(params: Floats, ends: Floats, k: Floats) -> Floats:
+    """Return the total variance of every expiry at `k`, (expiries, k), rising down each column.
+
+    params: (expiries, 5); ends: (2, expiries), log-moneyness of the outermost quotes.
+    """
+    lows, highs = ends
+    seen = np.concatenate([k, lows, highs])
+    low_at, high_at = k.size + np.arange(lows.size), k.size + lows.size + np.arange(lows.size)
+    levels = svi.total_variance(params[:, None, :], seen)
+    for i in reversed(range(lows.size - 1)):
+        # What an expiry has above the next at its outermost quotes is believed, and held beyond them.
+        above = np.maximum(levels[i] - levels[i + 1], 0.0)
+        most = levels[i + 1] + np.where(seen < lows[i], above[low_at[i]], above[high_at[i]])
+        quoted = (seen >= lows[i]) & (seen <= highs[i])
+        levels[i] = np.where(quoted, levels[i], np.minimum(levels[i], most))
+    return np.maximum.accumulate(np.maximum(levels[:, : k.size], 0.0), axis=0)
 
 
 def _fit(one: Smile) -> tuple[Floats, bool]:
@@ -176,14 +191,29 @@ def _folds(params: Floats, one: Smile) -> bool:
     return svi.folds(params, _checked(one, FINE), svi_kernels.LEAST * float(one.vol.min()) ** 2 * one.years)
 
 
-def _judged(one: Smile, *, repaired: bool) -> Slice:
-    low, high = float(one.k.min()), float(one.k.max())
-    return Slice(one.k.size, low, high, 0.0, repaired, 0.0)
+def _judged(one: Smile, params: Floats, level: Floats, *, repaired: bool) -> Slice:
+    """level: total variance of the surface at the quotes of this expiry."""
+    fitted = np.sqrt(level / one.years)
+    alone = np.sqrt(np.maximum(svi.total_variance(params, one.k), 0.0) / one.years)
+    return Slice(
+        quotes=one.k.size,
+        low=float(one.k.min()),
+        high=float(one.k.max()),
+        rmse=float(np.sqrt(np.mean((fitted - one.vol) ** 2))),
+        repaired=repaired,
+        lifted=max(float((fitted - alone).max()), 0.0),
+    )
 
 
-def _beside_others(surface: Surface, i: int, one: Smile) -> Slice:
-    """The slice's judgement, with what depends on the other expiries."""
-    fitted = surface.vol(one.k, one.years)
-    alone = np.sqrt(np.maximum(svi.total_variance(surface.params[i], one.k), 0.0) / one.years)
-    rmse = float(np.sqrt(np.mean((fitted - one.vol) ** 2)))
-    return surface.slices[i]._replace(rmse=rmse, lifted=max(float((fitted - alone).max()), 0.0))
+def _check(one: Smile) -> None:
+    where = f"the smile of {one.years} years"
+    if not 0 < one.forward < np.inf:
+        raise InputError(f"{where}: expected a forward above 0, was {one.forward}")
+    sound = {"k": np.isfinite(one.k), "vol": (one.vol > 0) & np.isfinite(one.vol)}
+    sound["doubt"] = (one.doubt >= 0) & np.isfinite(one.doubt)
+    for name, good in sound.items():
+        if good.size != one.k.size:
+            raise InputError(f"{where}: {name} has {good.size} entries, k has {one.k.size}")
+        if not good.all():
+            at = int(np.argmin(good))
+            raise InputError(f"{where}: {name} of quote {at} is {getattr(one, name)[at]}; leave such quotes out")

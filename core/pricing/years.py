@@ -41,9 +41,9 @@ def years_to(expiry_moment_ns: int, now_ns: int) -> float:
 def variance_years(index: str, expiry: dt.date, now_ns: int, clock: Clock = Clock.CALENDAR) -> float:
     """Return the time over which the settlement price of `expiry` still varies at the index's own vol; 0 once known.
 
-    The `years` of Black-76 whose `forward` is the expected settlement price, which put–call parity gives directly,
-    the part already averaged included; `expected_settlement` gives it from a future. With 45 minutes to 15:30 before
-    August 2026 it is 15 + 30/3 minutes.
+    The `years` of Black-76 whose `forward` is the expected settlement price. Put–call parity and the expiring future
+    give that directly, the part already averaged included; `expected_settlement` gives it from the spot. With 45
+    minutes to 15:30 before August 2026 it is 15 + 30/3 minutes.
 
     Raises UnknownName and UnknownDate as `settlement` does, the trading clock also outside the calendar.
     """
@@ -85,6 +85,8 @@ def variance_pace(index: str, expiry: dt.date, now_ns: int) -> float:
 def expected_settlement(index: str, expiry: dt.date, now_ns: int, *, forward: float, mean_so_far: float) -> float:
     """Return the settlement price expected at `now_ns`: what is averaged already, and `forward` for the rest.
 
+    `forward` is where the index is expected while it is still averaged: the spot carried, or a future of a later expiry
+    carried back. Not the future of this expiry, which settles at the same mean and has its past part in its price.
     `mean_so_far` is the mean of the index since the window began, in the unit of `forward`; not read outside it.
     """
     ends = settlement(index, expiry)

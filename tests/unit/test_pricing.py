@@ -114,34 +114,6 @@ def test_the_readable_reference_says_the_same() -> None:
     assert (error * vega <= 1e-8 * F[known]).all()  # the plain form sees prices, not their logarithms
 
 
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ((1, math.nan, 100, 100, 0.1, 1), Reason.NOT_A_NUMBER),
-        ((1, 5, math.inf, 100, 0.1, 1), Reason.NOT_A_NUMBER),
-        ((1, 5, 100, 100, 0, 1), Reason.NO_TIME),
-        ((1, 5, 100, 100, -0.1, 1), Reason.NO_TIME),
-        ((1, 5, 100, 0, 0.1, 1), Reason.OUT_OF_DOMAIN),
-        ((1, 5, -100, 100, 0.1, 1), Reason.OUT_OF_DOMAIN),
-        ((2, 5, 100, 100, 0.1, 1), Reason.OUT_OF_DOMAIN),
-        ((1, 0, 100, 110, 0.1, 1), Reason.BELOW_INTRINSIC),
-        ((1, -3, 100, 110, 0.1, 1), Reason.BELOW_INTRINSIC),
-        ((1, 9.95, 110, 100, 0.1, 1), Reason.BELOW_INTRINSIC),
-        ((1, 100, 100, 90, 0.1, 1), Reason.ABOVE_MAXIMUM),
-        ((-1, 91, 100, 90, 0.1, 1), Reason.ABOVE_MAXIMUM),
-    ],
-)
-def test_a_bad_row_is_nan_with_its_reason_and_touches_no_other(row: tuple[float, ...], reason: Reason) -> None:
-    good = (1, 5, 100, 100, 0.1, 1)
-    found = implied_vol(*np.array([good, row, good], float).T)
-    alone = implied_vol(*good)
-
-    assert found.reason.tolist() == [0, reason, 0]
-    assert math.isnan(found.vol[1])
-    assert found.vol[0] == found.vol[2] == alone.vol
-    assert alone.reason == Reason.OK
-
-
 def test_a_settled_option_is_worth_its_intrinsic_value_and_nothing_explodes() -> None:
     assert price([1, -1], 105.0, 100.0, 0.0, 0.2, 1.0).tolist() == [5.0, 0.0]
     found = greeks([1, -1], 105.0, 100.0, 0.0, 0.2, 1.0)

@@ -96,6 +96,7 @@ GARBAGE = [
     ((1, 100, 100, 90, 0.1, 1), Reason.ABOVE_MAXIMUM),
     ((-1, 90, 100, 90, 0.1, 1), Reason.ABOVE_MAXIMUM),
     ((-1, 91, 100, 90, 0.1, 1), Reason.ABOVE_MAXIMUM),
+    ((1, 1.3051728203930285e-07, 25_000, 25_000, 0.01, 1), Reason.NOT_CONVERGED),  # 5e-12 of the forward
 ]
 
 

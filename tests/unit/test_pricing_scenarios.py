@@ -5,6 +5,7 @@ import doctest
 import numpy as np
 import pytest
 
+from core.errors import InputError
 from core.pricing import Legs, greeks, price, scenario_grid, scenarios
 
 SPOTS, VOLS, TIMES = np.linspace(-0.1, 0.1, 5), np.array([-0.05, 0.0, 0.2]), np.array([0.0, 0.02, 0.1])
@@ -64,6 +65,28 @@ def test_the_total_is_the_sum_of_the_legs_and_nothing_moved_is_nothing_gained() 
     assert total.pnl.shape == (5, 3, 3)
     assert np.array_equal(total.vega, cube.vega.sum(axis=-1))
     assert (cube.pnl[2, 1, 0] == 0).all()
+
+
+def test_what_has_expired_already_gains_nothing_where_nothing_moves() -> None:
+    over = Legs(*np.array([[1.0], [100.0], [75.0], [0.0], [0.2], [105.0], [0.98]]))
+    cube = scenario_grid(over, [0.0, 0.1], [0.0, 0.3], [0.0, 1.0])
+
+    assert (cube.pnl[0] == 0).all()
+    assert cube.pnl[1] == pytest.approx(75 * 10.5)
+
+
+@pytest.mark.parametrize(
+    ("axes", "says"),
+    [
+        (([0.0], [0.0], [0.0, -0.25]), r"times: .*\[-0.25\]"),
+        (([0.0], [0.0], [np.nan]), "times: .*nan"),
+        (([-1.0, -1.5, 0.0], [0.0], [0.0]), r"spots: .*\[-1.0, -1.5\]"),
+        (([0.0], [np.inf], [0.0]), "vols: .*inf"),
+    ],
+)
+def test_a_cell_outside_what_can_be_is_refused(axes: tuple[list[float], ...], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        scenario_grid(book(), *axes)
 
 
 def test_a_bad_leg_is_nan_alone_and_lengths_must_agree() -> None:

@@ -121,6 +121,18 @@ def test_a_surface_has_no_jump_in_the_strike_whatever_crosses(expiries: list[tup
         assert left == pytest.approx(right, rel=1e-5)
 
 
+@pytest.mark.parametrize("side", [1, -1])
+def test_a_wing_that_runs_to_zero_beyond_the_quotes_is_repaired_near_them(side: int) -> None:
+    """Total variance linear in k, 0.0025 at one end: below zero in the checked quarter beyond it."""
+    k = np.sort(side * np.linspace(-0.25, 0.15, 60))
+    one = Smile(0.05, FORWARD, k, np.sqrt((0.01 + side * 0.03 * k) / 0.05), np.full(60, 0.001))
+    surface = fit_surface([one])
+
+    assert surface.slices[0].repaired
+    assert surface.slices[0].rmse < 0.0002
+    assert svi.butterfly(surface.params[0], np.linspace(k[0] - 0.1, k[-1] + 0.1, 2001)).min() >= 0
+
+
 def test_a_butterfly_in_the_quotes_is_repaired_and_said() -> None:
     k = np.linspace(-1.5, 1.5, 61)
     vogt = np.array([-0.0410, 0.1331, 0.3060, 0.3586, 0.4153])
@@ -154,6 +166,26 @@ def test_thin_and_settled_expiries_are_left_out_and_nothing_at_all_is_refused() 
     assert fit_surface([thin, quotes(YEARS[1], 0.05), settled]).years == pytest.approx(YEARS[1:2])
     with pytest.raises(InputError, match="none of 2 expiries"):
         fit_surface([thin, settled])
+
+
+FINE = Smile(0.05, FORWARD, np.linspace(-0.1, 0.1, 9), np.full(9, 0.15), np.full(9, 0.001))
+
+
+@pytest.mark.parametrize(
+    ("bad", "says"),
+    [
+        ({"k": np.append(FINE.k[:8], math.nan)}, "smile of 0.05 years: k of quote 8 is nan"),
+        ({"vol": np.append(0.0, FINE.vol[1:])}, "vol of quote 0 is 0.0"),
+        ({"doubt": np.append(FINE.doubt[:8], math.inf)}, "doubt of quote 8 is inf"),
+        ({"doubt": FINE.doubt[:8]}, "doubt has 8 entries, k has 9"),
+        ({"forward": 0.0}, "expected a forward above 0, was 0.0"),
+        ({"forward": math.nan}, "expected a forward above 0, was nan"),
+        ({"years": 0.1}, "two smiles have 0.1 years left"),
+    ],
+)
+def test_a_smile_that_would_poison_the_surface_is_refused_by_its_field(bad: dict[str, object], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        fit_surface([FINE._replace(**bad), FINE._replace(years=0.1)])
 
 
 def test_a_fit_sees_quotes_out_of_the_money_with_a_spread_and_their_doubt() -> None:
