@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from core.errors import InputError
 
 DASH = "–"
+SETTLED, SETTLED_REASON = "settled", 2  # what an option without time has for vol and theta; core.pricing.Reason.NO_TIME
 IST = ZoneInfo("Asia/Kolkata")
 Row = Mapping[str, Any]
 
@@ -130,15 +131,19 @@ def _signed_compact(units: int | None) -> str:
     return ("+" if units and units > 0 else "") + compact(units)
 
 
+def _unless_settled(row: Row, text: str) -> str:
+    return SETTLED if row["iv_reason"] == SETTLED_REASON else text
+
+
 # The columns of the chain, from the strike outwards: the header, and a row of the API in, the text of the cell out.
 COLUMNS: Mapping[str, tuple[str, Callable[[Row], str]]] = {
     "bid": ("Bid", lambda r: price(r["bid_paise"])),
     "ask": ("Ask", lambda r: price(r["ask_paise"])),
     "ltp": ("LTP", lambda r: price(r["last_paise"])),
     "change": ("Chg", lambda r: signed_price(change_of(r, "last_paise", "prev_close_paise"))),
-    "iv": ("IV %", lambda r: percent(r["iv"])),
+    "iv": ("IV %", lambda r: _unless_settled(r, percent(r["iv"]))),
     "delta": ("Delta", lambda r: number(r["delta"], 3)),
-    "theta": ("Theta", lambda r: number(r["theta"], 2)),
+    "theta": ("Theta", lambda r: _unless_settled(r, number(r["theta"], 2))),
     "gamma": ("Gamma", lambda r: number(r["gamma"], 6)),
     "vega": ("Vega", lambda r: number(r["vega"], 2)),
     "rho": ("Rho", lambda r: number(r["rho"], 3)),

@@ -5,7 +5,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
+from core.pricing import Reason
 from gateway.format import (
+    COLUMNS,
     DASH,
     compact,
     grouped,
@@ -39,6 +41,15 @@ def test_what_is_not_there_is_a_dash() -> None:
     assert [price(0), price(None), number(math.nan), number(math.inf), percent(None), compact(None), strike(0)] == [
         DASH
     ] * 7
+
+
+def test_a_settled_option_says_so_where_its_vol_and_theta_would_be() -> None:
+    settled, no_price = ({"iv": math.nan, "theta": math.nan, "iv_reason": r} for r in (Reason.NO_TIME, Reason.NO_PRICE))
+    write = {name: COLUMNS[name][1] for name in ("iv", "theta")}
+
+    assert [text(settled) for text in write.values()] == ["settled", "settled"]
+    assert [text(no_price) for text in write.values()] == [DASH, DASH]
+    assert write["iv"]({"iv": 0.1234, "iv_reason": Reason.OK}) == "12.34"
 
 
 def test_money_rounds_half_a_paisa_to_even_and_keeps_its_sign() -> None:
