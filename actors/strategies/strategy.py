@@ -56,24 +56,30 @@ class StrategyActor:
         self._state = State(index=config.index)
         self._follow = Follow(config.name, config.index)
         self._last_start_ns = self._progress_ns = 0
+        self._missing = False  # a bar was lost on the way, and the feed has not given it again
         self._retry_ns = 0  # market time
 
     def open(self) -> None:
         """Find what an earlier life left open, and ask the feed for the session's bars."""
         for event in self._follow.adopt(self._orders.orders(), self._clock.wall_ns()):
             self._tell(event)
-        self._bus.publish("refresh", NO_TICKS, index=self._config.index)
+        self._ask()
 
     def on_bars(self, bars: pa.RecordBatch) -> None:
-        for start_ns, index_bar, options in bars_of(bars, self._config.index, self._config.params.bar_seconds):
-            if start_ns > self._last_start_ns:
-                self._bar(index_bar, options)
-                self._last_start_ns = start_ns
-        self._progress_ns = self._clock.wall_ns()
+        if self._missing:
+            self._ask()  # they come with the others, in their order
+        else:
+            self._take(bars)
 
     def on_past_bars(self, bars: pa.RecordBatch) -> None:
-        """The feed's answer to refresh: the session's bars so far."""
-        self.on_bars(bars)
+        """The feed's answer to refresh: the session's bars so far, each length in a batch of its own."""
+        self._take(bars)
+        if self._config.params.bar_seconds in bars["seconds"].to_pylist():
+            self._missing = False
+
+    def on_gap(self, source: str) -> None:
+        """A bar may be lost: without it the averages are wrong for the day, so those after it wait for it."""
+        self._missing = self._missing or source == f"feed.{self._config.index}"
 
     def on_chain(self, chain: Chain) -> None:
         held = self._state.held
@@ -101,6 +107,16 @@ class StrategyActor:
     def check_health(self) -> int:
         """Wall nanoseconds of the last bar or chain handled; 0 before the first."""
         return self._progress_ns
+
+    def _ask(self) -> None:
+        self._bus.publish("refresh", NO_TICKS, index=self._config.index)
+
+    def _take(self, bars: pa.RecordBatch) -> None:
+        for start_ns, index_bar, options in bars_of(bars, self._config.index, self._config.params.bar_seconds):
+            if start_ns > self._last_start_ns:
+                self._bar(index_bar, options)
+                self._last_start_ns = start_ns
+        self._progress_ns = self._clock.wall_ns()
 
     def _mind(self) -> None:
         """An entry that filled after it was given up is held like any other, or left at once beside another."""
