@@ -22,10 +22,12 @@ from cluster.crash import GROUPS, Guard
 from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock, tape_url
 from cluster.ports import ports
 from cluster.state import desk_dir
+from core.errors import ConfigError
 from core.market.overlay import DayContracts, UserFacts
 from core.ports import Clock
 from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
+from storage.ledger.ledger import TIMEOUT_S as LEDGER_S
 from storage.tape import ParquetTape
 
 # Who receives a topic, in the order a replay serves them; {index} is the message's own, strategy.* all that run.
@@ -44,6 +46,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
 # The order manager holds its lock while it waits for risk: an exit queued behind that call must still run within its
 # own supervision.deadline_s. A replay waits longer: what it trades must not depend on how busy the machine is.
 RISK_DEADLINE_S = 1.0
+# The longest an order or an exit-all takes while risk and the database hang: cancels, the broker's book, the journal.
+WAITS_S = 3 * LEDGER_S + RISK_DEADLINE_S
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +125,11 @@ def _risk(desk: Desk) -> Spec:
 
 def _oms(desk: Desk, clock: Clock) -> Spec:
     s = desk.settings
+    if not _replays(desk) and s.supervision.stuck_s <= WAITS_S:
+        raise ConfigError(
+            f"supervision.stuck_s is {s.supervision.stuck_s:g}: expected more than {WAITS_S:g}, as an exit-all takes "
+            "while the ledger hangs; the order manager would be killed in the middle of it"
+        )
     ports = {
         "ledger": make_ledger(desk, writer="oms"),
         # The actor's own clock, and in one pickle with it: in a replay it stands where the actor's data stand.

@@ -1,18 +1,21 @@
 """A ledger that hangs, on a hand clock: who wants something waits for one of its deadlines, not for one a write."""
 
 import contextlib
+from collections.abc import Sequence
 
 import pytest
 
+from brokers.paper import PaperBroker
 from cluster.decide import SupervisionConfig
-from cluster.topology import RISK_DEADLINE_S
+from cluster.topology import WAITS_S
 from core.errors import InputError, LedgerDown
 from core.orders.answer import Answer
-from core.records import Alert
+from core.records import Alert, Fill, Order
 from storage.broker_store import PostgresBrokerStore
 from storage.ledger import PostgresLedger
 from storage.ledger.ledger import TIMEOUT_S
-from tests.fakes_orders import LOT, SECOND, intent
+from tests.fakes_ledger import MemoryLedger, MemoryStore
+from tests.fakes_orders import LOT, SECOND, HandClock, intent, ticks
 from tests.world_oms import World
 
 DEADLINE_S = 5
@@ -103,9 +106,9 @@ def test_an_alert_alone_that_fails_halts_nothing_for_longer_than_a_timer(world: 
     assert world.ledger.alerts() == ["ACTIVE: resumed"]
 
 
-def test_a_submit_that_the_ledger_and_risk_keep_waiting_is_over_before_it_counts_as_stuck() -> None:
+def test_what_the_ledger_and_risk_keep_waiting_is_over_before_it_counts_as_stuck() -> None:
     limits = SupervisionConfig()
-    assert limits.stuck_s > 2 * TIMEOUT_S + RISK_DEADLINE_S
+    assert limits.stuck_s > WAITS_S
     for link in (PostgresLedger("", "s")._link, PostgresBrokerStore("", "s")._link):
         assert link._about[2] == TIMEOUT_S
 
@@ -135,3 +138,50 @@ def test_a_brokers_words_are_kept_as_text_a_ledger_can_hold(world: Hanging) -> N
 
     assert order.message == "the broker refused to cancel it: too?late ?"
     assert world.ledger.table["R"] == order
+
+
+class HangingStore(MemoryStore):
+    """The paper broker's, in the same database."""
+
+    def __init__(self, clock: HandClock) -> None:
+        super().__init__()
+        self.clock, self.hangs = clock, False
+
+    def _wait(self) -> None:
+        if self.hangs:
+            self.clock.sleep(TIMEOUT_S)
+            raise LedgerDown("the store does not answer")
+
+    def save(self, order: Order, fills: Sequence[Fill]) -> None:
+        self._wait()
+        super().save(order, fills)
+
+    def load(self) -> tuple[Sequence[Order], Sequence[Fill]]:
+        self._wait()
+        return super().load()
+
+
+def test_exit_all_of_twenty_orders_is_over_before_it_counts_as_stuck_though_the_whole_database_hangs() -> None:
+    world = Hanging()
+    store = HangingStore(world.clock)
+    world.broker = PaperBroker(store, world.clock)  # type: ignore[assignment]
+    world.ledger = MemoryLedger()
+    world.restart()
+    world.oms.on_ticks(ticks(bids=[(34_900, 500)], asks=[(35_000, 500)]))
+    world.oms.submit(intent("LONG", quantity=2 * LOT))
+    for number in range(20):
+        world.oms.submit(intent(f"R{number}", limit_paise=30_000))
+    store.hangs = True
+    world.ledger.down = lambda name: bool(world.clock.sleep(TIMEOUT_S)) or True
+    began = world.clock.wall
+    answer = world.oms.exit_all("kill switch")
+    took_s = world.waited_s(began)
+    store.hangs, world.ledger.down = False, lambda name: False
+    for _ in range(3):
+        world.later(0.5)
+
+    assert len(answer) == 21
+    assert {order.state for order in answer} == {"REFUSED"}
+    assert took_s == 6 < WAITS_S
+    assert {order.state for order in world.oms.orders() if order.intent.limit_paise == 30_000} == {"CANCELLED"}
+    assert [position.quantity for position in world.oms.positions()] == [0]

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from ray import cloudpickle
 
 from cluster.desk import Desk
 from cluster.settings import load
 from cluster.topology import specs
+from core.errors import ConfigError
 
 REPLAY = {
     "indices": ["NIFTY", "SENSEX"],
@@ -34,3 +36,9 @@ def test_in_a_replay_the_paper_broker_reads_the_order_managers_own_clock_which_t
 
     assert oms["broker"]._clock is oms["clock"]
     assert oms["broker"]._clock.now_ns() == before + 60_000_000_000
+
+
+def test_a_desk_that_would_kill_its_order_manager_for_waiting_on_a_ledger_that_hangs_is_not_started() -> None:
+    assert ports({"supervision.stuck_s": 7.5})
+    with pytest.raises(ConfigError, match=r"supervision.stuck_s is 7: expected more than 7"):
+        ports({"supervision.stuck_s": 7})
