@@ -15,7 +15,7 @@ from core.matching.match import Resting, Trade, cross, protected_limit, take
 from core.orders.answer import Answer
 from core.orders.machine import Tally, remaining, with_fill
 from core.orders.positions import market_date
-from core.orders.validity import no_contract
+from core.orders.validity import over
 from core.ports import BrokerStore, Clock
 from core.records import Fill, Intent, Order
 
@@ -177,7 +177,7 @@ class PaperBroker:
         try:
             now = from_ns(self._clock.now_ns())
             contract = parse_symbol(intent.symbol, now.date())
-            if contract.expiry is None or no_contract(contract, self._clock.now_ns()) is not None:
+            if contract.expiry is None or over(contract, self._clock.now_ns()) is not None:
                 return "The instrument you are placing an order for has either expired or does not exist."
             if phase(exchange_of(contract.index), self._clock.now_ns()) != "open":
                 return "Markets are closed right now. Only after market orders can be placed."

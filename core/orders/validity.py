@@ -48,7 +48,9 @@ def check(intent: Intent, now_ns: int) -> tuple[Refusal, ...]:
     """Every rule of the exchange that `intent` breaks at market time `now_ns`; raises as `contract_of`."""
     today = from_ns(now_ns).date()
     contract = contract_of(intent, today)
-    refusal = no_contract(contract, now_ns)
+    refusal = over(contract, now_ns)
+    if refusal is None and intent.purpose != "exit":  # what is held exists, whatever the tables say
+        refusal = _unlisted(contract, today)
     if refusal is not None:
         return (refusal,)
     assert contract.expiry is not None, "an option has an expiry"
@@ -69,23 +71,26 @@ def check(intent: Intent, now_ns: int) -> tuple[Refusal, ...]:
     return tuple(broken)
 
 
-def no_contract(contract: Contract, now_ns: int) -> Refusal | None:
-    """None if the option trades on the day of `now_ns` and has not had its last trade; UnknownDate as core.market."""
-    index, expiry, now = contract.index, contract.expiry, from_ns(now_ns)
-    assert expiry is not None, "an option has an expiry"
-    if expiry < now.date():
-        return _no("expiry", f"{now:%Y-%m-%d} or later", f"{expiry}", f"{contract.symbol} has expired")
-    listed = expiries(index, now.date())
-    if expiry not in listed:
-        nearest = ", ".join(str(day) for day in sorted(listed, key=lambda day: abs(day - expiry))[:2])
-        return _no(
-            "expiry", nearest, f"{expiry}", f"{contract.symbol} does not exist: no contract of {index} expires then"
-        )
-    last = expiry_moment(index, expiry)
+def over(contract: Contract, now_ns: int) -> Refusal | None:
+    """None while the option has not had its last trade; UnknownDate as core.market."""
+    assert contract.expiry is not None, "an option has an expiry"
+    now, last = from_ns(now_ns), expiry_moment(contract.index, contract.expiry)
+    if contract.expiry < now.date():
+        return _no("expiry", f"{now:%Y-%m-%d} or later", f"{contract.expiry}", f"{contract.symbol} has expired")
     if now_ns >= to_ns(last):
         why = f"the last trade of {contract.symbol} was at {last:%H:%M}"
         return _no("expiry", f"before {last:%Y-%m-%d %H:%M}", f"{now:%Y-%m-%d %H:%M}", why)
     return None
+
+
+def _unlisted(contract: Contract, today: dt.date) -> Refusal | None:
+    listed, expiry = expiries(contract.index, today), contract.expiry
+    assert expiry is not None, "an option has an expiry"
+    if expiry in listed:
+        return None
+    nearest = ", ".join(str(day) for day in sorted(sorted(listed, key=lambda day: abs(day - expiry))[:2]))
+    why = f"{contract.symbol} does not exist: no contract of {contract.index} expires then"
+    return _no("expiry", nearest, f"{expiry}", why)
 
 
 def _price(intent: Intent) -> list[Refusal]:

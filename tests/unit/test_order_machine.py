@@ -158,6 +158,7 @@ def test_a_contract_that_nobody_lists_is_refused(symbol: str) -> None:
 
     assert [refusal.limit for refusal in refusals] == ["expiry"]
     assert "does not exist" in refusals[0].why
+    assert validity.check(intent(symbol=symbol, index=index, purpose="exit", quantity=units), now) == ()
     assert validity.check(intent(symbol="NIFTY2690124350CE", index="NIFTY", quantity=65), now) == ()
 
 
