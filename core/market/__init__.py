@@ -16,6 +16,7 @@ from core.market.charges import (
     contract_note,
     exercise_charges,
     turnover_charges,
+    whole_paise,
 )
 from core.market.dump import merge_dump
 from core.market.expiries import expiries, expiry_grade, is_monthly, monthly_expiry
@@ -113,5 +114,6 @@ __all__ = [
     "usable_freeze",
     "vol_rates",
     "vol_scan",
+    "whole_paise",
     "why_closed",
 ]

@@ -46,7 +46,7 @@ class Charges:
     @property
     def total_paise(self) -> int:
         """Whole paise of the exact sum; `contract_note` rounds line by line and may differ by the lines' roundings."""
-        return _paise(self.total)
+        return whole_paise(self.total)
 
 
 @dataclass(frozen=True)
@@ -187,14 +187,14 @@ def contract_note(day: TradingDay) -> ContractNote:
         date=day.date,
         orders=len(orders),
         premium_paise=sum(f.quantity * f.price_paise * (1 if f.side == "SELL" else -1) for f in own),
-        brokerage_paise=_paise(total.brokerage),
+        brokerage_paise=whole_paise(total.brokerage),
         stt_paise=_whole_rupees(total.stt),
         exercise_stt_paise=_whole_rupees(total.exercise_stt),
-        exchange_paise=_paise(total.exchange),
-        ipft_paise=_paise(total.ipft),
-        sebi_paise=_paise(total.sebi),
+        exchange_paise=whole_paise(total.exchange),
+        ipft_paise=whole_paise(total.ipft),
+        sebi_paise=whole_paise(total.sebi),
         stamp_paise=_whole_rupees(total.stamp),
-        gst_paise=_paise(total.gst),
+        gst_paise=whole_paise(total.gst),
     )
 
 
@@ -224,7 +224,8 @@ def _date(fill: Fill) -> dt.date:
     return from_ns(fill.at_ns).date()
 
 
-def _paise(rupees: Decimal) -> int:
+def whole_paise(rupees: Decimal) -> int:
+    """Paise of an exact amount, half a paisa going up."""
     return int((rupees * 100).quantize(_ONE, ROUND_HALF_UP))
 
 

@@ -3,7 +3,8 @@
 Money is conserved to the paisa by construction: `cash` is what the fills paid and received, `open_cost` what is
 still tied up, realised is cash + open_cost, unrealised is quantity × mark − open_cost, so that
 realised + unrealised = cash + quantity × mark always. Rounding (half even, one paisa at most) happens only when a
-part of a position is closed, and moves between realised and open cost, never out of the sum.
+part of a position is closed, and moves between realised and open cost, never out of the sum. Charges are exact until
+they are told, and then rounded as everywhere (core/market/charges.py).
 """
 
 import datetime as dt
@@ -13,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 import msgspec
 
 from core.errors import InputError
-from core.market import brokerage, exercise_charges, from_ns, turnover_charges
+from core.market import brokerage, exercise_charges, from_ns, turnover_charges, whole_paise
 from core.records import Fill, Position, Settled
 
 
@@ -41,7 +42,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def charges_paise(self) -> int:
-        return int((self.charges_rupees * 100).quantize(Decimal(1), ROUND_HALF_EVEN))
+        return whole_paise(self.charges_rupees)
 
     @property
     def average_paise(self) -> float:

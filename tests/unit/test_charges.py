@@ -22,7 +22,7 @@ from core.market import (
     to_ns,
 )
 from core.market.moment import IST
-from core.orders.positions import fold
+from core.orders.positions import Holding, fold
 from core.records import Fill, Intent, Order
 from core.schemas import Kind
 
@@ -177,6 +177,7 @@ def test_half_a_paisa_goes_up_in_every_total(price_paise: int, paise: int) -> No
     sebi = charges_at("SENSEX", "BUY", 10, price_paise, MAY).sebi
 
     assert Charges(sebi=sebi).total_paise == paise
+    assert Holding(symbol=SYMBOL, index="NIFTY", charges_rupees=sebi).charges_paise == paise
     fills = tuple(fill(n, 1, price_paise, side="BUY") for n in range(10))
     assert contract_note(TradingDay(MAY, fills)).sebi_paise == paise
 
