@@ -11,3 +11,7 @@ class KiteError(Exception):
 
 def bad_input(message: str) -> KiteError:
     return KiteError(400, "InputException", message)
+
+
+class Gateway(Exception):
+    """A fault: something in front of the broker answers with a page of HTML."""

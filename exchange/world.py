@@ -6,7 +6,7 @@ One process, one thread: whoever calls `step` moves the market; nothing here wai
 import datetime as dt
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from core.market import INDICES, from_ns, next_session, session, to_ns
 from exchange.accounts import Accounts, User
 from exchange.clock import VirtualClock
 from exchange.day import Day
+from exchange.faults import AT_ONCE, JUMP_S, Event, Fault, Faults, schedule
 from exchange.limits import Limits, Rates
 from exchange.orders.engine import Engine
 from exchange.orders.order import Row
@@ -39,6 +40,7 @@ class WorldConfig:
     users: tuple[User, ...] = (DEFAULT_USER,)
     rates: Rates = field(default_factory=Rates)
     one_login: bool = True
+    faults_an_hour: float = 0.0  # of the seeded schedule
     money: Money | None = None  # None: every order can be paid for
     ask_login: bool = False  # show a page first; else the login answers at once
 
@@ -54,6 +56,8 @@ class World:
         self.limits = {user.user_id: Limits(config.rates) for user in config.users}
         self.positions = Positions()
         self.news: deque[tuple[User, Row]] = deque()  # order updates the stream has not told yet
+        self.faults, self._planned = Faults(), deque(self._schedule())
+        self.cut_all = False  # a fault: whoever has sockets cuts them and says so by setting it back
         self.engine = Engine(
             day=lambda: self.day, now=self.clock.now_ns, rules=Rules(config.money), book=self.positions.book,
             tell=lambda user, row: self.news.append((user, row)),
@@ -72,11 +76,29 @@ class World:
         if now >= self.day.close_ns and (date := _session_at(now)) is not None and date > self.day.date:
             self.engine.end_day(self.day.close_ns)
             self.day = self._day(date)
+            self._planned = deque(self._schedule())
             for limits in self.limits.values():
                 limits.new_day()
+        while self._planned and self._planned[0].market_ns <= now:
+            event = self._planned.popleft()
+            self.fault(event.fault, seconds=event.seconds)
         changed = self.day.step(now)
         self.engine.advance(changed.tolist())
         return changed
+
+    def fault(self, fault: Fault, *, seconds: float = 10.0, uses: int = 0) -> None:
+        """Switch a fault on, or let it happen."""
+        self.faults.start(fault, self.wall(), seconds=seconds, uses=uses)
+        if fault in AT_ONCE:
+            self.faults.stop(fault)
+        if fault == Fault.CLOCK_JUMP:
+            self.clock.jump(round(JUMP_S * 1e9))
+        elif fault == Fault.TOKEN_DEATH:
+            self.accounts.kill_all()
+        self.cut_all |= fault in {Fault.DROP, Fault.TOKEN_DEATH}
+
+    def _schedule(self) -> Iterable[Event]:
+        return schedule(self.config.seed, self.day.open_ns, self.day.close_ns, self.config.faults_an_hour)
 
 
 def first_session(date: dt.date) -> dt.date:

@@ -36,15 +36,16 @@ class Engine:
         self._volume: dict[int, int] = defaultdict(int)  # traded when last looked, by place
         self._sequence = 0
 
-    def place(self, user: User, asked: Asked, *, parent: Order | None = None) -> Order:
-        """Take an order; whether it is any good shows a moment later."""
+    def place(self, user: User, asked: Asked, *, parent: Order | None = None, hidden_s: float = 0.0) -> Order:
+        """Take an order; whether it is any good shows a moment later, and to the user `hidden_s` after that."""
         self._sequence += 1
         now = self._now()
         order = Order(
             order_id=str((now // 1_000_000 << 20) + self._sequence), user=user, one=asked.one, variety=asked.variety,
             side=asked.side, product=asked.product, order_type=asked.order_type, quantity=asked.quantity,
             price_paise=asked.price_paise, trigger_paise=asked.trigger_paise, validity=asked.validity,
-            protection=asked.protection, tag=asked.tag, placed_ns=now, sequence=self._sequence,
+            protection=asked.protection, tag=asked.tag, placed_ns=now, visible_ns=now + round(hidden_s * 1e9),
+            sequence=self._sequence,
             parent_id=parent.order_id if parent else None, disclosed=asked.disclosed,
         )  # fmt: skip
         self.orders[order.order_id] = self._live[order.order_id] = order
@@ -94,6 +95,11 @@ class Engine:
         """The user's orders as the book shows them, oldest first."""
         now = self._now()
         return [order for order in self.orders.values() if order.user == user and order.visible_ns <= now]
+
+    def seen(self, user: User) -> list[Trade]:
+        """The user's trades, but for those of an order the book does not show yet."""
+        shown = {order.order_id for order in self.of(user)}
+        return [trade for trade in self.trades if trade.order.order_id in shown]
 
     def find(self, user: User, order_id: str) -> Order:
         order = self.orders.get(order_id)
@@ -217,19 +223,23 @@ class Engine:
             if order.remaining:
                 order.updated_ns = at
                 order.history.append(order.row())
-                self._tell(order.user, order.postback(update=True))
+                self._hear(order, update=True)
             else:
                 self._end(order, Status.COMPLETE, at)
+
+    def _hear(self, order: Order, *, update: bool = False) -> None:
+        if order.visible_ns <= self._now():
+            self._tell(order.user, order.postback(update=update))
 
     def _change(self, order: Order, status: Status, at: int, *, say: bool = True) -> None:
         order.set(status, at)
         if say:
-            self._tell(order.user, order.postback(update=False))
+            self._hear(order)
 
     def _reject(self, order: Order, why: str, at: int) -> None:
         order.set(Status.REJECTED, at, message=why)
         order.working = False
-        self._tell(order.user, order.postback(update=False))
+        self._hear(order)
 
     def _end(self, order: Order, status: Status, at: int) -> None:
         order.working = False

@@ -11,15 +11,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from core.kite import warm
-from exchange.refusal import KiteError
-from exchange.server import market, orders, users
+from exchange.refusal import Gateway, KiteError
+from exchange.server import admin, market, orders, users
 from exchange.server.hub import Hub
-from exchange.server.reply import error, refused
+from exchange.server.reply import error, gateway, refused
 from exchange.server.stream import pump, stream
 from exchange.world import World
 
 ROUTES: tuple[BaseRoute, ...] = (
     WebSocketRoute("/", stream),
+    Route("/admin", admin.state),
+    Route("/admin/faults/{fault}", admin.start, methods=["POST"]),
+    Route("/admin/faults/{fault}", admin.stop, methods=["DELETE"]),
     Route("/connect/login", users.login, methods=["GET", "POST"]),
     Route("/session/token", users.open_session, methods=["POST"]),
     Route("/session/token", users.close_session, methods=["DELETE"]),
@@ -59,7 +62,9 @@ def build(world: World) -> Starlette:
             await moving
 
     app = Starlette(
-        routes=list(ROUTES), exception_handlers={KiteError: refused, HTTPException: _http}, lifespan=lifespan
+        routes=list(ROUTES),
+        exception_handlers={KiteError: refused, Gateway: gateway, HTTPException: _http},
+        lifespan=lifespan,
     )
     app.state.world, app.state.hub = world, Hub()
     return app

@@ -1,5 +1,6 @@
 """What every call goes through: who asks, and whether the limits let it; then the envelope."""
 
+import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -9,7 +10,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exchange.accounts import Session
-from exchange.refusal import KiteError, bad_input
+from exchange.faults import NEVER_S, SLOW_S, Fault
+from exchange.refusal import Gateway, KiteError, bad_input
 from exchange.server.reply import success
 from exchange.world import World
 
@@ -34,14 +36,30 @@ def call(kind: str) -> Callable[[Handler], Endpoint]:
             if request.app.state.moving.done():  # a market that stands still by a fault of ours must not look alive
                 request.app.state.moving.result()
             api_key, access_token = credentials(request)
+            await _disturb(world)
             session = world.accounts.authorised(api_key, access_token, world.clock.now_ns())
             world.limits[session.user.user_id].take(kind, world.wall())
             data = await handler(request, session)
+            if kind == "order" and world.faults.on(Fault.ACCEPT_THEN_TIMEOUT, world.wall()):
+                await asyncio.sleep(NEVER_S)
             return data if isinstance(data, Response) else success(data)
 
         return endpoint
 
     return wrap
+
+
+async def _disturb(world: World) -> None:
+    """The faults that meet every call before it is looked at."""
+    now, on = world.wall(), world.faults.on
+    if on(Fault.SLOW, now):
+        await asyncio.sleep(SLOW_S)
+    if on(Fault.BAD_GATEWAY, now):
+        raise Gateway
+    if on(Fault.TOO_MANY, now):
+        raise KiteError(429, "NetworkException", "Too many requests")
+    if on(Fault.UNAVAILABLE, now):
+        raise KiteError(503, "NetworkException", "Gateway is temporarily unavailable")
 
 
 def credentials(request: Request) -> tuple[str, str]:

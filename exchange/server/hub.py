@@ -99,14 +99,20 @@ class Hub:
     def __init__(self) -> None:
         self.sockets: list[Socket] = []
 
-    def publish(self, listing: Listing, quotes: Quotes, changed: Ints, now_s: float) -> None:
-        """A frame to each socket with something due, a heartbeat to one that has heard nothing for two seconds."""
+    def publish(
+        self, listing: Listing, quotes: Quotes, changed: Ints, now_s: float, *, ticks: bool = True, cut: bool = False
+    ) -> None:
+        """A frame to each socket with something due, a heartbeat to one that has heard nothing for two seconds.
+
+        Faults: without `ticks` heartbeats alone; with `cut` a frame ends in the middle of its last packet.
+        """
         for socket in self.sockets:
             places = socket.due(changed)
             places = places[quotes.at_ns[places] > 0]
             frame: Frame | None = None
-            if places.size:
+            if places.size and ticks:
                 frame = encode(packets(listing, quotes, places), socket.mode[places])
+                frame = frame[: -len(frame) // 3] if cut else frame
             elif now_s - socket.last_sent_s >= HEARTBEAT_S:
                 frame = HEARTBEAT
             if frame is not None:

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from core.market import freeze, usable_freeze
 from exchange.accounts import Session
+from exchange.faults import LATE_S, Fault
 from exchange.orders.engine import Engine
 from exchange.orders.order import Order, Row
 from exchange.orders.request import Asked, instrument, one_of, parse, whole
@@ -29,7 +30,8 @@ async def place(request: Request, session: Session) -> Row:
         return _slices(world, session, asked)
     for _ in range(asked.legs - 1 if asked.variety == "iceberg" else 0):
         limits.count_order(now)
-    return {"order_id": world.engine.place(session.user, asked).order_id}
+    late = LATE_S if world.faults.on(Fault.LATE_IN_THE_BOOK, now) else 0.0
+    return {"order_id": world.engine.place(session.user, asked, hidden_s=late).order_id}
 
 
 def _slices(world: World, session: Session, asked: Asked) -> Row:
@@ -84,7 +86,7 @@ async def history(request: Request, session: Session) -> list[Row]:
 
 @call("other")
 async def trades(request: Request, session: Session) -> list[Row]:
-    return [trade.row() for trade in _now(request).trades if trade.order.user == session.user]
+    return [trade.row() for trade in _now(request).seen(session.user)]
 
 
 @call("other")

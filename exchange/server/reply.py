@@ -3,7 +3,7 @@
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from exchange.refusal import KiteError
 
@@ -21,3 +21,8 @@ async def refused(_: Request, why: Exception) -> Response:
     """For Starlette: a KiteError as Kite sends it."""
     assert isinstance(why, KiteError)
     return error(why.status, why.error_type, why.message)
+
+
+async def gateway(_: Request, __: Exception) -> Response:
+    """For Starlette: what a content network says when the broker behind it does not answer."""
+    return HTMLResponse("<html><head><title>502 Bad Gateway</title></head><body>502</body></html>", status_code=502)

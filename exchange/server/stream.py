@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from exchange.faults import Fault
 from exchange.refusal import KiteError
 from exchange.server.hub import Hub, Socket
 from exchange.world import World
@@ -71,8 +72,22 @@ async def pump(world: World, hub: Hub) -> None:
         if world.day.listing is not listing:
             listing = world.day.listing
             hub.relist(listing)
-        while world.news:
-            user, row = world.news.popleft()
-            hub.tell(user.user_id, "order", row)
-        hub.publish(listing, world.day.quotes, changed, began)
+        _tell(world, hub)
+        now, on = world.wall(), world.faults.on
+        if world.cut_all:
+            world.cut_all = False
+            hub.drop_all()
+        elif not on(Fault.STALL, now):
+            ticks, cut = not on(Fault.HEARTBEATS_ONLY, now), on(Fault.MALFORMED, now)
+            hub.publish(listing, world.day.quotes, changed, began, ticks=ticks, cut=cut)
         await asyncio.sleep(max(0.0, PERIOD_S - (time.monotonic() - began)))
+
+
+def _tell(world: World, hub: Hub) -> None:
+    """Order updates to their users' sockets; by a fault each comes twice, and the last first."""
+    news = list(world.news)
+    world.news.clear()
+    if news and world.faults.on(Fault.UPDATES_OUT_OF_ORDER, world.wall()):
+        news = [*reversed(news), *news]
+    for user, row in news:
+        hub.tell(user.user_id, "order", row)

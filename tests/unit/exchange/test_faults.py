@@ -1,0 +1,157 @@
+"""Each fault as a client meets it; the same seed draws the same ones."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import requests
+from kiteconnect.exceptions import DataException, NetworkException, TokenException
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from core.kite import decode
+from exchange.faults import Fault, Faults, schedule
+from tests.unit.exchange.conftest import Served
+from tests.unit.exchange.test_orders import order_of, traded_option, wait
+from tests.unit.exchange.test_stream import NIFTY, ask, url
+
+HOUR = 3600 * 1_000_000_000
+
+
+@pytest.fixture(autouse=True)
+def quiet(served: Served) -> Iterator[None]:
+    """No fault of one test outlives it."""
+    yield
+    served.world.faults.stop()
+
+
+def switch(served: Served, fault: Fault, **how: float) -> None:
+    answer = requests.post(f"{served.root}/admin/faults/{fault}", data=how, timeout=5)
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "code"),
+    [
+        (Fault.TOO_MANY, NetworkException, 429),
+        (Fault.BAD_GATEWAY, DataException, 502),
+        (Fault.UNAVAILABLE, NetworkException, 503),
+    ],
+)
+def test_a_call_fails_as_the_broker_fails_and_then_no_more(
+    served: Served, fault: Fault, error: type[Exception], code: int
+) -> None:
+    kite = served.client()
+    switch(served, fault, uses=1)
+    with pytest.raises(error) as refused:
+        kite.orders()
+    assert getattr(refused.value, "code", None) == code
+    assert isinstance(kite.orders(), list)
+
+
+def test_an_order_is_taken_and_its_answer_never_comes(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    kite.timeout = 0.5
+    switch(served, Fault.ACCEPT_THEN_TIMEOUT, uses=1)
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        kite.place_order(**order_of(served, one, tag="LOSTANSWER"))
+    assert [row["tag"] for row in kite.orders()].count("LOSTANSWER") == 1
+
+
+def test_an_order_shows_in_the_book_ninety_seconds_late(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    switch(served, Fault.LATE_IN_THE_BOOK, uses=1)
+    order_id = kite.place_order(**order_of(served, one))
+    assert order_id not in {row["order_id"] for row in kite.orders()}
+    served.world.clock.jump(90 * 1_000_000_000)
+    assert wait(kite, order_id, "OPEN")["status"] == "OPEN"
+
+
+def test_a_token_dies_and_its_sockets_with_it(served: Served) -> None:
+    kite = served.client()
+    with connect(url(served, kite.access_token)) as socket:
+        switch(served, Fault.TOKEN_DEATH)
+        with pytest.raises(ConnectionClosed):
+            frames(socket, 5)
+    with pytest.raises(TokenException):
+        kite.orders()
+
+
+def test_ticks_stop_and_heartbeats_go_on_or_nothing_comes(served: Served) -> None:
+    with connect(url(served, served.client().access_token)) as socket:
+        ask(socket, "subscribe", [NIFTY])
+        switch(served, Fault.HEARTBEATS_ONLY, seconds=5)
+        assert {len(frame) for frame in frames(socket, 4.5)[-2:]} == {1}
+        served.world.faults.stop()
+        assert any(len(frame) > 1 for frame in frames(socket, 1))
+        switch(served, Fault.STALL, seconds=5)
+        frames(socket, 0.3)
+        assert frames(socket, 2.5) == []
+
+
+def test_a_frame_cut_in_the_middle_loses_only_what_is_cut(served: Served) -> None:
+    tokens = [one.token for one in served.world.day.listing.instruments[:30]]
+    with connect(url(served, served.client().access_token)) as socket:
+        switch(served, Fault.MALFORMED)
+        ask(socket, "subscribe", tokens)
+        longest = max(frames(socket, 1.0), key=len)
+    found = decode(longest)
+    assert 0 < len(found.packets) < len(tokens)
+
+
+def test_updates_come_twice_and_the_last_first(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    with connect(url(served, kite.access_token)) as socket:
+        switch(served, Fault.UPDATES_OUT_OF_ORDER)
+        order_id = kite.place_order(**order_of(served, one, price=order_of(served, one)["price"]))
+        heard = [json.loads(text)["data"] for text in texts(socket, 1.0)]
+    states = [row["status"] for row in heard if row.get("order_id") == order_id]
+    assert states.count("OPEN") == 2
+
+
+def test_market_time_jumps(served: Served) -> None:
+    before = served.world.clock.now_ns()
+    switch(served, Fault.CLOCK_JUMP)
+    assert served.world.clock.now_ns() - before >= 5 * 1_000_000_000
+
+
+def test_an_unknown_fault_is_refused_with_those_there_are(served: Served) -> None:
+    answer = requests.post(f"{served.root}/admin/faults/earthquake", timeout=5)
+    assert (answer.status_code, "token_death" in answer.json()["message"]) == (400, True)
+
+
+def test_a_seed_draws_the_same_faults_and_another_others() -> None:
+    one, same, other = (list(schedule(seed, 0, 6 * HOUR, 10)) for seed in (7, 7, 8))
+    assert one == same != other
+    assert 30 < len(one) < 90
+    assert [event.market_ns for event in one] == sorted(event.market_ns for event in one)
+    assert list(schedule(7, 0, 6 * HOUR, 0)) == []
+
+
+def test_a_fault_ends_by_time_or_by_use() -> None:
+    faults = Faults()
+    faults.start(Fault.SLOW, 0, seconds=2, uses=2)
+    assert [faults.on(Fault.SLOW, 1) for _ in range(3)] == [True, True, False]
+    faults.start(Fault.SLOW, 0, seconds=2)
+    assert [faults.on(Fault.SLOW, at) for at in (1, 1_999_999_999, 2_000_000_000)] == [True, True, False]
+
+
+def frames(socket: ClientConnection, seconds: float) -> list[bytes]:
+    """Binary frames of so many seconds."""
+    return [frame for frame in _all(socket, seconds) if isinstance(frame, bytes)]
+
+
+def texts(socket: ClientConnection, seconds: float) -> list[str]:
+    return [frame for frame in _all(socket, seconds) if isinstance(frame, str)]
+
+
+def _all(socket: ClientConnection, seconds: float) -> list[bytes | str]:
+    out: list[bytes | str] = []
+    until = time.monotonic() + seconds
+    while (left := until - time.monotonic()) > 0:
+        try:
+            out.append(socket.recv(timeout=left))
+        except TimeoutError:
+            break
+    return out
