@@ -16,6 +16,7 @@ from storage.readers.refusal import Read
 from storage.readers.rows import Column, from_table
 from storage.readers.source import read_parquet
 
+_KEY = ("date", "collection", "index", "expiry", "strike_paise")
 _SIDES = {"CALLS": "call", "PUTS": "put"}
 _SIDE: tuple[tuple[str, str, Cell], ...] = (
     ("OI", "oi_lots", number(least=0)),
@@ -54,4 +55,7 @@ def read_recorded_chain(path: str | Path, *, strict: bool = False) -> Read:
     for side in _SIDES.values():
         name = f"{side}_change_paise"
         rows.values[name] = pa.array(np.rint(rows.floats(name)).astype(np.int64))
+    keys = pa.table({name: rows.values[name] for name in _KEY})
+    if keys.group_by(_KEY).aggregate([]).num_rows < len(rows):  # `once` looks at every row by itself
+        rows.once(_KEY, "Strike_Price", "strike of a collection")
     return rows.read(RECORDED_CHAIN, strict=strict)

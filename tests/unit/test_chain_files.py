@@ -145,6 +145,15 @@ def test_a_value_that_cannot_be_is_named(tmp_path: Path, column: str, value: obj
         opened(path)
 
 
+def test_a_strike_twice_in_a_collection_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a", collection(1), collection(2), collection(1, CALLS_LTP=5.0))
+
+    with pytest.raises(
+        InputError, match="row 3, column Strike_Price: expected each strike of a collection once, found"
+    ):
+        opened(path)
+
+
 def test_a_day_index_or_date_that_cannot_be_is_refused_with_the_reason(tmp_path: Path) -> None:
     path = write(tmp_path / "a", row(), row(date=dt.date(2025, 8, 27), Fetch_Time="26-Aug-2025 15:30:00"))
 
