@@ -8,7 +8,7 @@ import msgspec
 from actors.oms.follow import Follower
 from actors.oms.gate import leaving
 from actors.oms.journal import Journal
-from actors.oms.send import UNCONFIRMED, Sender
+from actors.oms.send import Sender
 from actors.oms.standing import Standing
 from core.errors import VikalpError
 from core.market import parse_symbol, tick_paise, usable_freeze
@@ -68,7 +68,9 @@ class Flattener:
         left = {tag: words for tag, words in self._wish.items() if tag not in over}
         if self._clock.wall_ns() - self._asked_ns >= GIVE_UP_NS:
             for tag, words in left.items():
-                self._alive(tag, f"{words or UNCONFIRMED}; given up after {GIVE_UP_NS / 1e9:.0f} s, cancel it by hand")
+                self._alive(
+                    tag, f"{words or self._send.unheard()}; given up after {GIVE_UP_NS / 1e9:.0f} s, cancel it by hand"
+                )
             left = {}
         self._wish = left | self._ask([tag for tag, words in left.items() if words])
         symbols = {self._journal.orders[tag].intent.symbol for tag in over}
@@ -154,8 +156,7 @@ class Flattener:
 
     def _alive(self, tag: str, words: str) -> Order:
         order = self._journal.orders[tag]
-        unheard = f"asked to cancel it, and {self._standing.against}" if self._standing.against else UNCONFIRMED
-        return self._failed(order.intent, f"it is still {order.state}: {words or unheard}")
+        return self._failed(order.intent, f"it is still {order.state}: {words or self._send.unheard()}")
 
     def _failed(self, intent: Intent, why: str) -> Order:
         """The answer, and an alarm: who asked may be gone by now."""

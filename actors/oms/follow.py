@@ -26,9 +26,7 @@ class Follower:
         self._absent_after_ns = absent_after_ms * 1_000_000
         self._absent: dict[str, int] = {}  # tag → wall ns since which every book of the broker was without the order
         self._unexplained: dict[str, int] = {}  # tag → wall ns since which its trades explain less than the book says
-        self.vanished: set[str] = (
-            set()
-        )  # tags the broker took and has not listed for so long that nobody waits for them
+        self.vanished: set[str] = set()  # tags the broker took and no longer lists: nobody waits for them any more
         self._warned: set[str] = set()
 
     def recover(self) -> None:
@@ -69,7 +67,8 @@ class Follower:
             raise
         self._look_for([order for order in self._journal.live() if order.intent.tag not in theirs])
         for tag, found in theirs.items():
-            if tag in self._journal.orders:
+            ours = self._journal.orders.get(tag)
+            if ours is not None and (ours.state in LIVE or _tells(found, ours)):
                 self._believe(found)
             self._stray(tag, found)
 
@@ -194,3 +193,8 @@ class Follower:
             Alert(at_wall_ns=self._clock.wall_ns(), severity="alarm", subject=f"orders {subject}", message=message)
         )
         self._warned.add(subject)
+
+
+def _tells(found: Order, ours: Order) -> bool:
+    """Whether the broker knows of an order that has ended here what is not known here."""
+    return not ours.broker_id or found.filled_quantity > ours.filled_quantity

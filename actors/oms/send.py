@@ -15,7 +15,6 @@ from core.orders.tag import check_same
 from core.ports import Broker, BrokerAnswer, Clock
 from core.records import LIVE, Intent, Order, OrderEvent, OrderState, Verdict
 
-UNCONFIRMED = "asked to cancel it; the broker has not confirmed that yet"
 _STATES: dict[str, OrderState] = {"ACK": "OPEN", "REFUSED": "REJECTED"}  # anything else is UNKNOWN
 
 
@@ -75,7 +74,7 @@ class Sender:
         self._standing.attempt(lambda: self._told(tag, said), asks_broker=True)
         order = self._journal.orders[tag]
         # Without the ledger the words are in no journal, but whoever asked is told.
-        return noted(order, said or UNCONFIRMED, order.updated_ns)
+        return noted(order, said or self.unheard(), order.updated_ns)
 
     def ask_back(self, order: Order) -> str:
         """Why the broker did not take the request to cancel; empty if it did. Asks the broker alone, and once."""
@@ -86,6 +85,11 @@ class Sender:
             return ""
         what = "the broker refused to cancel it" if answer.kind == "REFUSED" else "no clear answer to the cancel"
         return f"{what}: {printable(answer.message)}"
+
+    def unheard(self) -> str:
+        """Why an order lives on though the broker took the request to cancel it."""
+        why = self._standing.against or "the broker has not confirmed that yet"
+        return f"asked to cancel it; {why}"
 
     def _told(self, tag: str, said: str) -> None:
         self._journal.note(tag, said)

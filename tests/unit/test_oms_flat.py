@@ -107,9 +107,7 @@ def test_a_cancel_the_ledger_did_not_hear_of_is_followed_up_when_it_is_back(worl
     world.later(0.5)
 
     assert [order.state for order in first] == ["REFUSED"]
-    assert (
-        first[0].message == "it is still OPEN: asked to cancel it, and the ledger is away: record_order: no connection"
-    )
+    assert first[0].message == "it is still OPEN: asked to cancel it; the ledger is away: record_order: no connection"
     assert sold(world) == [("OPEN", 2 * LOT)]
 
 
