@@ -1,0 +1,53 @@
+"""`vikalp exchange`: the local exchange alone, for any program that speaks Kite."""
+
+# Imported where used: a command that does not need Arrow starts at once; a flag is a boolean.
+# ruff: noqa: PLC0415, PLR0917, FBT002
+
+from typing import Annotated
+
+import typer
+
+from cluster.cli.options import parse_day
+from cluster.cli.out import say
+
+Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed and date give the same market.")]
+Speed = Annotated[float, typer.Option("--speed", help="Market seconds a second, above 0.")]
+Date = Annotated[str, typer.Option("--date", help="Trading day, such as 2026-11-23; empty: today or the next one.")]
+FaultsAnHour = Annotated[float, typer.Option("--faults", min=0, help="Faults an hour, drawn from the seed.")]
+Limits = Annotated[bool, typer.Option("--limits/--no-limits", help="Kite's rate limits.")]
+AskLogin = Annotated[bool, typer.Option("--ask-login", help="A login page with a button, not a redirect at once.")]
+
+
+def exchange(
+    port: Port = 8100, seed: Seed = 7, speed: Speed = 1.0, date: Date = "", faults: FaultsAnHour = 0.0,
+    limits: Limits = True, ask_login: AskLogin = False,
+) -> None:  # fmt: skip
+    """Run the local exchange until Ctrl-C: Kite's REST and socket, an invented market, no account."""
+    import uvicorn
+
+    from exchange.limits import Rates
+    from exchange.server.app import build
+    from exchange.world import World, WorldConfig
+
+    config = WorldConfig(
+        seed=seed,
+        date=parse_day(date, "--date") if date else None,
+        speed=speed,
+        rates=Rates(enforced=limits),
+        faults_an_hour=faults,
+        ask_login=ask_login,
+    )
+    world = World(config)
+    listener = uvicorn.Config(
+        build(world), host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio",
+        ws_per_message_deflate=False,
+    )  # fmt: skip
+    bound = listener.bind_socket()
+    root = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    say(f"exchange of {world.day.date} at {root}: {len(world.day.listing)} instruments, seed {seed}, speed {speed:g}")
+    say(f"log in: {root}/connect/login?v=3&api_key=vikalp (secret vikalp); faults: {root}/admin")
+    uvicorn.Server(listener).run(sockets=[bound])
+
+
+COMMANDS = {"exchange": exchange}
