@@ -1,7 +1,7 @@
 """What is held of a contract that has expired is settled, once: from the index's own bars, or its published close."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -124,15 +124,18 @@ class Settler:
             f"{told.index} at {told.close_paise / 100:,.2f} ({told.source})"
         )
         self._journal.event("settlement", told.symbol, words)
+        self._say("info", words)
 
     def _warn(self, contract: Contract, why: str) -> None:
         if contract.symbol in self._warned:
             return
-        message = f"{contract.symbol} has expired and is still in the book: {why}"
-        self._journal.alert(
-            Alert(at_wall_ns=self._clock.wall_ns(), severity="alarm", subject="settlement", message=message)
-        )
+        self._say("alarm", f"{contract.symbol} has expired and is still in the book: {why}")
         self._warned.add(contract.symbol)
+
+    def _say(self, severity: Literal["info", "alarm"], message: str) -> None:
+        self._journal.alert(
+            Alert(at_wall_ns=self._clock.wall_ns(), severity=severity, subject="settlement", message=message)
+        )
 
 
 def _priced(

@@ -235,9 +235,13 @@ def test_held_to_its_expiry_it_settles_at_the_mean_of_the_half_hour_and_says_so(
         Settled(symbol=SYMBOL, index=INDEX, close_paise=8_040_000, value_paise=10_000,
                 source="mean of 15:00-15:30", at_ns=END)
     ]  # fmt: skip
-    assert messages(world.ledger, "settlement") == [
-        "+40 of SENSEX2591180500PE expired and settled at ₹100.00 a unit: SENSEX at 80,400.00 (mean of 15:00-15:30)"
-    ]
+    assert (
+        messages(world.ledger, "settlement")
+        == world.ledger.alerts()
+        == [
+            "+40 of SENSEX2591180500PE expired and settled at ₹100.00 a unit: SENSEX at 80,400.00 (mean of 15:00-15:30)"
+        ]
+    )
 
 
 def test_before_its_last_trade_nothing_settles() -> None:
@@ -317,7 +321,7 @@ def test_bars_that_were_lost_are_given_again_and_settle_it() -> None:
 
     assert asked == [("refresh", INDEX)]
     assert len(world.ledger.settlements()) == 1
-    assert world.ledger.alerts() == []
+    assert world.ledger.alerts() == messages(world.ledger, "settlement")
 
 
 def test_the_close_of_another_day_settles_nothing() -> None:
