@@ -57,8 +57,8 @@ class StreamConfig(BaseModel, frozen=True, extra="forbid"):
     @classmethod
     def _safe(cls, root: str) -> str:
         parts = urlsplit(root)
-        host = parts.hostname or ""
-        if (parts.scheme == "wss" and host) or (parts.scheme == "ws" and _is_loopback(host)):
+        host, more = parts.hostname or "", parts.query or parts.fragment or parts.username
+        if not more and ((parts.scheme == "wss" and host) or (parts.scheme == "ws" and _is_loopback(host))):
             return root
         raise ValueError(f"root is wss://host, or ws:// to this machine (127.0.0.1, ::1, localhost), was {root!r}")
 

@@ -61,6 +61,19 @@ def test_any_frame_decodes_as_kiteticker_reads_it(parts: list[bytes]) -> None:
     assert (got.refused, got.trailing) == (0, 0)
 
 
+def test_an_hour_of_mixed_frames_decodes_as_kiteticker_reads_it() -> None:
+    """A frame a second; every field of every packet."""
+    rng = np.random.default_rng(15)
+    lengths = np.array(tuple(DTYPES))
+    for _ in range(3_600):
+        parts = [bytearray(rng.bytes(length)) for length in rng.choice(lengths, rng.integers(0, 9)).tolist()]
+        for part in parts:
+            part[3] = rng.integers(0, 13)
+        frame = framed(*map(bytes, parts))
+
+        assert ours(decode(frame).packets) == theirs(frame)
+
+
 @given(st.lists(packets(), max_size=12))
 def test_encoding_what_was_decoded_gives_the_same_bytes(parts: list[bytes]) -> None:
     assert encode(decode(framed(*parts)).packets) == framed(*parts)

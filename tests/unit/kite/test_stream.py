@@ -1,6 +1,7 @@
 """The socket against a server that misbehaves in each way; loopback, real time, limits of tenths of a second."""
 
 import asyncio
+import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -89,6 +90,22 @@ def test_a_closed_market_owes_no_ticks() -> None:
         await until(lambda: len(got.frames) > 2 * 70)
 
     stream, _ = play(Server(heartbeats), scene, market_open=False)
+
+    assert stream.counts()["connections"] == 1
+
+
+def test_a_pause_of_this_process_is_not_taken_for_one_of_the_line() -> None:
+    class Busy(Got):
+        def on_frame(self, frame: bytes, received_ns: int) -> None:
+            super().on_frame(frame, received_ns)
+            until_s = time.monotonic() + (0.5 if len(self.frames) == 3 else 0)
+            while time.monotonic() < until_s:
+                pass
+
+    async def scene(stream: Stream, got: Got) -> None:
+        await until(lambda: len(got.frames) > 20)
+
+    stream, _ = play(Server(steady), scene, receiver=Busy())
 
     assert stream.counts()["connections"] == 1
 

@@ -69,7 +69,10 @@ def test_a_server_that_can_is_listened_to(tmp_path: Path, monkeypatch: pytest.Mo
     play(Server(steady), scene, tls=context)
 
 
-@pytest.mark.parametrize("root", ["ws://ws.kite.trade", "http://127.0.0.1", "wss://", "ws://127.0.0.1.evil.in", "x"])
+@pytest.mark.parametrize(
+    "root",
+    ["ws://ws.kite.trade", "http://127.0.0.1", "wss://", "ws://127.0.0.1.evil.in", "x", "wss://a#b", "wss://a?b"],
+)
 def test_the_token_is_not_sent_in_the_clear(root: str) -> None:
     with pytest.raises(ValidationError, match="root is wss://host"):
         config(root)
