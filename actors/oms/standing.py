@@ -70,6 +70,8 @@ class Standing:
         """Nothing can be journalled, so nothing is sent."""
         first = not self.against or (isinstance(error, LedgerFenced) and not self.fenced)
         self.fenced = self.fenced or isinstance(error, LedgerFenced)
+        if not self.fenced:
+            self._journal.away = self._journal.away or str(error)  # it may be the broker's book, in the same database
         if first:
             self.against = (
                 f"a newer order manager has taken over: {error}" if self.fenced else f"the ledger is away: {error}"
