@@ -107,10 +107,10 @@ def _pace(market: Market, basis: Basis) -> float:
 
 
 def _reason(reason: Codes, price: Floats, forward: Floats, years: Floats) -> Codes:
-    """Why a contract has no vol: the kernel's reason, unless a price, time or a forward was missing to begin with."""
+    """Why a contract has no vol: it is settled; else its price or the forward is missing; else the kernel's reason."""
     reason[np.isnan(forward)] = Reason.NO_FORWARD
-    reason[years <= 0] = Reason.NO_TIME
     reason[np.isnan(price)] = Reason.NO_PRICE
+    reason[years <= 0] = Reason.NO_TIME
     return reason
 
 

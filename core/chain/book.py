@@ -69,8 +69,8 @@ class Book:
         fresh = quotes[FIELDS["exchange_ns"]] >= values[FIELDS["exchange_ns"], rows]
         values[:, rows[fresh]] = quotes[:, fresh]  # of a repeated row numpy keeps the last, the newest here
         values.flags.writeable = False
-        spot = rows[fresh] == universe.rows.get(self.universe.index, ABSENT)
-        return Book(universe, values, self._averaged_with(quotes[:, fresh][:, spot]))
+        spot = np.flatnonzero(fresh & (rows == universe.rows.get(universe.index, ABSENT)))
+        return Book(universe, values, self._averaged_with(quotes[:, spot]))
 
     def _averaged_with(self, spot: Ints) -> RunningMean:
         """`spot`: quotes of the index, oldest first."""
@@ -94,18 +94,19 @@ class Book:
 
 
 def _check_same(universe: Universe, rows: Ints, ticks: pa.RecordBatch) -> None:
-    found = np.array([ticks.column("kind").to_numpy(), _days(ticks), ticks.column("strike_paise").to_numpy()])
-    other = (universe.terms[:, rows] != found).any(axis=0)
-    if other.any():
-        at = int(np.argmax(other))
-        raise SchemaError(
-            f"ticks: {universe.contracts[rows[at]]} now has kind, expiry in days and strike {found[:, at].tolist()}; a "
-            "symbol stays one contract"
-        )
+    columns = ticks.column("kind").to_numpy(), _days(ticks), ticks.column("strike_paise").to_numpy()
+    for name, known, found in zip(("kind", "expiry", "strike_paise"), universe.terms, columns, strict=True):
+        other = known[rows] != found
+        if other.any():
+            at = int(np.argmax(other))
+            raise SchemaError(
+                f"ticks.{name}: {universe.contracts[rows[at]]} now has {found[at]}; a symbol stays one contract"
+            )
 
 
 def _days(ticks: pa.RecordBatch) -> Ints:
-    return np.asarray(ticks.column("expiry").cast(pa.int32()).fill_null(ABSENT).to_numpy(), np.int64)
+    days: Ints = ticks.column("expiry").view(pa.int32()).fill_null(ABSENT).to_numpy()
+    return days
 
 
 def _list(ticks: pa.RecordBatch, name: str) -> list[Any]:

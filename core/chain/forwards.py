@@ -77,12 +77,12 @@ def future_forward(bid: float, ask: float, *, fresh: bool) -> Forward:
 def choose(future: Forward, pairs: ParityForward, carried: float) -> Forward:
     """Return the best known forward of an expiry.
 
-    A future is not off by less than three or more pairs of options say. carried: the spot carried to the settlement,
-    rupees, NaN if no forward can be made of it.
+    A future is off by at least its distance from the parity of three or more pairs, less parity's own error. carried:
+    the spot carried to the settlement, rupees, NaN if no forward can be made of it.
     """
     believed = pairs.used > 0 and pairs.error <= WORST_ERROR * pairs.forward
     if future.source == "future":
-        apart = abs(future.value - pairs.forward) if believed and pairs.used >= FRESH_PAIRS else 0.0
+        apart = abs(future.value - pairs.forward) - pairs.error if believed and pairs.used >= FRESH_PAIRS else 0.0
         return future._replace(error=max(future.error, apart))
     if believed:
         return Forward(pairs.forward, "parity", pairs.error)

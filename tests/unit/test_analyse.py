@@ -102,7 +102,7 @@ def test_during_the_closing_auction_the_frozen_spot_makes_no_forward() -> None:
 
 
 def test_once_the_settlement_price_is_known_vols_and_theta_read_settled() -> None:
-    rows = smile(WEEK, 25_020)
+    rows = [*smile(WEEK, 25_020), option(C, 26_000, expiry=WEEK)]  # the last without a price
     at = {m: to_ns(dt.datetime(2026, 11, 30, 15, m, tzinfo=IST)) for m in (34, 35)}  # WEEK itself, in its auction
     last, known = (chain_of(*rows, as_of_ns=ns).contracts.to_pylist() for ns in at.values())
 
@@ -227,6 +227,15 @@ def test_pairs_that_are_all_old_say_how_far_the_market_may_have_moved() -> None:
     assert [quality for _, _, quality in errors[:3]] == sorted((q for _, _, q in errors[:3]), reverse=True)
 
 
+def test_a_future_is_not_held_to_what_options_said_a_minute_ago() -> None:
+    errors = {}
+    for seconds in (0, 60):
+        chain = chain_of(future_of(25_104, 25_106), *aged(smile(EXPIRY, 25_100), seconds))
+        errors[seconds] = chain.expiries.to_pylist()[0]["forward_error"]
+
+    assert errors == {0: pytest.approx(5, abs=0.1), 60: 1}  # in a minute an index at 15 % a year moves by 12
+
+
 def test_one_garbage_quote_changes_no_other_contract() -> None:
     rows = smile(EXPIRY, 25_100)
     bad = dict(rows[0], bid_paise=[1, 0, 0, 0, 0], ask_paise=[10, 0, 0, 0, 0], last_paise=5)
@@ -294,8 +303,8 @@ def test_the_newest_tick_stays_and_the_old_book_is_untouched() -> None:
         (dict(option(C, 100), expiry=None), "must have an expiry"),
         (dict(option(C, 100), strike_paise=0), "is an option, found 0"),
         (dict(option(C, 50), symbol="ANOTHER"), "ANOTHER and 26122950CALL are one contract"),
-        (dict(option(C, 50), strike_paise=60_00), "26122950CALL.*now has kind, expiry in days and strike .*6000"),
-        (dict(option(C, 50), expiry=WEEK), "26122950CALL.*now has"),
+        (dict(option(C, 50), strike_paise=60_00), r"ticks.strike_paise: .*26122950CALL.*now has 6000"),
+        (dict(option(C, 50), expiry=WEEK), r"ticks.expiry: .*26122950CALL.*now has 20787"),
     ],
 )
 def test_what_cannot_be_ours_is_refused(bad: dict[str, object], says: str) -> None:
