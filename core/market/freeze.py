@@ -73,11 +73,14 @@ def freeze_row(index: str, on: dt.date) -> FreezeRow:
 
 
 def freeze_seen(index: str, on: dt.date) -> dt.date:
-    """The day up to which, by `on`, the figure of `index` is confirmed: to the end of the month a circular was for."""
-    found = [FREEZE_SEEN_UNTIL]
+    """The day up to which, by `on`, the figure of `index` is confirmed: to the end of the month a circular was for.
+
+    A user's row older than the table's newest confirms nothing.
+    """
+    found, newest = [FREEZE_SEEN_UNTIL], TABLE[check_contract_index(index)][-1].since
     for facts in user_facts(on):
         for row in facts.freeze:
-            if row.index == index:
+            if row.index == index and row.since >= newest:
                 ahead = row.since - facts.published <= dt.timedelta(days=31)  # of the month after, as NSE's come out
                 found.append(_month_end(max(facts.published, row.since) if ahead else facts.published))
     return max(found)
@@ -86,11 +89,9 @@ def freeze_seen(index: str, on: dt.date) -> dt.date:
 def freeze_horizon(index: str, on: dt.date) -> dt.date:
     """The last day before the figure of `index` is due: NSE's a month after `freeze_seen`, BSE's half a year."""
     seen = freeze_seen(index, on)
-    return (
-        _month_end(seen + dt.timedelta(days=1))
-        if exchange_of(index) == "NSE"
-        else seen + dt.timedelta(days=BSE_REVIEW_DAYS)
-    )
+    if exchange_of(index) == "BSE":
+        return seen + dt.timedelta(days=BSE_REVIEW_DAYS)
+    return _month_end(seen + dt.timedelta(days=1))
 
 
 def _month_end(day: dt.date) -> dt.date:

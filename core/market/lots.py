@@ -118,8 +118,17 @@ def lot_row(index: str, expiry: dt.date, on: dt.date) -> LotRow:
 
 
 def lots_seen(index: str, on: dt.date) -> dt.date:
-    """The day up to which, by `on`, the lots of `index` were compared with circulars: by us or by a user's row."""
-    own = (facts.published for facts in user_facts(on) if any(row.index == index for row in facts.lots))
+    """The day up to which, by `on`, the lots of `index` were compared with circulars: by us or by a user's row.
+
+    A user's row older than the table's newest confirms nothing.
+    """
+    newest = TABLE[check_contract_index(index)][-1].first_expiry
+    own = (
+        facts.published
+        for facts in user_facts(on)
+        for row in facts.lots
+        if row.index == index and row.first_expiry >= newest
+    )
     return max([LOTS_SEEN_UNTIL, *own])
 
 

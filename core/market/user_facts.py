@@ -17,13 +17,15 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from core.errors import InputError, UnknownName
+from core.market.freeze import TABLE as FREEZE
 from core.market.holidays import FIRST_DAY, FIXED, HOLIDAYS, LAST_DAY, PROVISIONAL_TO, SPECIAL
 from core.market.indices import check_contract_index
-from core.market.overlay import UserFacts, user_facts
+from core.market.lots import TABLE as LOTS
+from core.market.overlay import UserFacts, UserFreeze, UserLot, user_facts
 
 LEAST_HOLIDAYS, MOST_HOLIDAYS = 8, 25  # weekday holidays of a year: 12 to 19 since 2012
 _NO_ROW = "it has no row; to take back what a source said: vikalp facts remove SOURCE"
-LARGEST = 100_000  # units; lots and freeze quantities of the indices are far below
+LARGEST = 100_000  # units; freeze quantities of the indices are far below
 
 
 def parse_user_facts(data: object, where: str, *, today: dt.date) -> UserFacts:
@@ -83,8 +85,8 @@ def _checks(facts: UserFacts, others: Sequence[UserFacts]) -> list[tuple[str, st
         *(("holidays", _holiday(facts, day)) for day in facts.holidays),
         *((f"sessions {row.date}", _session(facts, row.date, row.kind, others)) for row in facts.sessions),
         *((f"sessions {r.date}", _hours(r.pre_open, r.open, r.close)) for r in facts.sessions),
-        *((f"lots {r.index}", _lot(r.index, r.lot, r.first_expiry)) for r in facts.lots),
-        *((f"freeze {r.index}", _lot(r.index, r.quantity, r.since)) for r in facts.freeze),
+        *((f"lots {r.index}", _lot(r)) for r in facts.lots),
+        *((f"freeze {r.index}", _freeze(r)) for r in facts.freeze),
         ("file", "" if facts.holidays or facts.sessions or facts.lots or facts.freeze else _NO_ROW),
     ]
 
@@ -142,9 +144,29 @@ def _hours(pre_open: dt.time | None, start: dt.time, end: dt.time) -> str:
     return "" if times == sorted(set(times)) else "expected pre_open before open before close"
 
 
-def _lot(index: str, units: int, day: dt.date) -> str:
+def _lot(row: UserLot) -> str:
+    """More than an order may have is no lot: nothing could be sent."""
+    unknown = _unknown(row.index)
+    if unknown:
+        return unknown
+    most = FREEZE[row.index][-1].quantity
+    return _within(row.first_expiry) if 0 < row.lot <= most else f"expected 1 to {most} units, found {row.lot}"
+
+
+def _freeze(row: UserFreeze) -> str:
+    """Less than a lot would let nothing be sent, an exit neither."""
+    unknown = _unknown(row.index)
+    if unknown:
+        return unknown
+    least = max(each.lot for each in LOTS[row.index])
+    if not least <= row.quantity <= LARGEST:
+        return f"expected {least} (a lot) to {LARGEST} units, found {row.quantity}"
+    return _within(row.since)
+
+
+def _unknown(index: str) -> str:
     try:
         check_contract_index(index)
     except UnknownName as error:
         return str(error)
-    return _within(day) if 0 < units <= LARGEST else f"expected 1 to {LARGEST} units, found {units}"
+    return ""

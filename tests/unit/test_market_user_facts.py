@@ -120,6 +120,8 @@ def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
         ({"lots": [NIFTY_75 | {"index": "RELIANCE"}]}, "settled by delivery"),
         ({"lots": [NIFTY_75 | {"lot": "0"}]}, "1 to"),
         ({"lots": [NIFTY_75 | {"lot": "many"}]}, "lot"),
+        ({"lots": [NIFTY_75 | {"lot": "6500"}]}, "1 to 1800 units, found 6500"),
+        ({"freeze": [{"index": "NIFTY", "since": "2026-12-01", "quantity": "18"}]}, "75 .a lot. to"),
         ({"freeze": [{"index": "NIFTY", "since": "2026-12-01", "quantity": "-5"}]}, "freeze NIFTY"),
     ],
 )

@@ -82,6 +82,15 @@ def test_an_index_imported_alone_leaves_the_horizon_of_the_others() -> None:
     assert ends(TODAY)["lots"] == D(2027, 2, 21)
 
 
+def test_a_back_fill_confirms_nothing_of_today() -> None:
+    names = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX")
+    old = [{"index": name, "since": "2024-12-02", "quantity": "1200"} for name in names]
+    before = ends(TODAY)
+    use([said("2026-12-18", lots=[BACK_FILL | {"index": name} for name in names], freeze=old)])
+
+    assert ends(TODAY) == before
+
+
 def test_the_horizons_move_with_every_index_and_not_before_the_row_was_published() -> None:
     names = ("NIFTY", "BANKNIFTY", "FINNIFTY", "MIDCPNIFTY", "NIFTYNXT50", "SENSEX", "BANKEX")
     lots = [BACK_FILL | {"index": name, "first_expiry": "2026-12-31"} for name in names]
