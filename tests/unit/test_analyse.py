@@ -154,6 +154,15 @@ def test_rows_without_anything_say_why_and_fail_nothing() -> None:
     assert near["quality"] < 0.3
 
 
+def test_before_the_table_of_lots_begins_the_lot_is_zero_and_not_guessed() -> None:
+    at = to_ns(dt.datetime(2020, 6, 1, 11, 0, tzinfo=IST))
+    call = option(C, 10_000, expiry=dt.date(2020, 6, 25), bid=99, ask=100, exchange_ns=at)
+    book = Book.empty("FINNIFTY").updated(ticks(dict(call, index="FINNIFTY")))
+    (month,) = analyse(book, as_of_ns=at, sequence=1, rate=RATE, max_age_ns=SECOND).expiries.to_pylist()
+
+    assert month["lot"] == 0
+
+
 def future_of(bid: float = 25_149, ask: float = 25_151) -> dict[str, object]:
     return row("NIFTY26DECFUT", Kind.FUTURE, expiry=EXPIRY, bid_paise=round(bid * 100), ask_paise=round(ask * 100))
 
