@@ -33,11 +33,21 @@ def _check(frame: bytes, got: Decoded) -> None:
     assert got.trailing == (not got.damaged and 2 <= _walked(frame) < len(frame)), frame.hex()
     assert set(got.packets.length.tolist()) <= set(LENGTHS), frame.hex()
     assert 0 <= ticks_in(frame, index_only=True) <= ticks_in(frame, index_only=False) <= announced, frame.hex()
+    if got.damaged:
+        assert len(got.packets) == _before_odd(frame), frame.hex()
     at = 2
     for token, length in zip(got.packets.token.tolist(), got.packets.length.tolist(), strict=True):
         at = _next(frame, at)
         assert frame[at : at + 6] == struct.pack(">HI", length, token), frame.hex()
         at += 2 + length
+
+
+def _before_odd(frame: bytes) -> int:
+    """Packets before the first of a length nobody knows, which there is."""
+    at, before = 2, 0
+    while (length := struct.unpack_from(">H", frame, at)[0]) in LENGTHS:
+        at, before = at + 2 + length, before + 1
+    return before
 
 
 def _next(frame: bytes, at: int) -> int:

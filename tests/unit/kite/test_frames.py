@@ -170,8 +170,8 @@ def test_bytes_after_the_last_packet_are_counted() -> None:
 
 
 def test_after_an_odd_length_in_a_frame_that_does_not_add_up_nothing_is_believed() -> None:
-    """With 6 for 8 the token of the third packet would be read from the second's price."""
-    frame = framed(GOOD, LAST, LAST)
+    """With 6 for its 8 bytes the second packet's price is read as a length, and a third packet from the wrong place."""
+    frame = framed(GOOD, struct.pack(">II", 3 << 8 | 2, 8), LAST)
     wrong = frame[:12] + b"\0\6" + frame[14:]
 
     assert refused(wrong) == ([1], {"damaged": 2})
