@@ -9,6 +9,7 @@ VikalpError
 ├── StaleDataError    older than the limit; not priced, not traded
 ├── OrderRefused      a limit said no: which, allowed, asked
 ├── LedgerDown        the ledger cannot be reached; nothing is sent
+├── BrokerDown        the broker does not say what it has; asked again
 ├── LedgerFenced      a newer order manager holds the ledger's epoch; this one must stop
 ├── ReplayBroken      a replay's feed died: a second life would play the day a second time; start it again
 └── DeskError         no desk, a second desk, or a desk that does not answer
@@ -66,6 +67,10 @@ def _order_refused(limit: str, allowed: str, asked: str, why: str) -> OrderRefus
 
 class LedgerDown(VikalpError):
     """The ledger cannot be reached."""
+
+
+class BrokerDown(VikalpError):
+    """The broker's book cannot be read now."""
 
 
 class LedgerFenced(VikalpError):

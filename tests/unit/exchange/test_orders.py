@@ -27,8 +27,8 @@ def traded_option(served: Served, kind: str = "CE") -> Instrument:
 
 
 def order_of(served: Served, one: Instrument, **changes: Any) -> dict[str, Any]:
-    """A bid a third below the market, which rests."""
-    low = served.world.day.quotes.last[one.place] * 2 // 3 // 5 * 5 / 100
+    """A bid a quarter below the market, which rests."""
+    low = served.world.day.quotes.last[one.place] * 3 // 4 // 5 * 5 / 100
     return {
         "variety": "regular", "exchange": one.exchange, "tradingsymbol": one.symbol, "transaction_type": "BUY",
         "quantity": one.lot, "product": "NRML", "order_type": "LIMIT", "price": low, "tag": "T1",
