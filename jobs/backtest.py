@@ -3,6 +3,7 @@
     ray job submit -- python -m jobs.backtest --strategy ema_channel --index SENSEX --data DIR [--expiry next]
 
 Without other choices it runs the settings of the golden days: 8 of 8 conditions, no cool-down, 0.5 % slippage.
+What is held to its expiry settles at the published close (`--close DAY=CLOSE`), else at what the index's bars say.
 Writes trades, refusals and signals without data (CSV and Parquet), equity, summary.json and equity.png.
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from core.chain.analyse import _lot as chain_lot
 from core.errors import InputError, UnknownDate, UnknownName
 from core.market import (
     expiries,
@@ -74,6 +75,15 @@ def test_an_order_is_held_against_the_dump() -> None:
     assert before == [(), ()]
     assert [refusal.limit for refusal in validity.check(near, now)] == ["lot"]
     assert "does not exist" in validity.check(gone, now)[0].why
+
+
+def test_the_chain_and_with_it_the_ticket_have_the_lot_of_the_dump_at_once() -> None:
+    before = chain_lot("NIFTY", D(2026, 12, 8), FRIDAY)
+    use_dump(merge_dump(november(), FRIDAY)[0])
+    with_it = chain_lot("NIFTY", D(2026, 12, 8), FRIDAY)
+    use_dump(None)
+
+    assert (before, with_it, chain_lot("NIFTY", D(2026, 12, 8), FRIDAY)) == (65, 75, 65)
 
 
 def test_what_the_dump_does_not_list_and_every_other_day_are_the_tables() -> None:
