@@ -1,12 +1,15 @@
 """Getting flat at a broker that confirms cancels late and lists trades behind its book."""
 
+import datetime as dt
+
 import msgspec
 import pytest
 
 from core.errors import DeskError
+from core.market import to_ns
 from core.orders.answer import Answer
 from core.records import Intent, Order
-from tests.fakes_orders import LOT, intent, ticks
+from tests.fakes_orders import IST, LOT, intent, ticks
 from tests.world_oms import World
 
 OTHER = "NIFTY2590924500CE"
@@ -284,3 +287,23 @@ def test_an_order_of_an_earlier_day_that_the_broker_no_longer_lists_is_over(worl
     assert "its day has ended" in world.ledger.alerts()[-1]
     world.oms.on_ticks(ticks(bids=[(34_000, 500)], asks=[(34_100, 500)], at_ns=world.clock.now))
     assert [order.state for order in world.oms.exit_all("kill switch")] == ["OPEN"]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "lots", "units", "slices"),
+    [("NIFTY26D0125000CE", 20, 65, [1755, 845]), ("MIDCPNIFTY26DEC13000CE", 12, 120, [2760, 120])],
+)
+def test_a_position_above_the_freeze_quantity_is_closed_in_whole_lots(
+    symbol: str, lots: int, units: int, slices: list[int]
+) -> None:
+    world = World()
+    world.clock.now = to_ns(dt.datetime(2026, 11, 23, 12, 0, tzinfo=IST))
+    for tag in ("ONE", "TWO"):
+        index = "NIFTY" if symbol.startswith("NIFTY") else "MIDCPNIFTY"
+        sent = world.oms.submit(intent(tag, symbol=symbol, index=index, quantity=lots * units))
+        put(world, tag, updated_ns=world.clock.now)
+        world.broker.fill(tag, sent.intent.quantity, 35_000)
+    world.oms.on_timer()
+    sent = world.oms.exit_all("kill switch")
+
+    assert [(order.state, order.intent.quantity) for order in sent] == [("OPEN", each) for each in slices]
