@@ -33,7 +33,7 @@ def write_report(
     for name, record in _TABLES.items():
         table = table_of(record, [row for result in merged.results for row in getattr(result, name)])
         _aside(
-            out / f"{_FILES[name]}.parquet", lambda path, table=table: pq.writetable_of(table, path, compression="zstd")
+            out / f"{_FILES[name]}.parquet", lambda path, table=table: pq.write_table(table, path, compression="zstd")
         )
         _aside(out / f"{_FILES[name]}.csv", lambda path, table=table: pc.write_csv(table, path))
     facts = summary(strategy, index, config=config, days=days, merged=merged)

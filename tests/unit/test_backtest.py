@@ -25,7 +25,7 @@ from core.strategies.expiry import expiry_to_trade
 from jobs import backtest
 from jobs.backtest import GOLDEN
 from jobs.recorded import load_days
-from jobs.report import summary, table_of
+from jobs.report import summary, table_of, write_report
 
 DATA = (Path(__file__).parents[2] / "../shared/data/market").resolve()
 D = dt.date
@@ -159,6 +159,22 @@ def test_before_its_expiry_what_is_held_at_the_last_bar_is_sold_there() -> None:
     trade = run_day(held_to_the_end(expiry="next"), recorded()[D(2025, 9, 4)]).trades[-1]
 
     assert not trade.reason.startswith("expiry")
+
+
+def test_a_report_is_written_whole_and_reads_back(tmp_path: Path) -> None:
+    day = expiring(recorded()[D(2025, 9, 4)])
+    config = held_to_the_end()
+    merged = merge([run_day(config, day)])
+    write_report(tmp_path, "ema_channel", "SENSEX", config=config, days=[day], merged=merged)
+    trades = pq.read_table(tmp_path / "trades.parquet").to_pylist()
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "equity.csv", "equity.parquet", "equity.png", "no_data.csv", "no_data.parquet", "refusals.csv",
+        "refusals.parquet", "summary.json", "trades.csv", "trades.parquet",
+    ]  # fmt: skip
+    assert [Trade(**row) for row in trades] == list(merged.results[0].trades)
+    assert "expiry, mean of 15:00-15:30" in (tmp_path / "trades.csv").read_text()
+    assert (tmp_path / "equity.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
