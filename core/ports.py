@@ -176,7 +176,10 @@ class Orders(Protocol):
     def positions(self) -> Sequence[Position]: ...
     def state(self) -> str: ...
     def halt(self, why: str) -> str:
-        """No new orders until `resume`, whatever is restarted; returns the state. exit_all still works."""
+        """No new orders until `resume`, whatever is restarted; returns the state. exit_all still works.
+
+        LedgerDown: it is so now, and a crash would forget it; say it again when the ledger is back. `reduce` alike.
+        """
 
     def reduce(self, why: str) -> str:
         """Exits only, until `resume`; returns the state."""
@@ -207,7 +210,7 @@ class DeskClient(Protocol):
     def cancel(self, tag: str) -> Order: ...
     def exit_all(self, why: str) -> Sequence[Order]: ...
     def halt(self, why: str) -> str:
-        """No new orders until `resume`, whatever is restarted; returns the order manager's state."""
+        """No new orders until `resume`, whatever is restarted; returns the order manager's state. Raises as Orders."""
 
     def reduce(self, why: str) -> str:
         """Exits only, until `resume`; returns the state."""
