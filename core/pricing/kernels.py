@@ -191,11 +191,11 @@ def greeks_lanes(s: Floats) -> None:
         moved = (1.0 - chance if in_money else chance) if s[VOL + j] * root > 0.0 else step
         decay = (s[GROWTH + j] * value - 0.5 * density * total) * (forward * total * each) * PER_DAY
         ok = usable(kind, forward, strike, s[YEARS + j], s[VOL + j], discount)
-        s[DELTA + j] = kind * discount * moved if ok else math.nan
+        s[DELTA + j] = kind * discount * moved + 0.0 if ok else math.nan  # −0 is 0
         s[GAMMA + j] = density * per_forward * per_forward * (forward * lasting * each) if ok else math.nan
         s[THETA + j] = (decay if years > 0.0 else 0.0) if ok else math.nan
         s[VEGA + j] = density * root * PER_POINT if ok else math.nan
-        s[RHO + j] = -years * value * PER_POINT if ok else math.nan
+        s[RHO + j] = -years * value * PER_POINT + 0.0 if ok else math.nan
 
 
 @compiled

@@ -173,3 +173,8 @@ def test_at_no_time_or_no_vol_an_option_is_its_intrinsic_value() -> None:
     assert found["charm"] == pytest.approx([0, 0, rate * 0.97 / 365])
     for name in ("gamma", "vega", "vanna", "volga", "speed", "zomma"):
         assert found[name].tolist() == [0.0, 0.0, 0.0], name
+
+
+def test_no_greek_of_a_put_at_the_money_without_time_is_minus_zero() -> None:
+    found = greeks([1, -1], 100.0, 100.0, 0.0, 0.2, 1.0)
+    assert not any(np.signbit(column).any() for column in found)
