@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run stop test check bench
+.PHONY: install run stop test check bench fuzz
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -35,3 +35,6 @@ check: install
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+fuzz: install
+	$(BIN)/python -m tests.unit.kite.fuzz_frames 1000000

@@ -2,12 +2,12 @@
 
 import time
 
-from core import pricing
+from core import kite, pricing
 
 
 def main() -> None:
     began = time.perf_counter()
-    kernels = pricing.warm()
+    kernels = [*pricing.warm(), *kite.warm()]
     print(f"{len(kernels)} kernels ready in {time.perf_counter() - began:.2f} s")
 
 
