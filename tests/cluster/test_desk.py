@@ -6,8 +6,10 @@ import stat
 import subprocess
 import sys
 import tempfile
-import threading
+import time
+from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +32,11 @@ from tests.cluster.whole_desk import (
     BACK_S,
     back,
     buy_one_lot,
-    filled_from,
+    few_starts,
     job_session,
+    killed_while_placing,
     near_the_money,
     row,
-    send_until_answered,
     status,
     try_,
 )
@@ -137,24 +139,23 @@ def test_a_stopped_actor_is_found_stuck_and_is_back_with_data(desk: Desk) -> Non
     assert any("STUCK: no answer to a health probe" in message for message in said), said
 
 
-def test_no_order_is_lost_or_doubled_when_the_order_manager_is_killed_while_orders_flow(
+def test_no_order_is_lost_or_doubled_when_the_order_manager_is_killed_while_it_takes_one(
     state: DeskState, desk: Desk
 ) -> None:
-    contract = near_the_money(desk)
-    lot = desk.expiries("NIFTY").to_pylist()[0]["lot"]
-    tags: list[str] = []
-    stop = threading.Event()
-    sender = threading.Thread(target=send_until_answered, args=(desk, contract["symbol"], lot, tags, stop))
-    sender.start()
-    for _ in range(2):
-        filled_from(desk, tags, len(tags))
+    """Each kill falls a little later after its order set out: before journal, broker or answer."""
+    contract, lot = near_the_money(desk), desk.expiries("NIFTY").to_pylist()[0]["lot"]
+    tags, kills, found = list[str](), list[float](), Counter[str]()
+    for late_ms in range(0, 16, 2):
+        until(lambda: few_starts(kills), within_s=70, what="a minute with room for one more start")
         before = until(lambda: (r := row(desk, "oms")) and r.state == "READY" and r, within_s=BACK_S, what="oms READY")
-        os.kill(before.pid, signal.SIGKILL)
+        until(lambda: try_(lambda: buy_one_lot(desk)), within_s=BACK_S, what="orders are filled")
+        tags.append(f"KILL{late_ms:02d}")
+        place = partial(desk.place, contract["symbol"], "BUY", lot, tag=tags[-1])
+        found[killed_while_placing(state, tags[-1], place, before.pid, late_ms / 1000)] += 1
+        kills.append(time.monotonic())
+        until(lambda ask=place: try_(ask), within_s=60, what=f"an answer to {tags[-1]}, asked for by its tag")
         back(desk, "oms", before)
-    filled_from(desk, tags, len(tags))
-    stop.set()
-    sender.join(timeout=120)
-    assert not sender.is_alive(), "every order has an answer"
+    print(f"killed with the order: {dict(found)}")
 
     ended = {"COMPLETE", "REFUSED", "REJECTED"}
     until(lambda: (o := try_(desk.orders)) and all(order.state in ended for order in o), within_s=40, what="all ended")

@@ -1,16 +1,22 @@
 """What the tests of a whole desk ask it, and how long they wait."""
 
+import os
+import signal
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from cluster.attach import Desk
 from cluster.auth import admit
+from cluster.decide import SupervisionConfig
 from cluster.state import DeskState
 from core.errors import DeskError
-from core.records import ActorStatus, DeskStatus
+from core.records import ActorStatus, DeskStatus, Order
+from storage.broker_store import PostgresBrokerStore
+from storage.ledger import PostgresLedger
 from tests.cluster.conftest import until
 
 BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/recovery.py measures; CI's may be busy
@@ -82,20 +88,26 @@ def job_session(state: DeskState) -> str:
     return client.get_job_logs(job).strip().splitlines()[-1]
 
 
-def send_until_answered(desk: Desk, symbol: str, quantity: int, tags: list[str], stop: threading.Event) -> None:
-    """Buy again and again, a tag each; no answer is asked again with the same tag, as a person would. Position and
-    trade limits leave room for 34.
-    """
-    while len(tags) < 34 and not stop.wait(0.6):
-        tag = f"LOAD{len(tags):02d}"
-        tags.append(tag)
-        until(lambda tag=tag: try_(lambda: desk.place(symbol, "BUY", quantity, tag=tag)), within_s=60, what=tag)
+def few_starts(kills: Sequence[float]) -> bool:
+    """Another kill is no crash in a loop yet; `kills` are monotonic seconds."""
+    allowed = SupervisionConfig().starts_per_minute - 1
+    return sum(time.monotonic() - kill < 65 for kill in kills) < allowed
 
 
-def filled_from(desk: Desk, tags: Sequence[str], first: int) -> None:
-    """Wait until one of the orders from the `first` tag on is filled: they flow."""
-
-    def flows() -> bool:
-        return any(o.state == "COMPLETE" and o.intent.tag in tags[first:] for o in try_(desk.orders) or ())
-
-    until(flows, within_s=BACK_S, what="orders flow")
+def killed_while_placing(state: DeskState, tag: str, place: Callable[[], Order], pid: int, late_s: float) -> str:
+    """Kill the order manager, process `pid`, `late_s` after order `tag` set out; what it had done with it, in words."""
+    killer = threading.Timer(late_s, os.kill, (pid, signal.SIGKILL))
+    killer.start()
+    answer = try_(place)
+    killer.join()
+    if answer is not None:
+        return "answered"
+    # The next one takes longer to start than these two look-ups.
+    ledger, store = PostgresLedger(state.dsn, state.session_id), PostgresBrokerStore(state.dsn, state.session_id)
+    try:
+        journal = next((order.state for order in ledger.orders() if order.intent.tag == tag), "not journalled")
+        taken = any(order.intent.tag == tag for order in store.load()[0])
+    finally:
+        ledger.close()
+        store.close()
+    return f"{journal}, {'at' if taken else 'not at'} the broker"
