@@ -4,7 +4,7 @@ const ticket = (() => {
   const COSTS = ["quantity", "premium", "span", "exposure", "margin", "charges"];
   const MOST_LOTS = 10000; // gateway/models.py
   const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; // as core/orders/tag.py writes a tag
-  let now = { symbol: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "" };
+  let now = { symbol: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "", sent: "" };
 
   // ---- answers
 
@@ -17,10 +17,10 @@ const ticket = (() => {
       return;
     }
     if (answer.about === "order") {
-      if (answer.tag !== now.tag) return message(answer.text, answer.tone); // the ticket is another order's by now
-      now.sending = false;
-      if (answer.unanswered) again(); // sent or not: the same order, by the same tag
-      else if (answer.failed) review(false); // it was not sent: it can be mended
+      if (answer.tag !== now.sent) return message(answer.text, answer.tone); // this ticket was given up
+      Object.assign(now, { sending: false, sent: "" });
+      if (answer.unanswered && answer.tag === now.tag) again(); // sent or not: the same order, by the same tag
+      else if (answer.unanswered || answer.failed) review(false); // changed meanwhile, or no order: it can be mended
       else clear();
     }
     message(answer.text, answer.tone);
@@ -63,6 +63,7 @@ const ticket = (() => {
   let asking = 0;
   function ask() {
     review(false);
+    now.tag = ""; // a changed ticket is another order
     clearTimeout(asking);
     now.asked += 1; // an answer to what the ticket said before is no answer to this
     COSTS.forEach((name) => setText($(`ticket-${name}`), "–"));
@@ -92,7 +93,7 @@ const ticket = (() => {
 
   function review(on) {
     now.review = on;
-    if (on) now.tag = newTag(); // until the next review, and so until the ticket changes
+    if (on) now.tag = newTag();
     const send = $("ticket-send");
     send.disabled = !now.symbol || now.sending;
     setText(send, on ? `Confirm ${now.side} ${$("ticket-lots").value.trim()} lot(s)` : "Review order");
@@ -102,7 +103,7 @@ const ticket = (() => {
   function take(cell) {
     const { symbol, column } = cell.dataset;
     const price = cell.textContent.replaceAll(",", "");
-    Object.assign(now, { symbol, tick: desk.tick(), sending: false, tag: "" });
+    Object.assign(now, { symbol, tick: desk.tick(), sending: false, sent: "" });
     setText($("ticket-symbol"), symbol);
     $("ticket-limit").value = /^[\d.]+$/.test(price) ? price : "";
     message("", "");
@@ -112,7 +113,7 @@ const ticket = (() => {
   }
 
   function clear() {
-    Object.assign(now, { symbol: "", sending: false, tag: "" });
+    Object.assign(now, { symbol: "", sending: false, sent: "" });
     setText($("ticket-symbol"), "click a price in the chain");
     $("ticket-lots").value = "1";
     $("ticket-type").value = "LIMIT";
@@ -138,7 +139,7 @@ const ticket = (() => {
       return review(true);
     }
     if (!tell(order("order"))) return review(false);
-    now.sending = true; // until the answer: one confirmation, one order
+    Object.assign(now, { sending: true, sent: now.tag }); // until the answer: one confirmation, one order
     review(false);
     message("sending…", "");
   });
