@@ -30,10 +30,11 @@ class Calls:
         until = time.monotonic() + (deadline_s or self._deadline_s)
         handle = self.handle(actor)
         try:
-            if actor not in self._ahead_ns:
-                self._ahead_ns[actor] = self._compared(actor, handle, until)
+            ahead_ns = self._ahead_ns.get(actor)  # another thread's failure may forget it at any moment
+            if ahead_ns is None:
+                ahead_ns = self._ahead_ns[actor] = self._compared(actor, handle, until)
             left = until - time.monotonic()
-            deadline_ns = time.time_ns() + self._ahead_ns[actor] + int(left * 1e9)
+            deadline_ns = time.time_ns() + ahead_ns + int(left * 1e9)
             return self.get(actor, handle.call.remote(method, args, deadline_ns), left)
         except DeskError:
             self._ahead_ns.pop(actor, None)
@@ -64,13 +65,14 @@ class Calls:
 
     def handle(self, actor: str) -> Any:
         try:
-            if actor not in self._handles:
-                self._handles[actor] = ray.get_actor(actor, self._namespace)
+            found = self._handles.get(actor)  # another thread's failure may forget it at any moment
+            if found is None:
+                found = self._handles[actor] = ray.get_actor(actor, self._namespace)
         except ValueError as error:
             raise DeskError(f"no actor {actor} on this desk; see `vikalp status`") from error
         except RayError as error:
             raise DeskError(f"Ray did not find {actor}: {error}") from error
-        return self._handles[actor]
+        return found
 
 
 class RiskClient(Calls):

@@ -16,8 +16,8 @@ from cluster.state import ROOT, write_private
 
 DRIVER = (sys.executable, "-m", "cluster.driver")
 WAIT_S = 0.1
-DRAIN_S = 20.0  # a halt, a look and the supervisor's own deadline, and some air
-ANEW_S = 40.0  # the same, its imports and a connection before it
+DRAIN_S = 24.0  # two looks, a halt and the supervisor's own deadline, and some air
+ANEW_S = 44.0  # the same, its imports and a connection before it
 
 Line = dict[str, Any]
 
