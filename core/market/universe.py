@@ -1,0 +1,140 @@
+"""Which contracts a desk watches: the universe that follows the money.
+
+Of each index the level and the futures always, and the options of the nearest expiries about the money. What is held or
+has an order is watched wherever the money goes.
+"""
+
+import datetime as dt
+import math
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from core.errors import ConfigError, InputError
+from core.market.symbols import Contract
+from core.schemas import Kind
+
+Expiry = tuple[str, dt.date]  # index, day
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """How much of an index is watched.
+
+    `strikes` on each side of the money are always there. `slack` more are watched, and the band stands still until the
+    money has gone so many strikes from its middle: a level that swings by less than twice the slack changes nothing.
+    """
+
+    strikes: int = 20
+    slack: int = 4
+    expiries: int = 3
+
+    def __post_init__(self) -> None:
+        if self.strikes < 0 or self.slack < 0 or self.expiries < 0:
+            raise ConfigError(f"a band has no negative number, was {self}")
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """What is to be watched.
+
+    contracts: the most important first, each once. middles: of each band, a listed strike in paise; the next `choose`
+    starts from them. left_out: contracts of a band for which there was no room. unlisted: what is held or has an order
+    and is in no listing of today, so that nobody can watch it.
+    """
+
+    contracts: tuple[Contract, ...] = ()
+    middles: Mapping[Expiry, int] = field(default_factory=dict)
+    left_out: int = 0
+    unlisted: tuple[str, ...] = ()
+
+
+class Catalogue:
+    """What is listed on a day, in the order in which it is chosen from; made once a day."""
+
+    def __init__(self, contracts: Iterable[Contract], on: dt.date) -> None:
+        """Contracts that expired before `on` are passed over."""
+        listed = [one for one in contracts if one.expiry is None or one.expiry >= on]
+        self._by_symbol = {one.symbol: one for one in listed}
+        self._levels = [one for one in listed if one.kind == Kind.INDEX]
+        self._futures = [one for one in listed if one.kind == Kind.FUTURE]
+        self._options: defaultdict[Expiry, defaultdict[int, list[Contract]]] = defaultdict(lambda: defaultdict(list))
+        for one in listed:
+            if one.kind in {Kind.CALL, Kind.PUT} and one.expiry is not None:
+                self._options[one.index, one.expiry][one.strike_paise].append(one)
+        self._strikes = {expiry: sorted(strikes) for expiry, strikes in self._options.items()}
+        self._expiries: defaultdict[str, list[dt.date]] = defaultdict(list)
+        for index, day in sorted(self._strikes):
+            self._expiries[index].append(day)
+
+    def choose(
+        self,
+        before: Watch,
+        *,
+        levels: Mapping[str, float],
+        bands: Mapping[str, Band],
+        most: int,
+        forwards: Mapping[Expiry, float] | None = None,
+        held: Collection[str] = (),
+    ) -> Watch:
+        """What to watch now.
+
+        Args:
+            before: the watch so far, `Watch()` at the start of a day.
+            levels: of each index, in paise; NaN, 0 or none at all is unknown, and its bands stay where they are.
+            forwards: of an expiry, in paise: where it is known, the money is there and not at the level.
+            bands: of each index that is watched; of others only what is held.
+            held: symbols with a position or a live order.
+            most: so many contracts at most. Where the bands ask for more, the strikes farthest from the money go.
+
+        InputError if what is held alone is more than `most`: none of it may be dropped.
+        """
+        keep = [self._by_symbol[symbol] for symbol in dict.fromkeys(held) if symbol in self._by_symbol]
+        if len(keep) > most:
+            raise InputError(f"{len(keep)} contracts are held or have orders and {most} can be watched: close some")
+        middles, ranked = {}, []
+        for index, band in bands.items():
+            for rank, day in enumerate(self._expiries[index][: band.expiries]):
+                money = (forwards or {}).get((index, day), math.nan)
+                money = money if _known(money) else levels.get(index, math.nan)
+                middle = self._middle((index, day), before.middles.get((index, day)), money, band.slack)
+                if middle is not None:
+                    middles[index, day] = self._strikes[index, day][middle]
+                    ranked += self._about((index, day), middle, band, rank)
+        ranked.sort(key=lambda found: found[0])
+        always = [one for one in (*self._levels, *self._futures) if one.index in bands]
+        wanted = list(dict.fromkeys([*keep, *always, *(one for _, one in ranked)]))
+        return Watch(
+            contracts=tuple(wanted[:most]),
+            middles=middles,
+            left_out=max(len(wanted) - most, 0),
+            unlisted=tuple(symbol for symbol in dict.fromkeys(held) if symbol not in self._by_symbol),
+        )
+
+    def _middle(self, expiry: Expiry, was_paise: int | None, money: float, slack: int) -> int | None:
+        """The place of the band's middle among the strikes, moved no farther than it must; None while unknown."""
+        strikes = self._strikes[expiry]
+        was = None if was_paise is None else _nearest(strikes, was_paise)
+        if not _known(money):
+            return was
+        now = _nearest(strikes, money)
+        return now if was is None else min(max(was, now - slack), now + slack)
+
+    def _about(self, expiry: Expiry, middle: int, band: Band, rank: int) -> list[tuple[tuple[int, int], Contract]]:
+        """The band's options; first those near the money, and of equally near ones those that expire first."""
+        strikes, reach = self._strikes[expiry], band.strikes + band.slack
+        places = range(max(middle - reach, 0), min(middle + reach + 1, len(strikes)))
+        return [((abs(place - middle), rank), one) for place in places for one in self._options[expiry][strikes[place]]]
+
+
+def _known(paise: float) -> bool:
+    return math.isfinite(paise) and paise > 0
+
+
+def _nearest(strikes: Sequence[int], paise: float) -> int:
+    """The place of the strike nearest to `paise`, the lower of two equally near ones."""
+    right = bisect_left(strikes, paise)
+    if right == len(strikes):
+        return right - 1
+    return right if right == 0 or strikes[right] - paise < paise - strikes[right - 1] else right - 1
