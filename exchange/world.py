@@ -19,9 +19,15 @@ from exchange.day import Day
 from exchange.faults import AT_ONCE, JUMP_S, Event, Fault, Faults, schedule
 from exchange.limits import Limits, Rates
 from exchange.orders.engine import Engine
+from exchange.orders.funds import Funds
+from exchange.orders.gtt import Triggers
+from exchange.orders.margining import Margining
 from exchange.orders.order import Row
 from exchange.orders.positions import Positions
-from exchange.orders.rules import Money, Rules
+from exchange.orders.rules import Rules
+from exchange.orders.square_off import AT as SQUARE_OFF
+from exchange.orders.square_off import SquareOff
+from exchange.roll import roll
 
 Ints = NDArray[np.int64]
 DEFAULT_USER = User(user_id="VK0001", api_key="vikalp", api_secret="vikalp")  # noqa: S106 the local exchange's own, documented
@@ -41,7 +47,7 @@ class WorldConfig:
     rates: Rates = field(default_factory=Rates)
     one_login: bool = True
     faults_an_hour: float = 0.0  # of the seeded schedule
-    money: Money | None = None  # None: every order can be paid for
+    square_off: dt.time = SQUARE_OFF  # of MIS, IST; since the session ends at 15:40 an estimate (orders/square_off.py)
     ask_login: bool = False  # show a page first; else the login answers at once
 
 
@@ -58,10 +64,14 @@ class World:
         self.news: deque[tuple[User, Row]] = deque()  # order updates the stream has not told yet
         self.faults, self._planned = Faults(), deque(self._schedule())
         self.cut_all = False  # a fault: whoever has sockets cuts them and says so by setting it back
+        margining = Margining(lambda: self.day, self.clock.now_ns)
+        self.funds = Funds(config.users, self.positions, margining, lambda: self.day)
         self.engine = Engine(
-            day=lambda: self.day, now=self.clock.now_ns, rules=Rules(config.money), book=self.positions.book,
-            tell=lambda user, row: self.news.append((user, row)),
+            day=lambda: self.day, now=self.clock.now_ns, rules=Rules(self.funds, config.square_off),
+            book=self.positions.book, tell=lambda user, row: self.news.append((user, row)),
         )  # fmt: skip
+        self.triggers = Triggers(lambda: self.day, self.clock.now_ns, self.engine)
+        self._square_off = SquareOff(config.users, self.positions, self.engine, config.square_off)
 
     def _day(self, date: dt.date) -> Day:
         c = self.config
@@ -75,7 +85,9 @@ class World:
         now = self.clock.now_ns()
         if now >= self.day.close_ns and (date := _session_at(now)) is not None and date > self.day.date:
             self.engine.end_day(self.day.close_ns)
-            self.day = self._day(date)
+            old, self.day = self.day, self._day(date)
+            roll(old, self.day, positions=self.positions, funds=self.funds, engine=self.engine)
+            self.engine.new_day()
             self._planned = deque(self._schedule())
             for limits in self.limits.values():
                 limits.new_day()
@@ -83,6 +95,8 @@ class World:
             event = self._planned.popleft()
             self.fault(event.fault, seconds=event.seconds)
         changed = self.day.step(now)
+        self.triggers.fire(changed.tolist())
+        self._square_off.step(self.day, now)
         self.engine.advance(changed.tolist())
         return changed
 

@@ -16,7 +16,7 @@ from core.orders.positions import mark, market_date
 from core.records import Chain, Intent, Margin
 from core.risk.basket import basket_margin
 from core.risk.margin_terms import MarginRules
-from core.risk.span import SpanModel
+from core.risk.span import Carry, SpanModel
 from core.risk.span_legs import Expiry, Leg, Market, Quote, Underlying, expiry_of
 
 Rows = Mapping[str, Mapping[str, Any]]
@@ -92,28 +92,42 @@ def _added(intent: Intent, after: Sequence[Leg], source: SpanModel, rules: Margi
 
 
 def _source(legs: Sequence[Leg], chain: Chain, rows: Rows, *, price_paise: int, now_ns: int) -> SpanModel:
-    """The chain as a market of `legs`, the order's first; its own price stands in where its contract has no mark.
+    """The chain as a market of `legs`, the order's first; its own price stands in where its contract has no mark."""
+    order = legs[0].contract
+    index, quotes = chain_market(legs, chain, rows, now_ns=now_ns, stand_in={order.symbol: price_paise})
+    market = Market(on=market_date(now_ns), underlyings={order.index: index}, quotes=quotes)
+    return SpanModel(market=market, carry=carry_of(chain, now_ns))
 
-    A held leg without a vol, mostly deep in the money, takes its expiry's at the money. While the spot stands still in
-    the closing auction, and where there is none, the nearest forward is the level and forwards are what moves.
+
+def carry_of(chain: Chain, now_ns: int) -> Carry:
+    """What SPAN moves: the spot, or where it stands still in the closing auction or is unknown, the forwards."""
+    row = chain.expiries.slice(0, 1).to_pylist()[0]
+    return "forward" if spot_frozen(row["index"], now_ns) or not row["spot_paise"] else "spot"
+
+
+def chain_market(
+    legs: Sequence[Leg], chain: Chain, rows: Rows, *, now_ns: int, stand_in: Mapping[str, int]
+) -> tuple[Underlying, dict[str, Quote]]:
+    """The chain as a market of `legs`, all of its index: the index with its expiries, and the quotes of the legs.
+
+    `rows` are the chain's contracts by symbol; `stand_in` gives the price, paise, of a contract without a mark. A leg
+    without a vol, mostly deep in the money, takes its expiry's at the money; one the chain does not have is left out,
+    and refused by name where it is valued. While the spot stands still in the closing auction, and where there is none,
+    the nearest forward of the legs is the level.
     """
-    order, own = legs[0].contract, expiry_of(legs[0])
     days = {row["expiry"]: row for row in chain.expiries.to_pylist()}
     expiries, quotes = {}, {}
     for leg in legs:
         symbol, expiry = leg.contract.symbol, expiry_of(leg)
         if symbol not in rows or expiry not in days:
-            continue  # refused by name where it is valued
+            continue
         row, day = rows[symbol], days[expiry]
-        paise = mark(row["bid_paise"], row["ask_paise"], row["last_paise"])
-        if not paise and leg is legs[0]:
-            paise = price_paise
+        paise = mark(row["bid_paise"], row["ask_paise"], row["last_paise"]) or stand_in.get(symbol, 0)
         vol = row["iv"] if row["iv"] > 0 else day["atm_iv"]
         quotes[symbol] = Quote(paise / 100 if paise else math.nan, vol)
         expiries[expiry] = Expiry(day["forward"], day["years"], day["discount"])
-    spot = 0.0 if spot_frozen(order.index, now_ns) else days[own]["spot_paise"] / 100
-    level = spot or expiries[min(expiries)].forward
-    close = days[own]["spot_prev_close_paise"] / 100 or level
-    index = Underlying(close=close, spot=level, expiries=expiries)
-    market = Market(on=market_date(now_ns), underlyings={order.index: index}, quotes=quotes)
-    return SpanModel(market=market, carry="spot" if spot else "forward")
+    first = days[min(days)]
+    spot = 0.0 if spot_frozen(first["index"], now_ns) else first["spot_paise"] / 100
+    level = spot or (expiries[min(expiries)].forward if expiries else first["forward"])
+    close = first["spot_prev_close_paise"] / 100 or level
+    return Underlying(close=close, spot=level, expiries=expiries), quotes

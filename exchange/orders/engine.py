@@ -5,21 +5,21 @@ Nothing happens by itself: `advance` does what has come due, and whoever asks fo
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from core.matching.match import protected_limit
 from exchange.accounts import User
 from exchange.day import Day
 from exchange.orders import matching
-from exchange.orders.order import ENDED, Order, Row, Status, Trade
+from exchange.orders.order import ENDED, Iceberg, Order, Row, Status, Trade
 from exchange.orders.request import Asked, check, paise, protection, whole
 from exchange.orders.rules import Rules
+from exchange.orders.steps import ENTERING, as_asked, assign, plan, protection_limit, waits_for_morning
 from exchange.refusal import KiteError, bad_input
 
 Ints = NDArray[np.int64]
-STEP_NS = 20_000_000  # between two interim states
 Tell = Callable[[User, Row], None]
 Book = Callable[[Trade], None]
 
@@ -34,26 +34,38 @@ class Engine:
         self.trades: list[Trade] = []
         self._live: dict[str, Order] = {}
         self._volume: dict[int, int] = defaultdict(int)  # traded when last looked, by place
-        self._sequence = 0
+        self._sequence = self._trades = 0
 
-    def place(self, user: User, asked: Asked, *, parent: Order | None = None, hidden_s: float = 0.0) -> Order:
-        """Take an order; whether it is any good shows a moment later, and to the user `hidden_s` after that."""
+    def place(
+        self, user: User, asked: Asked, *, parent: Order | None = None, hidden_s: float = 0.0, forced: bool = False
+    ) -> Order:
+        """Take an order; whether it is any good shows a moment later, and to the user `hidden_s` after that.
+
+        Of an iceberg the first leg; each other one is placed when the one before it is complete. `forced`: by the
+        broker, whom no rule refuses.
+        """
+        ice = Iceberg(1, asked.legs, asked.leg_quantity, asked.quantity) if asked.variety == "iceberg" else None
+        return self._place(user, asked, parent=parent, hidden_s=hidden_s, forced=forced, ice=ice)
+
+    def _place(
+        self, user: User, asked: Asked, *, parent: Order | None, hidden_s: float = 0.0, forced: bool = False,
+        ice: Iceberg | None,
+    ) -> Order:  # fmt: skip
         self._sequence += 1
         now = self._now()
         order = Order(
             order_id=str((now // 1_000_000 << 20) + self._sequence), user=user, one=asked.one, variety=asked.variety,
-            side=asked.side, product=asked.product, order_type=asked.order_type, quantity=asked.quantity,
+            side=asked.side, product=asked.product, order_type=asked.order_type,
+            quantity=ice.quantity if ice else asked.quantity, iceberg=ice, forced=forced,
             price_paise=asked.price_paise, trigger_paise=asked.trigger_paise, validity=asked.validity,
+            ttl_minutes=asked.ttl_minutes,
             protection=asked.protection, tag=asked.tag, placed_ns=now, visible_ns=now + round(hidden_s * 1e9),
             sequence=self._sequence,
             parent_id=parent.order_id if parent else None, disclosed=asked.disclosed,
         )  # fmt: skip
         self.orders[order.order_id] = self._live[order.order_id] = order
         order.set(Status.RECEIVED, now)
-        if asked.variety == "amo":
-            order.plan.append((now + STEP_NS, "queue"))
-        else:
-            order.plan.extend((now + (i + 1) * STEP_NS, step) for i, step in enumerate(("validate", "admit", "arrive")))
+        plan(order, now, *(("queue",) if asked.variety == "amo" else ENTERING))
         if asked.validity == "TTL":
             order.plan.append((now + asked.ttl_minutes * 60_000_000_000, "expire"))
         return order
@@ -74,12 +86,12 @@ class Engine:
                 change[name] = form[name]
         if form.get("market_protection"):
             change["protection"] = protection(form)
-        check(_as_asked(order, change))
+        check(as_asked(order, change))
         if int(str(change.get("quantity", order.quantity))) <= order.filled:
             raise bad_input(f"Invalid `quantity`: {order.filled} have traded already")
         order.modifications, order.change, now = order.modifications + 1, change, self._now()
         self._change(order, Status.MODIFY_VALIDATION_PENDING, now)
-        order.plan.extend([(now + STEP_NS, "modifying"), (now + 2 * STEP_NS, "modified")])
+        plan(order, now, "modifying", "modified")
         return order
 
     def cancel(self, user: User, order_id: str) -> Order:
@@ -88,8 +100,17 @@ class Engine:
         now = self._now()
         self._change(order, Status.CANCEL_PENDING, now)
         order.plan.clear()
-        order.plan.append((now + STEP_NS, "cancelled"))
+        plan(order, now, "cancelled")
         return order
+
+    def live(self, user: User) -> list[Order]:
+        """The user's orders that have not ended."""
+        return [order for order in self._live.values() if order.user == user and not order.ended]
+
+    def withdraw(self, orders: Iterable[Order], at_ns: int) -> None:
+        """End orders at once, as the broker can."""
+        for order in orders:
+            self._end(order, Status.CANCELLED, at_ns)
 
     def of(self, user: User) -> list[Order]:
         """The user's orders as the book shows them, oldest first."""
@@ -121,11 +142,24 @@ class Engine:
 
     def end_day(self, now_ns: int) -> None:
         """What has not traded by the close is gone; after-market orders stay for the morning."""
-        for order in list(self._live.values()):
-            if order.status != Status.AMO_RECEIVED:
-                self._end(order, Status.CANCELLED, now_ns)
+        self.advance()
+        self.withdraw([order for order in self._live.values() if not waits_for_morning(order)], now_ns)
         self._live = {name: order for name, order in self._live.items() if not order.ended}
+
+    def new_day(self) -> None:
+        """A new book of orders and trades, with what was left for the morning on its way to the market."""
+        now = self._now()
+        self.orders, self.trades = dict(self._live), []
         self._volume.clear()
+        for order in self._live.values():
+            listed = self._day().listing.by_name.get((order.one.exchange, order.one.symbol))
+            if listed is None:
+                self._reject(order, "The instrument you are placing an order for has either expired or does not exist.",
+                             now)  # fmt: skip
+                continue
+            order.one = listed
+            order.plan.clear()
+            plan(order, now, *ENTERING)
 
     def _standing(self, user: User, order_id: str) -> Order:
         self.advance()
@@ -165,7 +199,8 @@ class Engine:
             self._change(order, Status.TRIGGER_PENDING, at)
             return
         if order.order_type in {"MARKET", "SL-M"}:
-            if order.order_type == "MARKET" and not quotes.volume[order.one.place]:
+            untraded = not quotes.volume[order.one.place] and not order.forced
+            if order.order_type == "MARKET" and untraded:
                 self._reject(order, "17181 : Market orders are blocked on a contract that has not traded today", at)
                 return
             order.price_paise = protection_limit(order, last)
@@ -177,11 +212,17 @@ class Engine:
             self._end(order, Status.CANCELLED, at)
 
     def _modified(self, order: Order, at: int) -> None:
-        before = order.price_paise, order.quantity
-        for field, value in order.change.items():
-            setattr(order, field, value)
+        before = {name: getattr(order, name) for name in (*order.change, "price_paise", "quantity")}
+        assign(order, order.change)
         order.change = {}
-        self._change(order, Status.MODIFIED, at, say=False)
+        if order.order_type == "MARKET" and order.working:
+            order.price_paise = protection_limit(order, int(self._day().quotes.last[order.one.place]))
+        why = self._rules.refuse(order, self._live.values(), self._day(), at) if order.working else None
+        if why is not None:
+            assign(order, before)
+            order.message = order.message_raw = why
+        else:
+            self._change(order, Status.MODIFIED, at, say=False)
         if not order.working:
             self._change(order, Status.AMO_RECEIVED, at)
         elif order.remaining <= 0:  # it traded while the change was on its way
@@ -191,8 +232,8 @@ class Engine:
             self._change(order, Status.TRIGGER_PENDING, at)
         else:
             self._change(order, Status.OPEN, at)
-            if order.price_paise != before[0] or order.quantity > before[1]:  # its place in the queue is lost
-                self._fill(matching.arrive(self._day().quotes, order), at)
+            if order.price_paise != before["price_paise"] or order.quantity > before["quantity"]:
+                self._fill(matching.arrive(self._day().quotes, order), at)  # its place in the queue is lost
 
     def _match(self, places: set[int], now: int) -> None:
         quotes = self._day().quotes
@@ -215,9 +256,8 @@ class Engine:
         for order, units, price in fills:
             order.filled += units
             order.filled_paise += units * price
-            trade = Trade(
-                trade_id=str(10_000_000 + len(self.trades)), order=order, quantity=units, paise=price, at_ns=at
-            )
+            self._trades += 1
+            trade = Trade(trade_id=str(10_000_000 + self._trades), order=order, quantity=units, paise=price, at_ns=at)
             self.trades.append(trade)
             self._book(trade)
             if order.remaining:
@@ -226,6 +266,13 @@ class Engine:
                 self._hear(order, update=True)
             else:
                 self._end(order, Status.COMPLETE, at)
+                self._next_leg(order)
+
+    def _next_leg(self, order: Order) -> None:
+        if order.iceberg is not None and order.iceberg.left:
+            parent = self.orders.get(order.parent_id or order.order_id, order)
+            ice = order.iceberg._replace(leg=order.iceberg.leg + 1)
+            self._place(order.user, replace(as_asked(order, {}), variety="iceberg"), parent=parent, ice=ice)
 
     def _hear(self, order: Order, *, update: bool = False) -> None:
         if order.visible_ns <= self._now():
@@ -244,23 +291,3 @@ class Engine:
     def _end(self, order: Order, status: Status, at: int) -> None:
         order.working = False
         self._change(order, status, at)
-
-
-def protection_limit(order: Order, last_paise: int) -> int:
-    """The limit a MARKET order becomes: Kite's automatic band, or the client's per cent, on a tick inside it."""
-    tick = order.one.tick_paise
-    if order.protection < 0:
-        return protected_limit(order.side, last_paise, tick)
-    if order.side == "BUY":
-        return max(tick, int(last_paise * (1 + order.protection / 100)) // tick * tick)
-    return max(tick, -(-int(last_paise * (1 - order.protection / 100)) // tick) * tick)
-
-
-def _as_asked(order: Order, change: Row) -> Asked:
-    """The order as it would be, for the rules that need nothing else."""
-    now = {name: change.get(name, getattr(order, name)) for name in
-           ("order_type", "validity", "quantity", "price_paise", "trigger_paise", "protection")}  # fmt: skip
-    return Asked(
-        one=order.one, variety="regular", side=order.side, product=order.product, ttl_minutes=1,
-        disclosed=order.disclosed, legs=0, tag=order.tag, autoslice=False, **now,  # type: ignore[arg-type]
-    )  # fmt: skip

@@ -4,6 +4,7 @@ import hashlib
 from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from core.market import from_ns
 from core.records import Side
@@ -31,6 +32,25 @@ ENDED = frozenset({Status.COMPLETE, Status.CANCELLED, Status.REJECTED})
 Row = dict[str, object]
 
 
+class Iceberg(NamedTuple):
+    """Which leg of how many; units of a whole leg and of all of them."""
+
+    leg: int
+    legs: int
+    size: int
+    total: int
+
+    @property
+    def left(self) -> int:
+        """Units of the legs after this one."""
+        return max(0, self.total - self.leg * self.size)
+
+    @property
+    def quantity(self) -> int:
+        """Units of this leg: the last may be smaller."""
+        return min(self.size, self.total - (self.leg - 1) * self.size)
+
+
 @dataclass(kw_only=True, eq=False)
 class Order:
     """Prices in paise, times UTC ns of the exchange's clock; `quantity` in units, as it now stands."""
@@ -46,14 +66,16 @@ class Order:
     price_paise: int
     trigger_paise: int
     validity: str
+    ttl_minutes: int
     protection: float
     tag: str | None
     placed_ns: int
     sequence: int
     parent_id: str | None = None
     tags: list[str] = field(default_factory=list)
-    meta: Row = field(default_factory=dict)
     disclosed: int = 0
+    forced: bool = False  # by the broker's own square-off, which no rule refuses
+    iceberg: Iceberg | None = None
     status: Status = Status.RECEIVED
     message: str | None = None
     message_raw: str | None = None
@@ -117,6 +139,7 @@ class Order:
             "order_type": self.order_type,
             "transaction_type": self.side,
             "validity": self.validity,
+            **({"validity_ttl": self.ttl_minutes} if self.validity == "TTL" else {}),
             "product": self.product,
             "quantity": self.quantity,
             "disclosed_quantity": self.disclosed,
@@ -127,11 +150,22 @@ class Order:
             "pending_quantity": 0 if self.ended else self.remaining,
             "cancelled_quantity": cancelled,
             "market_protection": self.protection,
-            "meta": self.meta,
+            "meta": self._meta(),
             "tag": self.tag,
             **({"tags": [self.tag, *self.tags]} if self.tag else {"tags": self.tags} if self.tags else {}),
             "guid": f"{self.user.user_id}x{self.sequence}",
         }
+
+    def _meta(self) -> Row:
+        if self.iceberg is None:
+            return {}
+        ice = self.iceberg
+        return {
+            "iceberg": {
+                "leg": ice.leg, "legs": ice.legs, "leg_quantity": ice.size, "total_quantity": ice.total,
+                "remaining_quantity": ice.left,
+            }
+        }  # fmt: skip
 
     def postback(self, *, update: bool) -> Row:
         """What the socket and the postback URL are told; `update`: a partial fill, which the book calls OPEN."""

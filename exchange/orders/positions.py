@@ -19,6 +19,7 @@ class Position:
     product: str
     overnight: int = 0  # signed
     overnight_paise: int = 0  # Σ price·quantity of it, signed as it is
+    carried_at: int = 0  # paise a unit at the last close; the next day's quotes are drawn without it
     bought: int = 0
     bought_paise: int = 0
     sold: int = 0
@@ -28,9 +29,28 @@ class Position:
     def quantity(self) -> int:
         return self.overnight + self.bought - self.sold
 
+    def last_paise(self, quotes: Quotes) -> int:
+        """Its last price; of a contract that is listed no more the one it was carried at."""
+        return int(quotes.last[self.one.place]) if self.one.place >= 0 else self.carried_at
+
+    def m2m_paise(self, quotes: Quotes) -> int:
+        """What the day has brought: trades and what was carried in, against the last price."""
+        traded = self.sold_paise - self.bought_paise
+        return traded - self.overnight * self.carried_at + self.quantity * self.last_paise(quotes)
+
+    @property
+    def open_paise(self) -> int:
+        """Σ price·quantity of what is open, at the average it was bought or sold at; signed as it is."""
+        net = self.quantity
+        if net > 0:
+            units, value = self.bought + max(self.overnight, 0), self.bought_paise + max(self.overnight_paise, 0)
+        else:
+            units, value = self.sold + max(-self.overnight, 0), self.sold_paise + max(-self.overnight_paise, 0)
+        return net * value // units if units else 0
+
     def row(self, quotes: Quotes) -> Row:
         """`net` of the positions call; pnl = sell_value − buy_value + quantity·last, exact on Kite's samples."""
-        last, close = int(quotes.last[self.one.place]), int(quotes.close[self.one.place])
+        last, close = self.last_paise(quotes), self.carried_at
         carried, value = self.overnight, self.overnight_paise
         buys = self.bought + max(carried, 0)
         sells = self.sold + max(-carried, 0)
@@ -45,7 +65,7 @@ class Position:
             "product": self.product, "quantity": net, "overnight_quantity": carried, "multiplier": 1,
             "average_price": rupees(average), "close_price": rupees(close if carried else 0),
             "last_price": rupees(last), "value": rupees(sell_value - buy_value), "pnl": rupees(pnl),
-            "m2m": rupees(sell_m2m - buy_m2m + net * last), "unrealised": rupees(pnl), "realised": 0,
+            "m2m": rupees(self.m2m_paise(quotes)), "unrealised": rupees(pnl), "realised": 0,
             "buy_quantity": buys, "buy_price": rupees(buy_value / buys if buys else 0), "buy_value": rupees(buy_value),
             "buy_m2m": rupees(buy_m2m), "sell_quantity": sells,
             "sell_price": rupees(sell_value / sells if sells else 0), "sell_value": rupees(sell_value),
@@ -66,7 +86,10 @@ class Position:
         """What was traded today alone; None where nothing was."""
         if not (self.bought or self.sold):
             return None
-        return Position(self.one, self.product, 0, 0, self.bought, self.bought_paise, self.sold, self.sold_paise)
+        return Position(
+            self.one, self.product, bought=self.bought, bought_paise=self.bought_paise, sold=self.sold,
+            sold_paise=self.sold_paise,
+        )  # fmt: skip
 
 
 @dataclass
@@ -89,12 +112,25 @@ class Positions:
     def of(self, user: User) -> list[Position]:
         return [position for key, position in self._held.items() if key[0] == user.user_id]
 
-    def net(self, user: User) -> dict[str, int]:
-        """Units by symbol, products together; what is flat is left out."""
-        out: dict[str, int] = {}
+    def units(self, user: User) -> dict[Instrument, int]:
+        """Signed units by contract, products together; what is flat is left out."""
+        out: dict[Instrument, int] = {}
         for position in self.of(user):
-            out[position.one.symbol] = out.get(position.one.symbol, 0) + position.quantity
-        return {symbol: quantity for symbol, quantity in out.items() if quantity}
+            out[position.one] = out.get(position.one, 0) + position.quantity
+        return {one: quantity for one, quantity in out.items() if quantity}
+
+    def carry(self, user: User, position: Position, one: Instrument, at_paise: int) -> None:
+        """Take what is open into the next day as NRML of `one`, its contract's next listing, marked at `at_paise`."""
+        held = self._at(user, one, "NRML")
+        held.overnight += position.quantity
+        held.overnight_paise = held.overnight_paise + position.open_paise if held.overnight else 0
+        held.carried_at = at_paise
+
+    def taken(self, user: User) -> list[Position]:
+        """The user's positions, which are forgotten: the day is over."""
+        out = self.of(user)
+        self._held = {key: position for key, position in self._held.items() if key[0] != user.user_id}
+        return out
 
     def convert(self, user: User, one: Instrument, *, quantity: int, buy: bool, old: str, new: str) -> None:
         """Move today's units of one product to the other, at their average; refused where there are fewer."""

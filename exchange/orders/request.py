@@ -35,6 +35,7 @@ class Asked:
     protection: float
     disclosed: int
     legs: int  # of an iceberg
+    leg_quantity: int  # units of each, but for a smaller last one
     tag: str | None
     autoslice: bool
 
@@ -53,7 +54,8 @@ def parse(variety: str, form: Mapping[str, str], listing: Listing) -> Asked:
         order_type=order_type, validity=validity, quantity=whole(form, "quantity"), price_paise=paise(form, "price"),
         trigger_paise=paise(form, "trigger_price"), ttl_minutes=whole(form, "validity_ttl", 0),
         protection=protection(form), disclosed=whole(form, "disclosed_quantity", 0),
-        legs=whole(form, "iceberg_legs", 0), tag=tag(form), autoslice=form.get("autoslice", "").lower() == "true",
+        legs=whole(form, "iceberg_legs", 0), leg_quantity=whole(form, "iceberg_quantity", 0), tag=tag(form),
+        autoslice=form.get("autoslice", "").lower() == "true",
     )  # fmt: skip
     check(asked)
     return asked
@@ -91,10 +93,18 @@ def _check_size(asked: Asked) -> None:
                 f"Tick size for this script is {one.tick_paise / 100:.2f}. "
                 "Kindly enter price in the multiple of tick size for this script"
             )
-    if asked.variety == "iceberg" and not 2 <= asked.legs <= 50:
-        raise bad_input("Invalid `iceberg_legs`, expected 2 to 50")
+    if asked.variety == "iceberg":
+        _check_legs(asked)
     if asked.validity == "TTL" and asked.ttl_minutes <= 0:
         raise bad_input("Missing or invalid `validity_ttl`")
+
+
+def _check_legs(asked: Asked) -> None:
+    if not 2 <= asked.legs <= 50:
+        raise bad_input("Invalid `iceberg_legs`, expected 2 to 50")
+    size = asked.leg_quantity
+    if size <= 0 or size % asked.one.lot or not (asked.legs - 1) * size < asked.quantity <= asked.legs * size:
+        raise bad_input(f"Invalid `iceberg_quantity`: {size}, expected whole lots that make {asked.legs} legs")
 
 
 def instrument(form: Mapping[str, str], listing: Listing) -> Instrument:

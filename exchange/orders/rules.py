@@ -1,9 +1,10 @@
 """What the risk system of a broker refuses after an order was taken: the order ends REJECTED, in these words."""
 
+import datetime as dt
 from collections.abc import Iterable
 from typing import Protocol
 
-from core.market import freeze, phase
+from core.market import IST, freeze, phase, to_ns
 from exchange.day import Day
 from exchange.orders.order import Order
 
@@ -12,27 +13,35 @@ LEAST_BAND_PAISE = 20_00
 
 
 class Money(Protocol):
-    """What an order would need, and what a user has."""
+    """Whether an order can be paid for beside those that live."""
 
-    def refuse(self, order: Order, live: Iterable[Order], day: Day, now_ns: int) -> str | None: ...
+    def refuse(self, order: Order, live: Iterable[Order]) -> str | None: ...
 
 
 class Rules:
-    """Session, freeze quantity and price band; then the money."""
+    """Session, freeze quantity and price band; then the money. `square_off`: no new MIS order from this time on."""
 
-    def __init__(self, money: Money | None) -> None:
-        self._money = money
+    def __init__(self, money: Money, square_off: dt.time) -> None:
+        self._money, self._square_off = money, square_off
 
     def refuse(self, order: Order, live: Iterable[Order], day: Day, now_ns: int) -> str | None:
-        """Why `order` is refused now; None if it is not."""
+        """Why `order` is refused now; None if it is not. What the broker itself squares off is never refused."""
+        if order.forced:
+            return None
         exchange = "BSE" if order.one.exchange == "BFO" else "NSE"
         if phase(exchange, now_ns) != "open":
             return "Markets are closed right now. Place an after market order (AMO)."
+        if order.product == "MIS" and now_ns >= square_off_ns(day, self._square_off):
+            return "MIS orders are not allowed after the auto square-off time. Use NRML."
         most = freeze(order.one.index, day.date)
         if order.quantity > most:
             return f"Order quantity exceeds the freeze quantity of {most}. Use autoslice or place smaller orders."
-        why = outside_band(order, day)
-        return why if why or self._money is None else self._money.refuse(order, live, day, now_ns)
+        return outside_band(order, day) or self._money.refuse(order, live)
+
+
+def square_off_ns(day: Day, at: dt.time) -> int:
+    """When MIS positions are closed on `day`; before its close, should that be earlier than usual."""
+    return min(to_ns(dt.datetime.combine(day.date, at, IST)), day.close_ns - 300_000_000_000)
 
 
 def outside_band(order: Order, day: Day) -> str | None:

@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from core.kite import warm
 from exchange.refusal import Gateway, KiteError
-from exchange.server import admin, market, orders, users
+from exchange.server import admin, gtt, margins, market, orders, users
 from exchange.server.hub import Hub
 from exchange.server.reply import error, gateway, refused
 from exchange.server.stream import pump, stream
@@ -28,6 +28,16 @@ ROUTES: tuple[BaseRoute, ...] = (
     Route("/session/token", users.close_session, methods=["DELETE"]),
     Route("/session/refresh_token", users.renew, methods=["POST"]),
     Route("/user/profile", users.profile),
+    Route("/user/margins", margins.user_margins),
+    Route("/user/margins/{segment}", margins.user_margins),
+    Route("/margins/orders", margins.order_margins, methods=["POST"]),
+    Route("/margins/basket", margins.basket_margins, methods=["POST"]),
+    Route("/charges/orders", margins.contract_note, methods=["POST"]),
+    Route("/gtt/triggers", gtt.listed),
+    Route("/gtt/triggers", gtt.place, methods=["POST"]),
+    Route("/gtt/triggers/{trigger_id}", gtt.single),
+    Route("/gtt/triggers/{trigger_id}", gtt.modify, methods=["PUT"]),
+    Route("/gtt/triggers/{trigger_id}", gtt.delete, methods=["DELETE"]),
     Route("/orders", orders.orders),
     Route("/orders/{variety}", orders.place, methods=["POST"]),
     Route("/orders/{order_id}", orders.history),

@@ -42,20 +42,32 @@ def _slices(world: World, session: Session, asked: Asked) -> Row:
         raise bad_input(f"Order would need {len(sizes)} slices. Max permitted is {MOST_SLICES}.")
     children: list[Row] = []
     parent: Order | None = None
-    for quantity in sizes:
+    refused: KiteError | None = None
+    for i, quantity in enumerate(sizes):
         try:
-            if parent is not None:
-                world.limits[session.user.user_id].count_order(world.wall())
-            child = world.engine.place(session.user, replace(asked, quantity=quantity), parent=parent)
+            child = _slice(world, session, replace(asked, quantity=quantity), parent, first=i == 0)
         except KiteError as why:
-            refused = {"code": why.status, "error_type": why.error_type, "message": why.message, "data": None}
-            children.append({"error": refused})
+            refused = refused or why
+            error = {"code": why.status, "error_type": why.error_type, "message": why.message, "data": None}
+            children.append({"error": error})
             continue
         parent = parent or child
         child.tags.extend(("autoslice", f"autoslice:{parent.order_id}"))
         children.append({"order_id": child.order_id})
-    assert parent is not None, "the first slice has been counted already"
+    if parent is None:
+        assert refused is not None, "an order above the freeze quantity has two slices or more"
+        raise refused
     return {"order_id": parent.order_id, "children": children}
+
+
+def _slice(world: World, session: Session, asked: Asked, parent: Order | None, *, first: bool) -> Order:
+    """Place one; the first has been counted already."""
+    if not first:
+        world.limits[session.user.user_id].count_order(world.wall())
+    short = world.funds.refuse_asked(session.user, asked, world.engine.live(session.user))
+    if short is not None:
+        raise KiteError(400, "MarginException", short)
+    return world.engine.place(session.user, asked, parent=parent)
 
 
 @call("order")
