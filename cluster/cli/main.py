@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from cluster.cli import chain, desks, exchange, facts, replay, standing, trade
+from cluster.cli import chain, desks, exchange, facts, login, replay, standing, trade
 from cluster.cli.out import print_problem
 from cluster.cli.world import Command
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (desks, chain, trade, standing, replay, facts, exchange):
+for module in (desks, chain, trade, standing, replay, facts, exchange, login):
     for name, command in module.COMMANDS.items():
         app.command(name, cls=Command)(command)
 
