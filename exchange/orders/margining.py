@@ -7,6 +7,7 @@ leverage on short options. An estimate, as every figure of core.risk's own array
 import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -15,6 +16,7 @@ from core.chain.analyse import analyse
 from core.chain.book import FIELDS, NEVER, SCALARS, TOPS, Book
 from core.chain.universe import Contract as Column
 from core.chain.universe import Universe
+from core.errors import VikalpError
 from core.market import Contract, settlement
 from core.pricing import price, variance_years
 from core.pricing.chain_rules import ABSENT
@@ -53,6 +55,12 @@ class Margining:
             return [MarginTerms() for _ in books]
         sheet = MarginSheet([_leg(one) for one in ones], self._source(ones))
         return [sheet.margin([book.get(one, 0) for one in ones]).terms for book in books]
+
+    def warm(self) -> None:
+        """Compile what a first sale would wait for; needs quotes. On a day without margin tables there is none."""
+        one = next(one for one in self._day().listing.instruments if one.kind == Kind.CALL)
+        with suppress(VikalpError):
+            self.terms([{one: -one.lot}])
 
     def chain(self, index: str) -> Chain:
         """The chain of `index` by the quotes as they stand; in its last minute an expiry still has that minute."""

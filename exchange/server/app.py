@@ -64,6 +64,8 @@ def build(world: World) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         warm()  # nothing compiles once clients are connected
+        world.step()
+        world.funds.margining.warm()
         moving = app.state.moving = asyncio.create_task(pump(world, app.state.hub))
         moving.add_done_callback(lambda _: app.state.hub.drop_all())
         yield

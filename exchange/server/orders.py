@@ -11,6 +11,7 @@ from exchange.faults import LATE_S, Fault
 from exchange.orders.engine import Engine
 from exchange.orders.order import Order, Row
 from exchange.orders.request import Asked, instrument, one_of, parse, whole
+from exchange.orders.rules import square_off_ns
 from exchange.refusal import KiteError, bad_input
 from exchange.server.call import call, form, world_of
 from exchange.world import World
@@ -126,6 +127,9 @@ async def convert(request: Request, session: Session) -> bool:
         name: one_of(fields, name, ("NRML", "MIS")) for name in ("old_product", "new_product")
     }
     one_of(fields, "position_type", ("day", "overnight"))
+    late = world.clock.now_ns() >= square_off_ns(world.day, world.config.square_off)
+    if products["new_product"] == "MIS" and late:
+        raise bad_input("Positions cannot be converted to MIS after the auto square-off time.")
     world.positions.convert(
         session.user, instrument(fields, world.day.listing), quantity=whole(fields, "quantity"),
         buy=one_of(fields, "transaction_type", ("BUY", "SELL")) == "BUY", old=products["old_product"],
