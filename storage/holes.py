@@ -1,5 +1,8 @@
 """Which bars no source has, beside the tape they are missing from."""
 
+from collections import defaultdict
+from collections.abc import Iterable
+
 import msgspec
 
 from core.errors import InputError
@@ -16,22 +19,24 @@ class Holes:
         self._files = Files(str(root))
         self._path = f"{self._files.root}/{NAME}"
 
-    def read(self) -> tuple[Hole, ...]:
-        """Every hole, in the order found; InputError for a file that is none."""
+    def read(self) -> dict[tuple[str, int], tuple[Hole, ...]]:
+        """The holes of each (symbol, seconds), in the order found; InputError for a file that is none."""
+        found: defaultdict[tuple[str, int], list[Hole]] = defaultdict(list)
+        for hole in self._read():
+            found[hole.symbol, hole.seconds].append(hole)
+        return {key: tuple(holes) for key, holes in found.items()}
+
+    def add(self, holes: Iterable[Hole]) -> None:
+        """Durable when this returns, those that are there already once. Writes all anew: add many at a time."""
+        lines = [msgspec.json.encode(hole) for hole in dict.fromkeys([*self._read(), *holes])]
+        self._files.write(f"{self._path}.new", b"[\n" + b",\n".join(lines) + b"\n]\n")
+        self._files.rename(f"{self._path}.new", self._path)
+
+    def _read(self) -> list[Hole]:
         data = self._files.read(self._path)
-        if data is None:
-            return ()
         try:
-            return tuple(msgspec.json.decode(data, type=list[Hole]))
+            return [] if data is None else msgspec.json.decode(data, type=list[Hole])
         except msgspec.DecodeError as error:
             raise InputError(
                 f"{self._path} is damaged ({error}): delete it; its bars are then asked for again"
             ) from error
-
-    def add(self, holes: tuple[Hole, ...]) -> None:
-        """Durable when this returns; those that are there already are not added again."""
-        kept = dict.fromkeys([*self.read(), *holes])
-        self._files.write(
-            f"{self._path}.new", b"[\n" + b",\n".join(msgspec.json.encode(hole) for hole in kept) + b"\n]\n"
-        )
-        self._files.rename(f"{self._path}.new", self._path)

@@ -69,8 +69,8 @@ def gap_of(
 ) -> Gap:
     """The bars of `contract` that begin in `span_ns` (first, end), have closed for good, and are in neither.
 
-    have: starts of the bars there are. holes: any; those of other contracts or lengths do not count. InputError for a
-    length Kite has no candles of, UnknownDate past the calendar.
+    have: starts of the bars there are. holes: those of other contracts or lengths do not count. InputError for a length
+    Kite has no candles of, UnknownDate past the calendar.
     """
     if seconds not in INTERVALS:
         raise InputError(f"Kite has no candles that are bars of {seconds} s; it has {', '.join(map(str, INTERVALS))}")

@@ -93,33 +93,42 @@ class Catalogue:
         keep = [self._by_symbol[symbol] for symbol in dict.fromkeys(held) if symbol in self._by_symbol]
         if len(keep) > most:
             raise InputError(f"{len(keep)} contracts are held or have orders and {most} can be watched: close some")
-        middles, ranked = {}, []
-        for index, band in bands.items():
-            for rank, day in enumerate(self._expiries[index][: band.expiries]):
-                money = (forwards or {}).get((index, day), math.nan)
-                money = money if _known(money) else levels.get(index, math.nan)
-                middle = self._middle((index, day), before.middles.get((index, day)), money, band.slack)
-                if middle is not None:
-                    middles[index, day] = self._strikes[index, day][middle]
-                    ranked += self._about((index, day), middle, band, rank)
+        middles = self._middles(before, bands, levels, forwards or {})
+        ranked = [
+            found
+            for index, band in bands.items()
+            for rank, day in enumerate(self._expiries[index][: band.expiries])
+            if (index, day) in middles
+            for found in self._about((index, day), middles[index, day], band, rank)
+        ]
         ranked.sort(key=lambda found: found[0])
         always = [one for one in (*self._levels, *self._futures) if one.index in bands]
         wanted = list(dict.fromkeys([*keep, *always, *(one for _, one in ranked)]))
         return Watch(
             contracts=tuple(wanted[:most]),
-            middles=middles,
+            middles={expiry: self._strikes[expiry][place] for expiry, place in middles.items()},
             left_out=max(len(wanted) - most, 0),
             unlisted=tuple(symbol for symbol in dict.fromkeys(held) if symbol not in self._by_symbol),
         )
 
-    def _middle(self, expiry: Expiry, was_paise: int | None, money: float, slack: int) -> int | None:
-        """The place of the band's middle among the strikes, moved no farther than it must; None while unknown."""
-        strikes = self._strikes[expiry]
-        was = None if was_paise is None else _nearest(strikes, was_paise)
-        if not _known(money):
-            return was
-        now = _nearest(strikes, money)
-        return now if was is None else min(max(was, now - slack), now + slack)
+    def _middles(
+        self, before: Watch, bands: Mapping[str, Band], levels: Mapping[str, float], forwards: Mapping[Expiry, float]
+    ) -> dict[Expiry, int]:
+        """The place of each band's middle among the strikes, moved no farther than it must; none where unknown."""
+        out = {}
+        for index, band in bands.items():
+            for expiry in ((index, day) for day in self._expiries[index][: band.expiries]):
+                strikes, was = self._strikes[expiry], before.middles.get(expiry)
+                place = None if was is None else _nearest(strikes, was)
+                money = next(
+                    (at for at in (forwards.get(expiry), levels.get(index)) if at is not None and _known(at)), 0
+                )
+                if money:
+                    now = _nearest(strikes, money)
+                    place = now if place is None else min(max(place, now - band.slack), now + band.slack)
+                if place is not None:
+                    out[expiry] = place
+        return out
 
     def _about(self, expiry: Expiry, middle: int, band: Band, rank: int) -> list[tuple[tuple[int, int], Contract]]:
         """The band's options; first those near the money, and of equally near ones those that expire first."""

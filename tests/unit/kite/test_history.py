@@ -17,7 +17,8 @@ from kiteconnect.exceptions import InputException, NetworkException, TokenExcept
 from numpy.typing import NDArray
 
 from brokers.kite.history import CLOSED_S, FINAL_S, INTERVALS, Filled, Gap, backfill, gap_of, requests_of
-from brokers.kite.limiter import Limiter
+from brokers.kite.limiter import Call, Limiter
+from brokers.kite.reads import read
 from core.errors import BrokerDown, InputError
 from core.market import IST, from_ns, to_ns
 from core.market.bars import Bars
@@ -196,6 +197,15 @@ def test_the_limiter_grants_every_call_and_a_429_cools_it_down() -> None:
     assert len(kite.asked) == 6
 
 
+def test_a_kite_that_only_says_too_many_is_given_up_within_the_minute() -> None:
+    hand, again = Hand(), NetworkException("Too many requests", code=429)
+    kite = Kite(*[again] * 20)
+    with pytest.raises(BrokerDown, match="not asked: Kite's limit"):
+        read(Call.HISTORY, kite.historical_data, Limiter(clock=hand), clock=hand, sleep=hand.sleep)
+    assert 40 < hand.now / SECOND < 60
+    assert len(kite.asked) == 6
+
+
 def test_a_contract_kite_refuses_does_not_stop_the_others_and_a_dead_login_does() -> None:
     gaps = [gap(at(9, 15), at(9, 16)) for _ in range(3)]
     kite = Kite(InputException("invalid token", code=400), [], TokenException("dead", code=403))
@@ -305,10 +315,10 @@ def test_what_kite_does_not_have_is_a_hole_asked_for_once_unless_it_may_still_co
 def test_holes_lie_beside_the_tape_and_a_damaged_file_is_said(tmp_path: Path) -> None:
     one, two = Hole("X", 60, 1, 2, 3), Hole("Y", 180, 4, 5, 6)
     holes = Holes(str(tmp_path))
-    assert holes.read() == ()
+    assert holes.read() == {}
     holes.add((one,))
-    holes.add((one, two))
-    assert Holes(str(tmp_path)).read() == (one, two)
+    holes.add((one, two, one._replace(end_ns=9)))
+    assert Holes(str(tmp_path)).read() == {("X", 60): (one, one._replace(end_ns=9)), ("Y", 180): (two,)}
     assert [path.name for path in tmp_path.iterdir()] == ["holes.json"]
     (tmp_path / "holes.json").write_text('[["X",60,1]]')
     with pytest.raises(InputError, match="delete it"):
@@ -327,12 +337,15 @@ def served() -> Iterator[Served]:
         yield server
 
 
+LIMITER = Limiter()  # of the one account there
+
+
 def test_a_backfill_from_the_exchange_is_on_the_tape_and_is_not_asked_for_again(served: Served, tmp_path: Path) -> None:
     kite, now = served.client(), served.world.clock.now_ns()
     one = served.world.day.listing.by_name["NSE", "NIFTY 50"]
     first = at(15, 30, on=dt.date(2026, 11, 19))
     want = gap_of(NIFTY, one.token, 60, (first, NIGHT), now_ns=now, have=NONE)
-    out = list(backfill([want], kite, Limiter(), now_ns=now))
+    out = list(backfill([want], kite, LIMITER, now_ns=now))
 
     assert [batch.num_rows for batch in out[0].batches] == [10, int((want.starts >= at(9, 15)).sum())]
     assert (len(out), out[0].holes, out[0].refused) == (1, (), ())
@@ -345,7 +358,8 @@ def test_a_backfill_from_the_exchange_is_on_the_tape_and_is_not_asked_for_again(
         tape.append(stamp(number), "bars", "NIFTY", batch)
     tape.flush()
     table = read_tape(str(tmp_path), "bars", DATE, "NIFTY")
-    said = kite.historical_data(one.token, f"{DATE} 09:15:00", f"{DATE} 09:20:00", "minute")
+    five = (one.token, f"{DATE} 09:15:00", f"{DATE} 09:20:00", "minute")
+    said = read(Call.HISTORY, lambda: kite.historical_data(*five), LIMITER)
     assert [round(row["close"] * 100) for row in said] == table.column("close_paise").to_pylist()[:6]
     assert [to_ns(row["date"]) for row in said] == table.column("start_ns").to_pylist()[:6]
     have = np.concatenate([batch.column("start_ns").to_numpy() for batch in out[0].batches])
@@ -362,4 +376,4 @@ def test_the_longest_stretch_of_each_interval_is_taken_by_the_exchange(served: S
         assert len(asked) == 2
         for part in asked:
             ends = Gap(call, one.token, seconds, part[[0, -1]])
-            assert not next(backfill([ends], kite, Limiter(), now_ns=now)).refused
+            assert not next(backfill([ends], kite, LIMITER, now_ns=now)).refused

@@ -15,6 +15,7 @@ from core.kite.instruments import INDEX_NAMES, exchanges_of, listing_of
 from core.market import IST, merge_dump
 from core.market.symbols import VIX
 from core.schemas import Kind
+from exchange.faults import Fault
 from exchange.limits import Rates
 from exchange.world import World, WorldConfig
 from storage.instruments import instruments_of
@@ -160,6 +161,16 @@ def test_floats_and_quotes_come_out_as_they_went_in(tmp_path: Path) -> None:
 def test_a_dump_that_is_not_whole_is_refused(answer: str | Exception, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=words):
         download(Kite(answer), Limiter(), ["NFO"])
+
+
+def test_an_exchange_that_is_away_says_nothing_about_what_is_listed(served: Served, tmp_path: Path) -> None:
+    kite = served.client()
+    for fault, words in ((Fault.BAD_GATEWAY, "502"), (Fault.UNAVAILABLE, "503"), (Fault.TOKEN_DEATH, "access_token")):
+        served.world.fault(fault)
+        with pytest.raises(BrokerDown, match=words):
+            instruments_of(tmp_path, DATE, lambda: download(kite, Limiter(), exchanges_of(OWN)), now=MORNING)
+        served.world.faults.stop()
+        assert not list(tmp_path.iterdir())
 
 
 def test_a_blank_name_is_read_from_the_symbol_and_only_of_that_index(tmp_path: Path) -> None:
