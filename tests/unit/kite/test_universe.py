@@ -188,3 +188,11 @@ def test_more_than_the_links_carry_is_refused_and_a_smaller_limit_moves_only_wha
     before = spread(CONTRACTS[:6], {}, links=1, most=6)
     after = spread(CONTRACTS[:6], before, links=3, most=4)
     assert [one.symbol for one in CONTRACTS[:6] if after[one.symbol] != 0] == SYMBOLS[4:6]
+
+
+def test_an_index_goes_to_the_link_that_carries_the_fewest_of_them() -> None:
+    options = [one for one in CONTRACTS if one.strike_paise][:10]
+    levels = [one for one in CONTRACTS if one.kind == Kind.INDEX]
+    before = dict.fromkeys((one.symbol for one in options), 0)
+    after = spread([*options, *levels], before, links=2)
+    assert sorted(after[one.symbol] for one in levels) == [0, 1, 1]
