@@ -5,9 +5,9 @@ a hedge that has not traded protects nothing. Premium moves as it trades and is 
 Kite's basket sample; futures are marked to market. Charges and fees leave with the day, as in the contract note.
 """
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 from core.errors import VikalpError
@@ -35,6 +35,13 @@ class Want(NamedTuple):
     side: Side
     quantity: int
     paise: int
+
+
+class Case(NamedTuple):
+    """Positions, and orders that may still trade."""
+
+    held: Held
+    wants: Sequence[Want]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,25 +86,24 @@ class Funds:
         """The same of an order not yet placed, as each slice of a large one is looked at."""
         return self._refuse(user, live, want_asked(asked, self.day().quotes))
 
-    def need(self, user: User, wants: Sequence[Want], *, held: Held | None = None) -> Need:
-        """What positions (`held`, else the user's own) and `wants` block. Raises as `Margining.terms`."""
-        own = self.positions.units(user) if held is None else held
-        books, bought, premium = [own], dict(own), 0
-        sold = defaultdict(int, own)
-        cover = {one: -units for one, units in own.items() if units < 0}  # a purchase that closes needs no premium
-        for one, side, quantity, paise in wants:
-            if side == "SELL":
-                sold[one] -= quantity
-                continue
-            closing = min(quantity, cover.get(one, 0))
-            cover[one] = cover.get(one, 0) - closing
-            if one.kind == Kind.FUTURE:
-                bought[one] = bought.get(one, 0) + quantity - closing
-            else:
-                premium += (quantity - closing) * paise
-        books += [dict(sold)] * any(w.side == "SELL" for w in wants) + [bought] * (bought != own)
-        worst = max(self.margining.terms(books), key=lambda terms: terms.blocked_paise)
-        return Need(span_paise=span_of(worst), exposure_paise=exposure_of(worst), premium_paise=premium)
+    def needs(self, cases: Iterable[Case]) -> list[Need]:
+        """What each case blocks, all of them valued in one market. Raises as `Margining.terms`."""
+        premiums, books, ends = [], list[Held](), [0]
+        for held, wants in cases:
+            premium, of_case = _books(held, wants)
+            premiums.append(premium)
+            books += of_case
+            ends.append(len(books))
+        terms = self.margining.terms(books)
+        worst = [max(terms[i:j], key=lambda one: one.blocked_paise) for i, j in pairwise(ends)]
+        return [
+            Need(span_paise=span_of(one), exposure_paise=exposure_of(one), premium_paise=premium)
+            for one, premium in zip(worst, premiums, strict=True)
+        ]
+
+    def need(self, user: User, wants: Sequence[Want]) -> Need:
+        """What the user's positions and `wants` block."""
+        return self.needs([Case(self.positions.units(user), wants)])[0]
 
     def balance(self, user: User, live: Iterable[Order]) -> Row:
         """A segment of the margins call, rupees."""
@@ -119,7 +125,8 @@ class Funds:
         others = self.wants(user, live)
         try:
             brokerage(self.day().date)  # a day whose charges nobody knows takes no orders
-            now, then = self.need(user, others), self.need(user, [*others, asks])
+            held = self.positions.units(user)
+            now, then = self.needs([Case(held, others), Case(held, [*others, asks])])
         except VikalpError as why:
             return f"Margin of {asks.one.symbol} cannot be computed: {why}"
         required, available = then.total_paise - now.total_paise, self.free_paise(user) - now.total_paise
@@ -153,6 +160,26 @@ class Funds:
             else:
                 realised -= held.m2m_paise(self.day().quotes)
         return premium, realised, unrealised
+
+
+def _books(held: Held, wants: Sequence[Want]) -> tuple[int, list[Held]]:
+    """Premium that `wants` block, and what may be held: now, with all sales done, with the purchases of futures done.
+
+    A purchase that closes what is short needs no premium: it costs no more than the margin it sets free.
+    """
+    sold, bought, premium = dict(held), dict(held), 0
+    cover = {one: -units for one, units in held.items() if units < 0}
+    for one, side, quantity, paise in wants:
+        if side == "SELL":
+            sold[one] = sold.get(one, 0) - quantity
+            continue
+        closing = min(quantity, cover.get(one, 0))
+        cover[one] = cover.get(one, 0) - closing
+        if one.kind == Kind.FUTURE:
+            bought[one] = bought.get(one, 0) + quantity - closing
+        else:
+            premium += (quantity - closing) * paise
+    return premium, [held, *(book for book in (sold, bought) if book != held)]
 
 
 def want(order: Order, quotes: Quotes) -> Want:

@@ -6,7 +6,7 @@ from typing import Any
 
 from exchange.refusal import bad_input
 
-MOST_ROWS = 500
+MOST_ROWS = 200
 
 
 def rows(text: bytes | str, name: str) -> list[dict[str, str]]:

@@ -12,7 +12,7 @@ from core.records import Side
 from core.schemas import Kind
 from exchange.accounts import Session, User
 from exchange.listing import Instrument
-from exchange.orders.funds import Held, Need, Want, segment
+from exchange.orders.funds import Case, Held, Need, Want, segment
 from exchange.orders.order import Row
 from exchange.orders.request import ORDER_TYPES, PRODUCTS, VARIETIES, instrument, one_of, paise, whole
 from exchange.refusal import KiteError, bad_input
@@ -54,7 +54,8 @@ async def order_margins(request: Request, session: Session) -> list[Row]:
     """POST /margins/orders: each by itself, on top of positions and open orders."""
     world, asked = world_of(request), await _asked(request)
     ground = _ground(world, session.user, consider=True)
-    return [_margin(world, one, ground.added(one.want)) for one in asked]
+    costs = ground.added([one.want for one in asked])
+    return [_margin(world, one, cost) for one, cost in zip(asked, costs, strict=True)]
 
 
 @call("other")
@@ -66,7 +67,7 @@ async def basket_margins(request: Request, session: Session) -> Row:
     """
     world, asked, query = world_of(request), await _asked(request), request.query_params
     ground = _ground(world, session.user, consider=query.get("consider_positions", "false").lower() == "true")
-    alone = [ground.added(one.want) for one in asked]
+    alone = ground.added([one.want for one in asked])
     initial = Cost(
         sum(one.span_paise for one in alone), sum(one.exposure_paise for one in alone),
         sum(one.premium_paise for one in alone),
@@ -135,14 +136,14 @@ class Ground:
     """What orders are margined on top of."""
 
     world: World
-    user: User
     held: Held
     live: Sequence[Want]
 
-    def added(self, want: Want) -> Cost:
-        """What an order adds while it rests."""
-        before, then = self._need(self.live, self.held), self._need([*self.live, want], self.held)
-        return _between(before, then, then.premium_paise - before.premium_paise)
+    def added(self, wants: Sequence[Want]) -> list[Cost]:
+        """What each order by itself adds while it rests."""
+        cases = (Case(self.held, [*self.live, want]) for want in wants)
+        before, *then = self._needs(Case(self.held, self.live), *cases)
+        return [_between(before, one, one.premium_paise - before.premium_paise) for one in then]
 
     def filled(self, wants: Sequence[Want]) -> Cost:
         """What orders add once all have traded: purchases protect, and premium has gone both ways."""
@@ -151,11 +152,12 @@ class Ground:
             signed = quantity if side == "BUY" else -quantity
             own[one] = own.get(one, 0) + signed
             premium += 0 if one.kind == Kind.FUTURE else signed * paise_each
-        return _between(self._need(self.live, self.held), self._need(self.live, own), premium)
+        before, then = self._needs(Case(self.held, self.live), Case(own, self.live))
+        return _between(before, then, premium)
 
-    def _need(self, wants: Sequence[Want], held: Held) -> Need:
+    def _needs(self, *cases: Case) -> list[Need]:
         try:
-            return self.world.funds.need(self.user, wants, held=held)
+            return self.world.funds.needs(cases)
         except VikalpError as why:
             raise _unknown(why) from why
 
@@ -163,10 +165,8 @@ class Ground:
 def _ground(world: World, user: User, *, consider: bool) -> Ground:
     world.engine.advance()
     if not consider:
-        return Ground(world, user, {}, [])
-    return Ground(
-        world, user, world.positions.units(user), world.funds.wants(user, world.engine.live(user))
-    )  # fmt: skip
+        return Ground(world, {}, [])
+    return Ground(world, world.positions.units(user), world.funds.wants(user, world.engine.live(user)))
 
 
 def _between(before: Need, then: Need, premium: int) -> Cost:
@@ -215,4 +215,4 @@ def _charges(world: World, asked: Asked) -> Charges:
 
 
 def _unknown(why: Exception) -> KiteError:
-    return KiteError(500, "GeneralException", f"Margin cannot be computed: {why}")
+    return KiteError(400, "GeneralException", f"Margin cannot be computed: {why}")
