@@ -68,7 +68,7 @@ class Purse:
 class Funds:
     """Everybody's."""
 
-    users: Iterable[User]
+    users: tuple[User, ...]
     positions: Positions
     margining: Margining
     day: Callable[[], Day]

@@ -4,6 +4,7 @@ Without a server: a world whose wall clock the test moves.
 """
 
 import datetime as dt
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from core.market import IST, charges_at, exercise_charges, settlement, to_ns
 from core.schemas import Kind
 from exchange.limits import Rates
 from exchange.listing import Instrument
+from exchange.orders.gtt import State, Wish
 from exchange.orders.order import Order, Status
 from exchange.orders.request import parse
-from exchange.roll import settle_paise
+from exchange.roll import UNLISTED, settle_paise
 from exchange.world import World, WorldConfig
 
 FRIDAY = dt.date(2026, 11, 20)
@@ -237,3 +239,58 @@ def test_margins_are_known_at_every_moment_of_an_expiry() -> None:
         need = run.world.funds.need(run.user, [])
         assert need.span_paise > 0, time
         assert need.exposure_paise > 0, time
+
+
+def test_a_contract_that_the_next_day_does_not_list_keeps_its_price_and_its_margin() -> None:
+    run = Run()
+    one = run.option(later=True)
+    run.place(one, "SELL")
+    (held,) = run.world.positions.taken(run.user)
+    run.world.positions.carry(run.user, held, replace(one, place=UNLISTED), 123_45)
+    (kept,) = run.world.positions.of(run.user)
+    row = kept.row(run.world.day.quotes)
+    assert (row["quantity"], row["last_price"], row["m2m"]) == (-one.lot, 123.45, 0)
+    assert run.world.funds.need(run.user, []).span_paise > 50_000_00
+    run.go(dt.time(9, 15), EXPIRY)
+    (kept,) = run.world.positions.of(run.user)
+    assert kept.one == run.world.day.listing.by_name["NFO", one.symbol], "listed again, it trades again"
+
+
+def test_a_trigger_lives_through_the_night_and_ends_with_its_contract() -> None:
+    run = Run()
+    names = {}
+    for one in (run.option(), run.option(later=True)):
+        order = {
+            "exchange": one.exchange, "tradingsymbol": one.symbol, "transaction_type": "BUY", "quantity": str(one.lot),
+            "order_type": "LIMIT", "product": "NRML", "price": "1.0",
+        }  # fmt: skip
+        condition = {"exchange": one.exchange, "tradingsymbol": one.symbol, "last_price": "100000.0"}
+        wish = Wish(kind="single", condition=condition, values=[{"trigger_values": "0.05"}], orders=[order])
+        names[one.expiry_date] = run.world.triggers.place(run.user, wish)
+    run.go(dt.time(9, 20), dt.date(2026, 11, 25))
+    states = {expiry: run.world.triggers.find(run.user, str(name)).state for expiry, name in names.items()}
+    assert states.pop(EXPIRY) == State.EXPIRED
+    assert set(states.values()) == {State.ACTIVE}
+
+
+def test_a_resting_order_changed_to_market_trades_inside_its_protection() -> None:
+    run = Run()
+    one = run.option()
+    last = run.world.day.quotes.last[one.place]
+    order = run.place(one, price=round(last * 0.7 / 100, 1), validity="TTL", validity_ttl=5)
+    assert (order.status, order.row()["validity_ttl"]) == (Status.OPEN, 5)
+    run.world.engine.modify(run.user, order.order_id, {"order_type": "MARKET", "market_protection": "-1"}, 25)
+    run.wait()
+    assert order.status == Status.COMPLETE
+    assert last * 0.7 < order.average_paise <= order.price_paise < last * 1.2
+
+
+def test_an_order_with_a_time_to_live_ends_by_itself() -> None:
+    run = Run()
+    one = run.option()
+    low = round(run.world.day.quotes.last[one.place] * 0.7 / 100, 1)
+    order = run.place(one, price=low, validity="TTL", validity_ttl=2)
+    run.wait(118)
+    assert order.status == Status.OPEN
+    run.wait(2)
+    assert order.status == Status.CANCELLED
