@@ -204,7 +204,7 @@ def test_what_is_missing_or_twice_is_said(tmp_path: Path) -> None:
 
 
 def test_a_share_called_as_an_index_is_none(tmp_path: Path) -> None:
-    share = SPOT.replace(',"NIFTY 50"', ",").replace("INDICES", "NSE")
+    share = SPOT.replace('"NIFTY 50",0,', ",0,").replace("INDICES", "NSE")
     assert [one.kind for one in listing_of(table(tmp_path, CALL, share), ("NIFTY",)).contracts] == [Kind.CALL]
 
 
