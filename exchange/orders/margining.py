@@ -17,7 +17,7 @@ from core.chain.book import FIELDS, NEVER, SCALARS, TOPS, Book
 from core.chain.universe import Contract as Column
 from core.chain.universe import Universe
 from core.errors import VikalpError
-from core.market import Contract, settlement
+from core.market import Contract
 from core.pricing import price, variance_years
 from core.pricing.chain_rules import ABSENT
 from core.records import Chain
@@ -33,8 +33,7 @@ from exchange.listing import Instrument
 
 Book_ = Mapping[Instrument, int]  # signed units
 MAX_AGE_NS = 60_000_000_000  # the far options of the simulator are published every few seconds
-LAST_MINUTE_NS = 60_000_000_000
-FALLBACK_VOL = 0.15  # of an option whose expiry implies none: an estimate, met in an expiry's last minutes
+FALLBACK_VOL = 0.15  # of an option whose expiry implies none: an estimate, met once an expiry is settled
 EPOCH = dt.date(1970, 1, 1)
 
 
@@ -63,12 +62,10 @@ class Margining:
             self.terms([{one: -one.lot}])
 
     def chain(self, index: str) -> Chain:
-        """The chain of `index` by the quotes as they stand; in its last minute an expiry still has that minute."""
+        """The chain of `index` by the quotes as they stand."""
         day = self._day()
         book = Book(self._universe(day, index), self._values(day, index))
-        known_ns = settlement(index, day.date).known_ns
-        at = max(day.open_ns, min(self._now(), known_ns - LAST_MINUTE_NS))
-        return analyse(book, as_of_ns=at, sequence=1, rate=RATE, max_age_ns=MAX_AGE_NS)
+        return analyse(book, as_of_ns=max(day.open_ns, self._now()), sequence=1, rate=RATE, max_age_ns=MAX_AGE_NS)
 
     def _universe(self, day: Day, index: str) -> Universe:
         key = day.date, index
