@@ -94,16 +94,8 @@ class Catalogue:
         if len(keep) > most:
             raise InputError(f"{len(keep)} contracts are held or have orders and {most} can be watched: close some")
         middles = self._middles(before, bands, levels, forwards or {})
-        ranked = [
-            found
-            for index, band in bands.items()
-            for rank, day in enumerate(self._expiries[index][: band.expiries])
-            if (index, day) in middles
-            for found in self._about((index, day), middles[index, day], band, rank)
-        ]
-        ranked.sort(key=lambda found: found[0])
         always = [one for one in (*self._levels, *self._futures) if one.index in bands]
-        wanted = list(dict.fromkeys([*keep, *always, *(one for _, one in ranked)]))
+        wanted = list(dict.fromkeys([*keep, *always, *self._options_about(middles, bands)]))
         return Watch(
             contracts=tuple(wanted[:most]),
             middles={expiry: self._strikes[expiry][place] for expiry, place in middles.items()},
@@ -130,11 +122,15 @@ class Catalogue:
                     out[expiry] = place
         return out
 
-    def _about(self, expiry: Expiry, middle: int, band: Band, rank: int) -> list[tuple[tuple[int, int], Contract]]:
-        """The band's options; first those near the money, and of equally near ones those that expire first."""
-        strikes, reach = self._strikes[expiry], band.strikes + band.slack
-        places = range(max(middle - reach, 0), min(middle + reach + 1, len(strikes)))
-        return [((abs(place - middle), rank), one) for place in places for one in self._options[expiry][strikes[place]]]
+    def _options_about(self, middles: Mapping[Expiry, int], bands: Mapping[str, Band]) -> list[Contract]:
+        """The options of every band: first those near the money, and of equally near ones those that expire first."""
+        ranked = []
+        for expiry, middle in middles.items():
+            strikes, reach = self._strikes[expiry], bands[expiry[0]].strikes + bands[expiry[0]].slack
+            rank = self._expiries[expiry[0]].index(expiry[1])
+            for place in range(max(middle - reach, 0), min(middle + reach + 1, len(strikes))):
+                ranked += [(abs(place - middle), rank, one) for one in self._options[expiry][strikes[place]]]
+        return [one for *_, one in sorted(ranked, key=lambda found: found[:2])]
 
 
 def _known(paise: float) -> bool:
