@@ -56,6 +56,15 @@ class MarketSettings(_Section):
     ticks_per_second: int = Field(default=400, gt=0, description="rows a second and index of the simulated market")
 
 
+class KiteSettings(_Section):
+    """The account at Kite; its secrets are typed into `vikalp login`."""
+
+    root: str = Field(
+        default="https://api.kite.trade", description="of the API; a local exchange: http://127.0.0.1:8100"
+    )
+    api_key: str = Field(default="", description="of your app at Kite; empty: vikalp login asks for it")
+
+
 class LedgerSettings(_Section):
     """The journal of orders, fills and positions."""
 
@@ -113,6 +122,7 @@ class Settings(_Section):
 
     indices: tuple[str, ...] = Field(default=INDICES, min_length=1, description="the desk's indices")
     market: MarketSettings = MarketSettings()
+    kite: KiteSettings = KiteSettings()
     ledger: LedgerSettings = LedgerSettings()
     tape: TapeSettings = TapeSettings()
     feed: FeedSettings = Field(default_factory=FeedSettings, description="every feed")  # type: ignore[valid-type]

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cluster.cli.options import Json
+from cluster.cli.options import Config, Json
 from cluster.cli.out import out, print_json, say
+from cluster.cli.world import world
 from core.errors import BrokerDown
 
 if TYPE_CHECKING:
@@ -26,9 +27,14 @@ Action = Annotated[
         show_default=False,
     ),
 ]
-Root = Annotated[str, typer.Option("--root", help="The API's root; a local exchange: http://127.0.0.1:8100.")]
+Root = Annotated[
+    str,
+    typer.Option(
+        "--root", help="Instead of the settings' kite.root, such as http://127.0.0.1:8100.", show_default=False
+    ),
+]
 ApiKey = Annotated[
-    str, typer.Option("--api-key", help="The app's key; empty: the one kept, or asked for.", show_default=False)
+    str, typer.Option("--api-key", help="Instead of the settings' kite.api_key, or the one kept.", show_default=False)
 ]
 Token = Annotated[
     bool,
@@ -45,13 +51,16 @@ InKeyring = Annotated[
 
 
 def login(
-    action: Action = None, root: Root = "https://api.kite.trade", api_key: ApiKey = "", token: Token = False,
+    context: typer.Context, action: Action = None, root: Root = "", api_key: ApiKey = "", token: Token = False,
     no_browser: NoBrowser = False, port: Port = 5000, timeout: Timeout = 300.0, keyring: InKeyring = False,
-    as_json: Json = False,
+    config: Config = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Log in at Kite for the day: a person in a browser, once a day; the session is kept encrypted."""
     from brokers.kite.login import checked_root
 
+    if not root:  # a root on the command line is another server than the settings' app is of
+        settings = world(context).load(config).kite
+        root, api_key = settings.root, api_key or settings.api_key
     root = checked_root(root)
     store = _store(root, keyring=keyring, new=action is None)
     kept = None if store is None else store.load()

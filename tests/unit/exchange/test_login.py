@@ -253,6 +253,17 @@ def test_the_broker_trades_on_what_login_has_kept_and_finds_the_next_login(serve
         broker.book()
 
 
+def test_root_and_key_come_from_the_settings(
+    server: Served, port: int, browser: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VIKALP_KITE__ROOT", server.root)
+    monkeypatch.setenv("VIKALP_KITE__API_KEY", "vikalp")
+    types = f"{WORDS}\n{WORDS}\n{SECRET}\n"
+    result = CliRunner().invoke(app, ["login", "--port", str(port), "--timeout", "10"], input=types)
+    assert (result.exit_code, "VK0001" in result.stdout) == (0, True), result.stderr
+    assert kept(server).root == server.root
+
+
 @given(st.integers(NOW - 10**17, NOW + 10**17))
 def test_the_exchange_ends_a_session_when_we_say(login_ns: int) -> None:
     assert expiry_ns(login_ns) == next_death_ns(login_ns)
