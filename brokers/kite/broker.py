@@ -52,10 +52,9 @@ class KiteBroker:
     def place(self, intent: Intent) -> Answer:
         """Send once. REFUSED proves that nothing was placed; UNKNOWN is to be looked up."""
         is_exit = intent.purpose == "exit"
-        waited = self._wait(Call.PLACE, is_exit=is_exit)
-        if waited is not None:
-            return waited
-        client, market = self._connected(), intent.order_type == "MARKET"
+        client, market = self._ready(Call.PLACE, is_exit=is_exit), intent.order_type == "MARKET"
+        if isinstance(client, Answer):
+            return client
         order = {
             "variety": client.VARIETY_REGULAR, "exchange": derivatives_exchange_of(intent.index),
             "tradingsymbol": intent.symbol, "transaction_type": intent.side, "quantity": intent.quantity,
@@ -67,10 +66,9 @@ class KiteBroker:
 
     def cancel(self, broker_id: str) -> Answer:
         """Ask for a cancel: an ACK says the request was taken, the book says when it is done."""
-        waited = self._wait(Call.CHANGE, is_exit=True)  # a cancel takes risk off
-        if waited is not None:
-            return waited
-        client = self._connected()
+        client = self._ready(Call.CHANGE, is_exit=True)  # a cancel takes risk off
+        if isinstance(client, Answer):
+            return client
         return self._learn(Call.CHANGE, send(lambda: client.cancel_order(client.VARIETY_REGULAR, broker_id)))
 
     def find(self, tag: str) -> Order | None:
@@ -111,6 +109,16 @@ class KiteBroker:
             answer = self._learn(Call.OTHER, outcome)
             raise BrokerDown(f"Kite's {what} cannot be read: {answer.message}")
         return rows
+
+    def _ready(self, call: Call, *, is_exit: bool) -> KiteConnect | Answer:
+        """A client that may make the call; else REFUSED, since without a budget or a login nothing is sent."""
+        waited = self._wait(call, is_exit=is_exit)
+        if waited is not None:
+            return waited
+        try:
+            return self._connected()
+        except VikalpError as error:
+            return Answer(kind="REFUSED", message=f"not sent: {error}")
 
     def _connected(self) -> KiteConnect:
         if self._client is None:

@@ -216,7 +216,7 @@ def _show(found: "Login", *, why: str = "", as_json: bool) -> None:
         out().print(f"{why}: vikalp login", markup=False, soft_wrap=True)
         return
     who = f"{found.user_id} ({found.user_name})" if found.user_name else found.user_id
-    since = f", logged in {moment(found.login_ns)}" if found.login_ns else ""
+    since = f", logged in {moment(found.login_ns)} by its clock" if found.login_ns else ""
     text = f"{who} at {found.root}{since}, valid until {moment(found.expires_ns)}"
     out().print(text, markup=False, soft_wrap=True)
 

@@ -22,6 +22,8 @@ from brokers.kite.session import adopt, close_session, is_alive, open_session
 from cluster.cli.login import login_path
 from cluster.cli.main import app
 from core.errors import BrokerDown, InputError
+from core.orders.tag import make_tag
+from core.records import Intent
 from exchange.accounts import User, next_death_ns
 from exchange.faults import Fault
 from exchange.limits import Rates
@@ -262,6 +264,23 @@ def test_root_and_key_come_from_the_settings(
     result = CliRunner().invoke(app, ["login", "--port", str(port), "--timeout", "10"], input=types)
     assert (result.exit_code, "VK0001" in result.stdout) == (0, True), result.stderr
     assert kept(server).root == server.root
+
+
+def test_an_order_without_a_login_is_refused_with_nothing_sent(server: Served) -> None:
+    store = Secrets(login_path(server.root), Passphrase(WORDS), Login)
+    token = StoredToken(server.root, "vikalp", store.load, time.time_ns)
+    broker = KiteBroker(KiteConfig(api_key="vikalp", root=server.root), token)
+    before = len(server.world.engine.orders)
+    intent = Intent(
+        tag=make_tag("no login"), strategy="manual", index="NIFTY", symbol="NIFTY26NOV25000CE", side="BUY",
+        quantity=75, order_type="LIMIT", limit_paise=100,
+    )  # fmt: skip
+    for answer in (broker.place(intent), broker.cancel("1")):
+        assert (answer.kind, "log in" in answer.message) == ("REFUSED", True)
+    store.path.parent.mkdir(exist_ok=True)
+    store.path.write_text("{")
+    assert "damaged" in broker.place(intent).message
+    assert len(server.world.engine.orders) == before
 
 
 @given(st.integers(NOW - 10**17, NOW + 10**17))
