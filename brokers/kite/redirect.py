@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from brokers.kite.login import SUCCESS_PATH, request_token_of
 from core.errors import BrokerDown, ConfigError
@@ -24,7 +24,8 @@ class Redirect:
 
     def __init__(self, port: int, state: str) -> None:
         self._port, self._state = port, state
-        self._queries: queue.Queue[str] = queue.Queue(maxsize=1)
+        self._queries: queue.Queue[str] = queue.Queue()
+        self._first = threading.Lock()  # taken by the one answer that counts
 
     def __enter__(self) -> Self:
         """Raises ConfigError if the port cannot be had."""
@@ -58,19 +59,18 @@ class Redirect:
 
     def answer(self, path: str) -> tuple[int, str, str | None]:
         """HTTP status and words for a request, and the query to take once they are sent."""
-        parts = urlsplit(path)
-        if parts.path != SUCCESS_PATH:
+        place, _, query = path.partition("?")
+        if place != SUCCESS_PATH:
             return 404, "There is nothing here.", None
-        state = parse_qs(parts.query).get("state", [""])[-1]
+        state = parse_qs(query).get("state", [""])[-1]
         if not hmac.compare_digest(state.encode(), self._state.encode()):
             return 400, ALIEN, None
-        if self._queries.full():
+        if not self._first.acquire(blocking=False):
             return 410, LATE, None
-        return 200, ARRIVED, parts.query
+        return 200, ARRIVED, query
 
     def take(self, query: str) -> None:
-        with suppress(queue.Full):  # two at once: the first counts
-            self._queries.put_nowait(query)
+        self._queries.put(query)
 
 
 class _Server(ThreadingHTTPServer):

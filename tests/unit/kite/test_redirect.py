@@ -41,7 +41,8 @@ def test_the_token_of_the_redirect_is_taken_and_the_page_shows_nothing_of_it(red
 
 def test_what_is_not_ours_is_answered_and_waited_past(redirect: Redirect, port: int) -> None:
     """Any page in the browser can call this address: only the state that the login page was given counts."""
-    assert come(port, "/favicon.ico").status_code == 404
+    for path in ("/favicon.ico", "/", "//[", "/success/"):
+        assert come(port, path).status_code == 404
     for state in ("theirs", "", "our", "oursé"):
         answer = come(port, state=state, request_token="f" * 32)
         assert (answer.status_code, ALIEN in answer.text) == (400, True)
