@@ -37,7 +37,7 @@ class Served:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._server.should_exit = True
+        self._server.should_exit = self._server.force_exit = True  # an answer that never comes is not waited for
         self._thread.join(10)
 
     @property
