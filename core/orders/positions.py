@@ -23,7 +23,8 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
 
     `quantity` is signed units; `cash_paise` is received − paid before charges; `open_cost_paise` is signed (+ paid for
     a long, − received for a short); `charges_rupees` is unrounded. `trades` and `charged` are the trade ids already
-    counted and the order tags that already bore their brokerage; `settled` is what its contract expired at.
+    counted and the order tags that already bore their brokerage; `settled` is what its contract expired at, and
+    `settled_quantity` the signed units that were open then, as far as the trades told of by now say.
     """
 
     symbol: str
@@ -35,6 +36,7 @@ class Holding(msgspec.Struct, frozen=True, kw_only=True):
     trades: frozenset[str] = frozenset()
     charged: frozenset[str] = frozenset()
     settled: Settled | None = None
+    settled_quantity: int = 0
 
     @property
     def realised_paise(self) -> int:
@@ -93,24 +95,30 @@ def apply(holding: Holding, fill: Fill) -> Holding:
 def settle(holding: Holding, settled: Settled) -> Holding:
     """`holding` flat: its contract expired, what was open is paid at the intrinsic value and a long bears STT on it.
 
-    Of two settlements the first counts.
+    Of two settlements the first counts. A trade told of after it changes what was open then, and so what it bears.
     """
     if settled.symbol != holding.symbol:
         raise InputError(f"{settled.symbol} has settled, the holding is of {holding.symbol}")
     settled = holding.settled or settled
-    quantity, due = holding.quantity, Decimal(0)
-    if quantity > 0 and settled.value_paise > 0:
-        on = market_date(settled.at_ns)
-        due = exercise_charges(holding.index, quantity, settled.value_paise, on).total
+    borne, expired = holding.settled_quantity, holding.settled_quantity + holding.quantity
+    due = _exercise(holding.index, expired, settled) - _exercise(holding.index, borne, settled)
     return msgspec.structs.replace(
         holding,
         quantity=0,
-        cash_paise=holding.cash_paise + quantity * settled.value_paise,
+        cash_paise=holding.cash_paise + holding.quantity * settled.value_paise,
         open_cost_paise=0,
         charges_rupees=holding.charges_rupees + due,
         trades=holding.trades | {settled.id},
         settled=settled,
+        settled_quantity=expired,
     )
+
+
+def _exercise(index: str, quantity: int, settled: Settled) -> Decimal:
+    """Unrounded rupees that `quantity` signed units bear at their settlement: a long in the money alone."""
+    if quantity <= 0 or settled.value_paise <= 0:
+        return Decimal(0)
+    return exercise_charges(index, quantity, settled.value_paise, market_date(settled.at_ns)).total
 
 
 def _share(cost_paise: int, part: int, whole: int) -> int:

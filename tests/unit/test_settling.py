@@ -111,6 +111,7 @@ def test_money_is_conserved_whenever_the_settlement_is_learned(
 
     assert (holding.quantity, holding.open_cost_paise) == (0, 0)
     assert holding.realised_paise == cash + held * fact.value_paise
+    assert holding == fold(fills, [fact])[SYMBOL]  # the tax on exercise is of what was truly held, too
     assert settle(holding, settled(close + 100)) == holding
 
 
@@ -242,6 +243,31 @@ def test_held_to_its_expiry_it_settles_at_the_mean_of_the_half_hour_and_says_so(
             "+40 of SENSEX2591180500PE expired and settled at ₹100.00 a unit: SENSEX at 80,400.00 (mean of 15:00-15:30)"
         ]
     )
+
+
+def test_an_exit_listed_after_the_settlement_takes_back_the_tax_and_a_restart_changes_nothing() -> None:
+    world = holding_world()
+    world.clock.now = ist(EXPIRY, "15:29")
+    world.oms.submit(intent("OUT", side="SELL", quantity=2 * LOT, purpose="exit"))
+    world.broker.lags(True)
+    world.broker.fill("OUT", 2 * LOT, 9_900)
+    world.clock.now = END
+    world.oms.on_bars(half_hour(8_040_000))
+    world.later()
+    taxed = world.oms.positions()[0]
+    world.broker.lags(False)
+    world.later()
+    live = world.oms.positions()[0]
+    world.restart()
+    world.later()
+
+    exercised = settle(fold([bought(2)])[SYMBOL], settled(8_040_000))
+    sold = fold([bought(2), bought(2, 9_900, side="SELL", at_ns=ist(EXPIRY, "15:29"), tag="OUT")])[SYMBOL]
+    assert (taxed.quantity, taxed.charges_paise) == (0, exercised.charges_paise)
+    assert live.quantity == 0
+    assert live.realised_paise == 2 * LOT * (9_900 - 35_000)
+    assert live.charges_paise == sold.charges_paise
+    assert world.oms.positions()[0] == live
 
 
 def test_before_its_last_trade_nothing_settles() -> None:
