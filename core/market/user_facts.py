@@ -85,8 +85,8 @@ def _checks(facts: UserFacts, others: Sequence[UserFacts]) -> list[tuple[str, st
         *(("holidays", _holiday(facts, day)) for day in facts.holidays),
         *((f"sessions {row.date}", _session(facts, row.date, row.kind, others)) for row in facts.sessions),
         *((f"sessions {r.date}", _hours(r.pre_open, r.open, r.close)) for r in facts.sessions),
-        *((f"lots {r.index}", _lot(r)) for r in facts.lots),
-        *((f"freeze {r.index}", _freeze(r)) for r in facts.freeze),
+        *((f"lots {r.index}", _lot(r, (facts, *others))) for r in facts.lots),
+        *((f"freeze {r.index}", _freeze(r, (facts, *others))) for r in facts.freeze),
         ("file", "" if facts.holidays or facts.sessions or facts.lots or facts.freeze else _NO_ROW),
     ]
 
@@ -144,21 +144,23 @@ def _hours(pre_open: dt.time | None, start: dt.time, end: dt.time) -> str:
     return "" if times == sorted(set(times)) else "expected pre_open before open before close"
 
 
-def _lot(row: UserLot) -> str:
+def _lot(row: UserLot, used: Sequence[UserFacts]) -> str:
     """More than an order may have is no lot: nothing could be sent."""
     unknown = _unknown(row.index)
     if unknown:
         return unknown
-    most = FREEZE[row.index][-1].quantity
+    own = (freeze.quantity for facts in used for freeze in facts.freeze if freeze.index == row.index)
+    most = min([FREEZE[row.index][-1].quantity, *own])
     return _within(row.first_expiry) if 0 < row.lot <= most else f"expected 1 to {most} units, found {row.lot}"
 
 
-def _freeze(row: UserFreeze) -> str:
+def _freeze(row: UserFreeze, used: Sequence[UserFacts]) -> str:
     """Less than a lot would let nothing be sent, an exit neither."""
     unknown = _unknown(row.index)
     if unknown:
         return unknown
-    least = max(each.lot for each in LOTS[row.index])
+    own = (each.lot for facts in used for each in facts.lots if each.index == row.index)
+    least = max([*(each.lot for each in LOTS[row.index]), *own])
     if not least <= row.quantity <= LARGEST:
         return f"expected {least} (a lot) to {LARGEST} units, found {row.quantity}"
     return _within(row.since)

@@ -20,7 +20,7 @@ from core.market.dump import DumpRow, merge_dump
 from core.market.facts import fact_rows, horizon_warnings, table_horizons, today
 from core.market.overlay import GRADES, DayContracts, UserFacts, use, use_dump
 from core.market.simclock import session_date, simulate
-from core.market.user_facts import parse_user_facts
+from core.market.user_facts import check_all, parse_user_facts
 from core.schemas import Kind
 from tests.unit.market_data import DUMPS, rows
 
@@ -84,6 +84,27 @@ def test_other_hours_of_an_ordinary_day_leave_its_expiry_where_it_is() -> None:
     assert found is not None
     assert f"{found.close:%H:%M}" == "17:00"
     assert D(2026, 12, 15) in expiries("NIFTY", D(2026, 11, 20))
+
+
+def test_a_freeze_quantity_below_an_imported_lot_is_refused_in_one_file_and_in_two() -> None:
+    lots = [{"index": "BANKNIFTY", "first_expiry": "2026-12-01", "lot": "600", "new_from": "2026-11-02",
+             "long_dated_from": "2026-11-02"}]  # fmt: skip
+    small = [{"index": "BANKNIFTY", "since": "2026-11-02", "quantity": "100"}]
+    with pytest.raises(InputError, match=r"mine.yaml: lots BANKNIFTY: expected 1 to 100 units, found 600"):
+        parsed(lots=lots, freeze=small)
+
+    units, most = parsed(lots=lots), parsed(source="another circular", freeze=small)
+    use([units])
+    with pytest.raises(InputError, match=r"mine.yaml: freeze BANKNIFTY: expected 600 .a lot. to"):
+        parsed(source="another circular", freeze=small)
+    use([most])
+    with pytest.raises(InputError, match=r"mine.yaml: lots BANKNIFTY: expected 1 to 100 units, found 600"):
+        parsed(lots=lots)
+    with pytest.raises(InputError, match="BANKNIFTY"):
+        check_all({"units.json": units, "most.json": most})
+    check_all(
+        {"units.json": units, "enough.json": parsed(source="another circular", freeze=[small[0] | {"quantity": "600"}])}
+    )
 
 
 def test_imported_lots_and_freeze_quantities_win_from_their_day_on() -> None:
