@@ -81,15 +81,19 @@ class PaperBroker:
     def book(self) -> list[Order]:
         return list(self._loaded().values())
 
-    def trades(self, since: int = 0) -> list[Fill]:
+    def trades(self) -> list[Fill]:
         self._loaded()
-        return self._fills[since:]
+        return list(self._fills)
 
-    def on_ticks(self, ticks: pa.RecordBatch) -> None:
-        """Publish new books and match our orders; LedgerDown, and the order unchanged, if a trade cannot commit."""
+    def on_ticks(self, ticks: pa.RecordBatch) -> bool:
+        """Publish new books and match our orders; whether one of them traded.
+
+        LedgerDown, and the order unchanged, if a trade cannot commit.
+        """
         self._board.update(ticks)
         try:
             self._end_of_day()
+            before = len(self._fills)
             open_orders = [order for order in self._loaded().values() if order.state == "OPEN"]
             quoted = set(ticks.column("symbol").to_pylist()) if open_orders else set()
             for symbol in sorted({order.intent.symbol for order in open_orders} & quoted):
@@ -97,6 +101,7 @@ class PaperBroker:
         except LedgerDown:
             self._orders = None
             raise
+        return len(self._fills) > before
 
     def _end_of_day(self) -> None:
         """Every order is for the day: what an earlier one left open is over."""

@@ -141,11 +141,14 @@ class Broker(Protocol):
     def book(self) -> Sequence[Order]:
         """Every order of the session as the broker sees it."""
 
-    def trades(self, since: int = 0) -> Sequence[Fill]:
-        """Every trade of the session as the broker sees it, from the `since`-th on."""
+    def trades(self) -> Sequence[Fill]:
+        """Every trade of the session as the broker sees it."""
 
-    def on_ticks(self, ticks: pa.RecordBatch) -> None:
-        """Paper only: the book to match against. A real broker ignores it."""
+    def on_ticks(self, ticks: pa.RecordBatch) -> bool:
+        """The market, for a broker that matches against it itself; whether `trades` may show more by that.
+
+        An exchange has its own book: False, always.
+        """
 
 
 class Risk(Protocol):

@@ -28,6 +28,8 @@ class FakeBroker:
         self.next_place = "ack"
         self.away = False
         self.slow = False
+        self.matches = False  # what it answers when it is shown ticks
+        self.listings = 0  # how often its trades were asked for
         self.cancelling: list[str] = []  # broker ids
         self._listed: int | None = None  # how many trades the list shows; None: all
 
@@ -98,12 +100,14 @@ class FakeBroker:
             raise DeskError("broker: connection refused")
         return list(self.orders.values())
 
-    def trades(self, since: int = 0) -> Sequence[Fill]:
+    def trades(self) -> Sequence[Fill]:
+        self.listings += 1
         if self.away:
             raise DeskError("broker: connection refused")
-        return self.fills[: self._listed][since:]
+        return self.fills[: self._listed]
 
-    def on_ticks(self, ticks: pa.RecordBatch) -> None: ...
+    def on_ticks(self, ticks: pa.RecordBatch) -> bool:
+        return self.matches
 
 
 class FakeRisk:

@@ -37,9 +37,11 @@ class Follower:
         self._risk.settle()
 
     def match(self, ticks: pa.RecordBatch) -> None:
-        """Show a broker that is no exchange the market, so that it can fill what is live; count what it filled."""
-        self._broker.on_ticks(ticks)
-        if self._journal.live():
+        """Show a broker that is no exchange the market, so that it can fill what is live; count what it filled.
+
+        An exchange is not asked: its calls have a budget, and the timer follows it.
+        """
+        if self._broker.on_ticks(ticks):
             self.collect()
 
     def collect(self) -> None:

@@ -82,16 +82,17 @@ class KiteBroker:
         self._tags.update({order.broker_id: order.intent.tag for order in orders})
         return orders
 
-    def trades(self, since: int = 0) -> Sequence[Fill]:
+    def trades(self) -> Sequence[Fill]:
         """Trades of our orders of the day. Raises BrokerDown when Kite does not say."""
         rows = self._read("trades")
         if any(str(row.get("order_id")) not in self._tags for row in rows):
             self.book()
         ours = [row for row in rows if str(row.get("order_id")) in self._tags]
-        return _understood(lambda row: fill_of(row, self._tags[str(row["order_id"])]), ours)[since:]
+        return _understood(lambda row: fill_of(row, self._tags[str(row["order_id"])]), ours)
 
-    def on_ticks(self, ticks: pa.RecordBatch) -> None:
-        """An exchange has its own book."""
+    def on_ticks(self, ticks: pa.RecordBatch) -> bool:  # noqa: ARG002 an exchange sees its own market
+        """An exchange has its own book: nothing fills by this."""
+        return False
 
     def _read(self, what: str) -> list[Row]:
         """A list of Kite's; every failure is BrokerDown, since a read can be asked again."""

@@ -24,6 +24,7 @@ def test_a_filled_order_is_complete_and_its_position_marked_and_charged(world: W
     sent = world.oms.submit(intent("A", quantity=2 * LOT))
     world.broker.fill("A", LOT, 34_900)
     world.broker.fill("A", LOT, 35_000)
+    world.broker.matches = True
     world.oms.on_ticks(ticks(bids=[(35_500, 100)], asks=[(35_600, 100)]))
     position = world.oms.positions()[0]
 
@@ -274,3 +275,24 @@ def test_health_is_the_time_of_the_last_progress(world: World) -> None:
 
     assert (before, world.oms.check_health()) == (0, world.clock.wall)
     assert SYMBOL.startswith(INDEX)
+
+
+def test_an_account_at_an_exchange_is_followed_by_the_timer_and_not_by_every_tick(world: World) -> None:
+    world.oms.submit(intent())
+    world.broker.fill("A", LOT, 35_000)
+    asked = world.broker.listings
+    for _ in range(50):
+        world.oms.on_ticks(ticks())
+    by_ticks, early = world.broker.listings - asked, world.order().state
+    world.later()
+
+    assert (by_ticks, early, world.order().state) == (0, "OPEN", "COMPLETE")
+
+
+def test_what_a_broker_matches_itself_is_counted_at_the_tick(world: World) -> None:
+    world.oms.submit(intent())
+    world.broker.fill("A", LOT, 35_000)
+    world.broker.matches = True
+    world.oms.on_ticks(ticks())
+
+    assert world.order().state == "COMPLETE"

@@ -158,6 +158,7 @@ def test_the_ledger_failing_at_one_step_loses_and_doubles_nothing(world: World, 
     world.oms.submit(intent())
     if "A" in world.broker.orders:
         world.broker.fill("A", LOT, 35_000)
+    world.broker.matches = True
     world.oms.on_ticks(ticks())
     halted = world.oms.state()
     setattr(world.ledger, way, lambda name: False)

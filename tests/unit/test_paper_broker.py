@@ -39,8 +39,9 @@ def test_a_marketable_limit_walks_the_depth_and_the_rest_waits(bench: Bench) -> 
     assert answer.kind == "ACK"
     assert (order.state, order.filled_quantity, order.average_paise) == ("OPEN", 30, 35_000)
     assert [(f.quantity, f.price_paise) for f in bench.broker.trades()] == [(30, 35_000)]
-    bench.broker.on_ticks(ticks(asks=[(34_950, 500)]))
-    assert (bench.broker.find("A").state, bench.broker.trades(1)[0].price_paise) == ("COMPLETE", 35_000)
+    assert bench.broker.on_ticks(ticks(asks=[(35_050, 500)])) is False  # beyond its limit
+    assert bench.broker.on_ticks(ticks(asks=[(34_950, 500)])) is True
+    assert (bench.broker.find("A").state, bench.broker.trades()[1].price_paise) == ("COMPLETE", 35_000)
 
 
 def test_what_one_order_took_the_next_does_not_find(bench: Bench) -> None:

@@ -10,6 +10,7 @@ from brokers.kite.broker import KiteBroker, KiteConfig
 from core.errors import BrokerDown
 from core.orders.tag import make_tag
 from core.records import Intent, Order, OrderType, Side
+from core.schemas import NO_TICKS
 from exchange.faults import Fault
 from tests.unit.exchange.conftest import Served
 from tests.unit.exchange.test_orders import order_of as asked
@@ -67,6 +68,12 @@ def test_a_market_order_goes_out_protected_and_its_trades_come_back_with_its_tag
     worth = sum(fill.quantity * fill.price_paise for fill in fills) / order.quantity
     assert done.average_paise == pytest.approx(worth, abs=0.01)
     assert abs(fills[0].at_ns - served.world.clock.now_ns()) < 60 * 1_000_000_000
+
+
+def test_ticks_fill_nothing_at_kite_and_ask_it_nothing(served: Served) -> None:
+    broker = KiteBroker(KiteConfig(api_key="vikalp", root=served.root), str)
+    assert broker.on_ticks(NO_TICKS) is False
+    assert broker._client is None
 
 
 def test_a_broker_travels_before_it_is_used(served: Served) -> None:
