@@ -141,13 +141,14 @@ class Flattener:
 
     def _exits(self, holding: Holding, depth: Depth | None, working: int, seed: str) -> Iterator[Intent]:
         """The intents that close what `holding` has open and no live exit is already taking off."""
-        expiry = parse_symbol(holding.symbol).expiry
+        today = market_date(self._clock.now_ns())
+        expiry = parse_symbol(holding.symbol, today).expiry
         assert expiry is not None, "only options are traded"
         return exit_intents(
             holding,
             depth,
             working=working,
-            most=usable_freeze(holding.index, expiry, market_date(self._clock.now_ns())),
+            most=usable_freeze(holding.index, expiry, today),
             tick=tick_paise(holding.index),
             cross=self._exit_cross,
             seed=seed,

@@ -33,7 +33,7 @@ def bars_of(batch: pa.RecordBatch, index: str, seconds: int) -> list[tuple[int, 
 
 def lot_of(symbol: str, day: dt.date) -> int:
     """Units in a lot of the option `symbol` on `day`."""
-    contract = parse_symbol(symbol)
+    contract = parse_symbol(symbol, day)
     assert contract.expiry is not None, "a signal names an option"
     return lot(contract.index, contract.expiry, day)
 
