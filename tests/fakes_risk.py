@@ -25,7 +25,7 @@ def leg(symbol: str, lots: int, **changes: object) -> Leg:
 
 def market(*symbols: str, on: dt.date = DAY, vol: float = VOL) -> Market:
     """Every named contract, priced at `vol` on forwards of 7 %, with the close at the spot."""
-    contracts = [parse_symbol(symbol) for symbol in symbols]
+    contracts = [parse_symbol(symbol, on) for symbol in symbols]
     underlyings = {}
     for name in {contract.index for contract in contracts}:
         expiries, spot = {}, SPOTS[name]
@@ -51,7 +51,7 @@ def chain_of(known: Market, index: str = "NIFTY", *, spot: bool = True, close: b
         return pa.RecordBatch.from_pylist([blank | row for row in rows], schema=schema)
 
     contracts = [
-        {"symbol": symbol, "expiry": parse_symbol(symbol).expiry, "iv": quote.vol,
+        {"symbol": symbol, "expiry": parse_symbol(symbol, known.on).expiry, "iv": quote.vol,
          "bid_paise": round(quote.price * 100) - 2, "ask_paise": round(quote.price * 100) + 2}
         for symbol, quote in known.quotes.items() if parse_symbol(symbol).index == index
     ]  # fmt: skip

@@ -70,9 +70,9 @@ def _price(intent: Intent, row: Mapping[str, Any]) -> int:
 def _after(intent: Intent, held: Mapping[str, int], on: dt.date) -> list[Leg]:
     """The legs of its index once `intent` has filled, its own first; what expired before `on` is settled."""
     signed = intent.quantity if intent.side == "BUY" else -intent.quantity
-    own = Leg(contract=parse_symbol(intent.symbol), quantity=held.get(intent.symbol, 0) + signed)
+    own = Leg(contract=parse_symbol(intent.symbol, on), quantity=held.get(intent.symbol, 0) + signed)
     others = [
-        Leg(contract=parse_symbol(symbol), quantity=quantity)
+        Leg(contract=parse_symbol(symbol, on), quantity=quantity)
         for symbol, quantity in held.items()
         if quantity and symbol != intent.symbol
     ]

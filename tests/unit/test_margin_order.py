@@ -176,6 +176,16 @@ def test_selling_what_is_held_needs_no_vol_and_blocks_nothing_while_no_short_is_
             asked(order(), known, held=held)
 
 
+def test_a_monthly_symbol_is_of_the_expiry_it_had_on_the_day_of_the_order() -> None:
+    """Of a contract that a later rule of expiry days moved: the chain of the day knows only its first expiry."""
+    on, short, wing = dt.date(2025, 2, 3), "NIFTY25SEP24400CE", "NIFTY25SEP25200CE"
+    known = live(short, wing, on=on)
+    alone, beside = (asked(order(short), known, held=held, now_ns=noon(on)) for held in ({}, {wing: LOT}))
+
+    assert list(known.underlyings["NIFTY"].expiries) == [dt.date(2025, 9, 25)]
+    assert 0 < beside.span_paise < alone.span_paise
+
+
 def test_another_index_and_what_has_expired_do_not_count() -> None:
     held = {"BANKNIFTY26JUL57000CE": -LOT, "NIFTY26JUN23700CE": -LOT, PUT: 0}
 

@@ -39,7 +39,8 @@ class OrderSize(BaseModel, frozen=True, extra="forbid"):
 
 def in_lots(symbol: str, quantity: int, now_ns: int) -> float:
     """`quantity` units of `symbol` in lots of its expiry on the book's day; UnknownName, UnknownDate as core.market."""
-    contract = parse_symbol(symbol)
+    on = market_date(now_ns)
+    contract = parse_symbol(symbol, on)
     if contract.expiry is None:
         return float(quantity)
-    return quantity / lot(contract.index, contract.expiry, market_date(now_ns))
+    return quantity / lot(contract.index, contract.expiry, on)
