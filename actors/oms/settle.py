@@ -1,5 +1,6 @@
 """What is held of a contract that has expired is settled, once: from the index's own bars, or its published close."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -43,7 +44,7 @@ class Settler:
     def __init__(self, journal: Journal, risk: RiskLink, clock: Clock) -> None:
         self._journal, self._risk, self._clock = journal, risk, clock
         self._windows: dict[tuple[str, int], _Window] = {}  # by index and seconds, of the newest day only
-        self._asked: dict[str, tuple[int, int]] = {}  # of an index: how often, and when last (wall)
+        self._asked: dict[tuple[str, dt.date], tuple[int, int]] = {}  # index, day: how often, and when last (wall)
         self._warned: set[str] = set()
 
     def take(self, bars: pa.RecordBatch) -> None:
@@ -79,12 +80,13 @@ class Settler:
     def _asks(self, index: str, lacking: Mapping[Contract, str], now_ns: int) -> bool:
         """Whether to ask the index's feed now; once it has been asked in vain, every contract has its alarm."""
         own = {contract: why for contract, why in lacking.items() if contract.index == index}
-        times, before_ns = self._asked.get(index, (0, 0))
+        today = market_date(now_ns)
+        times, before_ns = self._asked.get((index, today), (0, 0))
         wall_ns = self._clock.wall_ns()
         if times and wall_ns - before_ns < ASK_NS:
             return False
-        if times < ASKS and any(contract.expiry == market_date(now_ns) for contract in own):
-            self._asked[index] = times + 1, wall_ns
+        if times < ASKS and any(contract.expiry == today for contract in own):
+            self._asked[index, today] = times + 1, wall_ns
             return True
         for contract, why in own.items():
             self._warn(contract, why)
@@ -111,7 +113,7 @@ class Settler:
         for seconds, bars in usable[:-1]:
             try:
                 return _priced(ends, published, seconds, bars)
-            except InputError:  # the longer ones may be whole: a recorded chain has no minute bars
+            except InputError:  # the longer ones may be whole
                 continue
         seconds, bars = usable[-1] if usable else (60, {})
         return _priced(ends, published, seconds, bars)

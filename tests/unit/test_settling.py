@@ -303,7 +303,7 @@ def test_whatever_dies_it_settles_once_and_everybody_agrees(how: str) -> None:
     assert risk._book.holdings == world.oms._journal.holdings
 
 
-def test_a_recorded_chain_without_minute_bars_settles_by_its_longer_ones() -> None:
+def test_where_minute_bars_are_missing_the_longer_ones_settle_it() -> None:
     world = holding_world()
     world.oms.on_bars(half_hour(8_040_000, many=9))
     world.oms.on_bars(half_hour(8_041_000, seconds=180))
@@ -348,6 +348,26 @@ def test_bars_that_were_lost_are_given_again_and_settle_it() -> None:
     assert asked == [("refresh", INDEX)]
     assert len(world.ledger.settlements()) == 1
     assert world.ledger.alerts() == messages(world.ledger, "settlement")
+
+
+def test_the_bars_of_the_next_expiry_are_asked_for_as_often_as_those_of_the_first() -> None:
+    world, following = holding_world(), dt.date(2025, 9, 18)
+    for _ in range(ASKS + 3):
+        world.later(ASK_NS / SECOND)
+    world.clock.now = ist(dt.date(2025, 9, 12), "09:16")
+    world.oms.on_ticks(index_tick(dt.date(2025, 9, 12), 8_042_500))
+    world.later()
+    world.clock.now = ist(following, "12:00")
+    world.oms.submit(intent("NEXT", quantity=LOT, symbol="SENSEX2591880500PE"))
+    world.broker.fill("NEXT", LOT, 35_000)
+    world.later()
+    world.bus.sent.clear()
+    world.clock.now = ist(following, "15:30")
+    for _ in range(ASKS + 3):
+        world.later(ASK_NS / SECOND)
+
+    assert [row.quantity for row in world.oms.positions()] == [0, LOT]
+    assert world.bus.sent == [("refresh", INDEX)] * ASKS
 
 
 def test_the_close_of_another_day_settles_nothing() -> None:
