@@ -44,7 +44,7 @@ class Calls:
         try:
             return ray.get(reference, timeout=max(0.0, limit_s))
         except GetTimeoutError as error:
-            raise DeskError(f"{actor} did not answer within {limit_s:.2g} s; see `vikalp status`") from error
+            raise DeskError(f"{actor} did not answer within {round(limit_s, 1):g} s; see `vikalp status`") from error
         except RayTaskError as error:
             if isinstance(error.cause, VikalpError):
                 raise error.cause from None

@@ -4,6 +4,8 @@ import time
 from typing import Any
 
 import pytest
+import ray
+from ray.exceptions import GetTimeoutError
 
 from cluster.client import Calls
 from core.errors import DeskError
@@ -74,3 +76,15 @@ def test_a_clock_that_was_set_is_compared_again_after_the_call_that_failed() -> 
     with pytest.raises(DeskError, match="busy past the deadline"):
         here.call("oms", "orders")
     assert 4.0 < here.call("oms", "orders") <= 5.0
+
+
+@pytest.mark.parametrize(("limit_s", "said"), [(120.0, "120 s"), (4.998, "5 s"), (0.5, "0.5 s")])
+def test_who_does_not_answer_is_named_with_the_seconds_waited(
+    monkeypatch: pytest.MonkeyPatch, limit_s: float, said: str
+) -> None:
+    def silent(reference: Any, *, timeout: float) -> Any:
+        raise GetTimeoutError
+
+    monkeypatch.setattr(ray, "get", silent)
+    with pytest.raises(DeskError, match=f"^oms did not answer within {said};"):
+        Calls("vikalp").get("oms", None, limit_s)
