@@ -79,6 +79,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     average_paise: float = 0.0
     message: str = ""  # the refusal or rejection in words
     updated_ns: int = 0
+    lost: bool = False  # live, but do not wait for it: an end of it may never be known; said anew, not in the ledger
 
 
 class OrderEvent(msgspec.Struct, frozen=True, kw_only=True):

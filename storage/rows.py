@@ -6,7 +6,7 @@ from typing import Any
 from core.records import Fill, Intent, Order, OrderEvent, Position, Settled
 
 INTENT = Intent.__struct_fields__
-ORDER = tuple(name for name in Order.__struct_fields__ if name != "intent")
+ORDER = tuple(name for name in Order.__struct_fields__ if name not in {"intent", "lost"})
 EVENT = OrderEvent.__struct_fields__
 FILL = Fill.__struct_fields__
 POSITION = Position.__struct_fields__

@@ -27,7 +27,17 @@ class Follower:
         self._absent: dict[str, int] = {}  # tag → wall ns since which every book of the broker was without the order
         self._unexplained: dict[str, int] = {}  # tag → wall ns since which its trades explain less than the book says
         self.vanished: set[str] = set()  # tags the broker took and no longer lists: nobody waits for them any more
+        self._endless: set[str] = set()  # tags of entries that ended, and whose trades do not explain how
         self._warned: set[str] = set()
+
+    def told(self, order: Order) -> Order:
+        """`order` with whether it is lost: the broker lists it no more, or its end is one that no trade explains.
+
+        An exit of the latter kind is not: until it is explained nothing else may sell what it may have sold.
+        """
+        tag = order.intent.tag
+        lost = order.state in LIVE and (tag in self.vanished or tag in self._endless)
+        return msgspec.structs.replace(order, lost=True) if lost else order
 
     def recover(self) -> None:
         """Start and recovery: believe the ledger, follow the broker from its first trade, bring risk to the same."""
@@ -110,11 +120,14 @@ class Follower:
             event = msgspec.structs.replace(event, state="OPEN", message="")
         else:
             self._unexplained.pop(tag, None)
+            self._endless.discard(tag)
         self.learn(event, broker_id=found.broker_id)
 
     def _unsure(self, found: Order, claimed: int, counted: int) -> None:
         tag, now_ns = found.intent.tag, self._clock.wall_ns()
         if now_ns - self._unexplained.setdefault(tag, now_ns) >= self._absent_after_ns:
+            if found.state not in LIVE and found.intent.purpose == "entry":
+                self._endless.add(tag)
             self._warn(
                 f"{tag} unexplained",
                 f"order {tag} is {found.state} at the broker with {claimed} filled, and its trades make {counted}: "

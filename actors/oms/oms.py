@@ -91,8 +91,8 @@ class OmsActor:
         return self._flatten.exit_all(self._board, why)
 
     def orders(self) -> Sequence[Order]:
-        """Every order of the session, oldest first, refusals included."""
-        return list(self._journal.orders.values())
+        """Every order of the session, oldest first, refusals included; of a live one also whether it is lost."""
+        return [self._follow.told(order) for order in self._journal.orders.values()]
 
     def positions(self) -> Sequence[Position]:
         """Every symbol traded in the session, marked with its last quote."""

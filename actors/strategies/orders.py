@@ -11,6 +11,8 @@ from core.records import LIVE, Intent, Order
 from core.strategies.events import Enter, EntryDropped, EntryFilled, Event, ExitDropped, ExitFilled, Leave
 
 _LOST_NS = 15_000_000_000  # wall; a call is not run after its deadline of 5 s, so what is absent then never will be
+_LATE_NS = 300_000_000_000  # wall; so long after the end of an order its late fills are looked for
+_AGAIN_NS = 5_000_000_000  # wall; between two requests to cancel the same order
 
 
 class _Over(NamedTuple):
@@ -19,6 +21,8 @@ class _Over(NamedTuple):
     intent: Intent
     units: int = 0
     paise: int = 0
+    until_ns: int = 0  # wall; it is looked at so long
+    lives: bool = False  # for the order manager, which has no end of it yet: it is looked at until it has
 
 
 class Follow:
@@ -28,6 +32,7 @@ class Follow:
         self._name, self._index = name, index
         self._waiting: dict[str, Intent] = {}
         self._sent_wall_ns: dict[str, int] = {}
+        self._cancel_wall_ns: dict[str, int] = {}  # when it was last asked for
         self._units: Counter[str] = Counter()
         self._over: dict[str, _Over] = {}
         self._entries: dict[str, Order] = {}  # symbol → the last entry that filled
@@ -42,10 +47,12 @@ class Follow:
         """Units bought and not sold again by this strategy's own orders that are over."""
         return self._units[symbol]
 
-    @property
-    def open_ends(self) -> bool:
-        """Whether an order that is over may still fill: one that was given up too early does."""
-        return any(over.units < over.intent.quantity for over in self._over.values())
+    def open_ends(self, wall_ns: int) -> bool:
+        """Whether an order that is over may still fill: one that was given up too early does, minutes later at most."""
+        return any(
+            over.units < over.intent.quantity and (over.lives or wall_ns < over.until_ns)
+            for over in self._over.values()
+        )
 
     def unwatched(self, held: str) -> EntryFilled | None:
         """What is left of entries of another contract than `held`: they filled after they had been given up."""
@@ -88,32 +95,48 @@ class Follow:
         except DeskError:
             return True  # sent or not: `look` finds it by its tag
         except VikalpError:
-            self._forget(intent.tag, sent=False)
+            self._forget(intent.tag)
             raise
         if order.state in {"REFUSED", "REJECTED"}:
-            self._forget(intent.tag, sent=False)
+            self._forget(intent.tag)
             return False
         return True
 
     def look(self, orders: Sequence[Order], wall_ns: int) -> list[Event]:
         """What has become of the waiting orders: an event for each that is over, oldest first.
 
-        What one that was over before has filled since is counted, without an event: see `unwatched`.
+        A lost one is over too. What one that was over before has filled since is counted, without an event: see
+        `unwatched`.
         """
         for order in orders:
-            if order.intent.tag in self._over and order.filled_quantity > self._over[order.intent.tag].units:
-                self._count(order)
-        over = [order for order in orders if order.intent.tag in self._waiting and order.state not in LIVE]
+            if order.intent.tag in self._over:
+                self._again(order)
+        over = [
+            order for order in orders if order.intent.tag in self._waiting and (order.state not in LIVE or order.lost)
+        ]
         known = {order.intent.tag for order in orders}
         lost = [
             tag for tag in self._waiting if tag not in known and wall_ns - self._sent_wall_ns.get(tag, 0) > _LOST_NS
         ]
-        return [self._end(order) for order in over] + [self._never(tag) for tag in lost]
+        return [self._end(order, wall_ns) for order in over] + [self._never(tag, wall_ns) for tag in lost]
 
-    def resting(self, orders: Sequence[Order], before_ns: int) -> list[str]:
-        """Tags of the orders decided before `before_ns` (market time) that still live."""
-        mine = (order for order in orders if order.intent.tag in self._waiting and order.state in LIVE)
-        return [order.intent.tag for order in mine if order.intent.created_ns < before_ns]
+    def resting(self, orders: Sequence[Order], before_ns: int, wall_ns: int) -> list[str]:
+        """Tags of the orders decided before `before_ns` (market time) that still live, to be cancelled now.
+
+        None that was named in the last seconds, and none that is lost: the broker has nothing to cancel.
+        """
+        mine = self._waiting.keys() | self._over.keys()
+        due = [
+            order.intent.tag
+            for order in orders
+            if order.intent.tag in mine
+            and order.state in LIVE
+            and not order.lost
+            and order.intent.created_ns < before_ns
+            and wall_ns - self._cancel_wall_ns.get(order.intent.tag, wall_ns - _AGAIN_NS) >= _AGAIN_NS
+        ]
+        self._cancel_wall_ns.update(dict.fromkeys(due, wall_ns))
+        return due
 
     def adopt(self, orders: Sequence[Order], wall_ns: int) -> list[Event]:
         """After a restart: every order of this strategy and session, as events in the order they were made."""
@@ -122,23 +145,24 @@ class Follow:
         self.net_paise, self._units, self._over, self._exits = 0, Counter(), {}, Counter()
         for order in mine:
             if order.state == "REFUSED":
-                self._forget(order.intent.tag, sent=False)
+                self._forget(order.intent.tag)
         return self.look(mine, wall_ns)
 
-    def _forget(self, tag: str, *, sent: bool = True) -> Intent:
+    def _forget(self, tag: str, until_ns: int = 0) -> Intent:
+        """It is not waited for; with `until_ns` it was sent, and is looked at so long."""
         self._sent_wall_ns.pop(tag, None)
         intent = self._waiting.pop(tag)
-        if sent:
-            self._over[tag] = _Over(intent)
+        if until_ns:
+            self._over[tag] = _Over(intent, until_ns=until_ns)
         if intent.purpose == "exit":
             self._exits[intent.symbol] += 1
         return intent
 
-    def _never(self, tag: str) -> Event:
-        return EntryDropped() if self._forget(tag).side == "BUY" else ExitDropped()
+    def _never(self, tag: str, wall_ns: int) -> Event:
+        return EntryDropped() if self._forget(tag, wall_ns + _LATE_NS).side == "BUY" else ExitDropped()
 
-    def _end(self, order: Order) -> Event:
-        symbol = self._forget(order.intent.tag).symbol
+    def _end(self, order: Order, wall_ns: int) -> Event:
+        symbol = self._forget(order.intent.tag, wall_ns + _LATE_NS).symbol
         self._count(order)
         if order.intent.side == "BUY":
             filled, price = order.filled_quantity, round(order.average_paise)
@@ -147,13 +171,18 @@ class Follow:
             return EntryFilled(symbol=symbol, price_paise=price, quantity=filled, at_ns=order.updated_ns)
         return ExitDropped() if self._units[symbol] > 0 else ExitFilled()
 
+    def _again(self, order: Order) -> None:
+        over = self._over[order.intent.tag]
+        if order.filled_quantity > over.units or over.lives != (order.state in LIVE):
+            self._count(order)
+
     def _count(self, order: Order) -> None:
         """Into units and cash what of `order` is not in them yet."""
-        intent, units, paise = self._over[order.intent.tag]
+        intent, units, paise, until_ns, _ = self._over[order.intent.tag]
         filled, worth = order.filled_quantity, round(order.average_paise) * order.filled_quantity
         way = 1 if intent.side == "BUY" else -1
         self._units[intent.symbol] += way * (filled - units)
         self.net_paise -= way * (worth - paise)
-        self._over[intent.tag] = _Over(intent, filled, worth)
+        self._over[intent.tag] = _Over(intent, filled, worth, until_ns, order.state in LIVE)
         if filled and intent.side == "BUY":
             self._entries[intent.symbol] = order

@@ -90,12 +90,13 @@ class StrategyActor:
 
     def on_timer(self) -> None:
         """Learn from the order manager what has become of its orders; what rests too long is cancelled."""
-        if not self._follow.waiting and not self._follow.open_ends:
+        wall_ns = self._clock.wall_ns()
+        if not self._follow.waiting and not self._follow.open_ends(wall_ns):
             return
         orders = self._orders.orders()
-        for event in self._follow.look(orders, self._clock.wall_ns()):
+        for event in self._follow.look(orders, wall_ns):
             self._tell(event)
-        for tag in self._follow.resting(orders, self._clock.now_ns() - self._config.rest_s * 1_000_000_000):
+        for tag in self._follow.resting(orders, self._clock.now_ns() - self._config.rest_s * 1_000_000_000, wall_ns):
             self._orders.cancel(tag)  # what has filled counts, and is looked at on the next timer
         self._mind()
 
@@ -119,8 +120,14 @@ class StrategyActor:
         self._progress_ns = self._clock.wall_ns()
 
     def _mind(self) -> None:
-        """An entry that filled after it was given up is held like any other, or left at once beside another."""
+        """An entry that filled after it was given up is held like any other, or left at once beside another.
+
+        An exit that did so has ended the position.
+        """
         held = self._state.held
+        if held is not None and not self._follow.waiting and self._follow.units(held.symbol) <= 0:
+            self._tell(ExitFilled())
+            held = self._state.held
         late = self._follow.unwatched(held.symbol if held is not None else "")
         if late is None or self._follow.waiting or self._clock.now_ns() < self._retry_ns:
             return
