@@ -156,7 +156,8 @@ def settlement_price(
 
     The bars are those of the index on that day, `seconds` long, stamped at their start. Before August 2026 they give
     the mean of the half hour, each bar the middle of its open and close; from then on the auction's value, which is
-    the last level of the auction if it is not the one frozen at its beginning.
+    the last level of the auction if it is not the one frozen at its beginning. There a bar need only start inside the
+    window, and bars may be missing: an index stands still about its print, and exchange files have no bar of standing.
 
     Raises InputError for a published close that is not above 0; where none is published, for bars out of order or whose
     length does not divide half an hour, that do not cover the window one by one, or that end before the auction's
