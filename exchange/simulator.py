@@ -3,8 +3,8 @@
 Two sources with the same seed and session date give the same market whenever each was started, and five indices with
 one seed move together. Prices, volumes and open interest are invented; lots, strikes, expiries, sessions and symbols
 are core.market's. The index is quoted to the close of the derivatives session: the auction that freezes the cash index
-from 15:15 is not simulated. So a simulated day since August 2026 settles at the last level of the bars that begin before
-15:35, and those of three minutes, which end at 15:36, give another level than those of one.
+from 15:15 is not simulated. So a simulated day since August 2026 settles at the last level of the bars that begin
+before 15:35, and those of three minutes, which end at 15:36, give another level than those of one.
 """
 
 import datetime as dt
