@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from core.errors import UnknownDate
 from core.market import INDICES, from_ns, next_session, session, to_ns
 from exchange.accounts import Accounts, User
 from exchange.clock import VirtualClock
@@ -81,7 +82,7 @@ class World:
         )  # fmt: skip
 
     def step(self) -> Ints:
-        """Bring everything to now; the places whose quotes changed."""
+        """Bring everything to now; the places whose quotes changed, by the market or by an order."""
         now = self.clock.now_ns()
         if now >= self.day.close_ns and (date := _session_at(now)) is not None and date > self.day.date:
             self.engine.end_day(self.day.close_ns)
@@ -98,7 +99,8 @@ class World:
         self.triggers.fire(changed.tolist())
         self._square_off.step(self.day, now)
         self.engine.advance(changed.tolist())
-        return changed
+        touched = np.array(sorted(self.engine.drain()), np.int64)
+        return np.union1d(changed, touched)
 
     def fault(self, fault: Fault, *, seconds: float = 10.0, uses: int = 0) -> None:
         """Switch a fault on, or let it happen."""
@@ -123,5 +125,8 @@ def first_session(date: dt.date) -> dt.date:
 def _session_at(now_ns: int) -> dt.date | None:
     """The day whose session has begun, where it has one."""
     date = from_ns(now_ns).date()
-    hours = session("NSE", date)
+    try:
+        hours = session("NSE", date)
+    except UnknownDate:  # past the calendar: the market stands still for good
+        return None
     return date if hours is not None and now_ns >= to_ns(hours.open) else None

@@ -41,11 +41,14 @@ def order_of(row: Row) -> Order:
 
 
 def fill_of(row: Row, tag: str) -> Fill:
-    """A trade of the order with that tag; the order manager knows whose it is."""
+    """A trade of the order with that tag; the order manager knows whose it is.
+
+    Its id names the order too: an exchange promises its trade numbers for one day, and an order id is never used again.
+    """
     symbol = str(row["tradingsymbol"])
     return Fill(
-        trade_id=str(row["trade_id"]), tag=tag, strategy="", index=parse_symbol(symbol).index, symbol=symbol,
-        side=side_of(row), quantity=int(row["quantity"]), price_paise=paise(row["average_price"]),
+        trade_id=f"{row['order_id']}-{row['trade_id']}", tag=tag, strategy="", index=parse_symbol(symbol).index,
+        symbol=symbol, side=side_of(row), quantity=int(row["quantity"]), price_paise=paise(row["average_price"]),
         at_ns=moment_ns(row["fill_timestamp"]),
     )  # fmt: skip
 

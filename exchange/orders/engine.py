@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 
 from exchange.accounts import User
 from exchange.day import Day
-from exchange.orders import matching
+from exchange.orders import matching, steps
 from exchange.orders.order import ENDED, Iceberg, Order, Row, Status, Trade
-from exchange.orders.request import Asked, check, paise, protection, whole
+from exchange.orders.request import Asked
 from exchange.orders.rules import Rules
-from exchange.orders.steps import ENTERING, as_asked, assign, plan, protection_limit, waits_for_morning
 from exchange.refusal import KiteError, bad_input
 
 Ints = NDArray[np.int64]
@@ -33,7 +32,8 @@ class Engine:
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
         self._live: dict[str, Order] = {}
-        self._volume: dict[int, int] = defaultdict(int)  # traded when last looked, by place
+        self._volume: dict[int, int] = {}  # traded when last looked, by place
+        self._touched: set[int] = set()  # places whose book our orders have taken from
         self._sequence = self._trades = 0
 
     def place(
@@ -65,9 +65,8 @@ class Engine:
         )  # fmt: skip
         self.orders[order.order_id] = self._live[order.order_id] = order
         order.set(Status.RECEIVED, now)
-        plan(order, now, *(("queue",) if asked.variety == "amo" else ENTERING))
-        if asked.validity == "TTL":
-            order.plan.append((now + asked.ttl_minutes * 60_000_000_000, "expire"))
+        steps.plan(order, now, *(("queue",) if asked.variety == "amo" else steps.ENTERING))
+        steps.plan_expiry(order, now)
         return order
 
     def modify(self, user: User, order_id: str, form: Mapping[str, str], most: int) -> Order:
@@ -75,23 +74,10 @@ class Engine:
         order = self._standing(user, order_id)
         if order.modifications >= most:
             raise KiteError(429, "NetworkException", "Maximum allowed order modifications exceeded.")
-        change: Row = {}
-        for field, name in (("price_paise", "price"), ("trigger_paise", "trigger_price")):
-            if form.get(name):
-                change[field] = paise(form, name)
-        if form.get("quantity"):
-            change["quantity"] = whole(form, "quantity")
-        for name in ("order_type", "validity"):
-            if form.get(name):
-                change[name] = form[name]
-        if form.get("market_protection"):
-            change["protection"] = protection(form)
-        check(as_asked(order, change))
-        if int(str(change.get("quantity", order.quantity))) <= order.filled:
-            raise bad_input(f"Invalid `quantity`: {order.filled} have traded already")
-        order.modifications, order.change, now = order.modifications + 1, change, self._now()
+        change, now = steps.change_of(order, form), self._now()
+        order.modifications, order.change = order.modifications + 1, change
         self._change(order, Status.MODIFY_VALIDATION_PENDING, now)
-        plan(order, now, "modifying", "modified")
+        steps.plan(order, now, "modifying", "modified")
         return order
 
     def cancel(self, user: User, order_id: str) -> Order:
@@ -100,7 +86,7 @@ class Engine:
         now = self._now()
         self._change(order, Status.CANCEL_PENDING, now)
         order.plan.clear()
-        plan(order, now, "cancelled")
+        steps.plan(order, now, "cancelled")
         return order
 
     def live(self, user: User) -> list[Order]:
@@ -140,17 +126,22 @@ class Engine:
             self._match(places, now)
         self._live = {name: order for name, order in self._live.items() if not order.ended}
 
+    def drain(self) -> set[int]:
+        """Places of which orders have taken since the last call: their book is to be published."""
+        touched, self._touched = self._touched, set()
+        return touched
+
     def end_day(self, now_ns: int) -> None:
         """What has not traded by the close is gone; after-market orders stay for the morning."""
         self.advance()
-        self.withdraw([order for order in self._live.values() if not waits_for_morning(order)], now_ns)
+        self.withdraw([order for order in self._live.values() if not steps.waits_for_morning(order)], now_ns)
         self._live = {name: order for name, order in self._live.items() if not order.ended}
 
     def new_day(self) -> None:
         """A new book of orders and trades, with what was left for the morning on its way to the market."""
         now = self._now()
         self.orders, self.trades = dict(self._live), []
-        self._volume.clear()
+        self._volume, self._touched = {}, set()
         for order in self._live.values():
             listed = self._day().listing.by_name.get((order.one.exchange, order.one.symbol))
             if listed is None:
@@ -159,7 +150,7 @@ class Engine:
                 continue
             order.one = listed
             order.plan.clear()
-            plan(order, now, *ENTERING)
+            steps.plan(order, now, *steps.ENTERING)
 
     def _standing(self, user: User, order_id: str) -> Order:
         self.advance()
@@ -199,30 +190,41 @@ class Engine:
             self._change(order, Status.TRIGGER_PENDING, at)
             return
         if order.order_type in {"MARKET", "SL-M"}:
-            untraded = not quotes.volume[order.one.place] and not order.forced
-            if order.order_type == "MARKET" and untraded:
-                self._reject(order, "17181 : Market orders are blocked on a contract that has not traded today", at)
+            why = steps.blocked(order, quotes)
+            if why is not None:
+                self._reject(order, why, at)
                 return
-            order.price_paise = protection_limit(order, last)
+            order.price_paise = steps.protection_limit(order, last)
             order.tags = ["mktp", f"mktp:{order.protection:.2f}"]
+        if not any(other.working and other.one.place == order.one.place for other in self._live.values()):
+            self._volume[order.one.place] = int(quotes.volume[order.one.place])  # what traded before is not its own
         order.working = True
-        self._change(order, Status.OPEN, at)
-        self._fill(matching.arrive(quotes, order), at)
+        if not steps.changing(order):  # a trigger while a change is on its way leaves the status with the change
+            self._change(order, Status.OPEN, at)
+        self._meet(order, at)
+
+    def _meet(self, order: Order, at: int) -> None:
+        """Trade what the published book offers; what is left joins the queue, or ends if it must trade at once."""
+        self._fill(matching.arrive(self._day().quotes, order), at)
         if order.validity == "IOC" and not order.ended:
             self._end(order, Status.CANCELLED, at)
 
     def _modified(self, order: Order, at: int) -> None:
         before = {name: getattr(order, name) for name in (*order.change, "price_paise", "quantity")}
-        assign(order, order.change)
-        order.change = {}
+        change, order.change, waited = order.change, {}, order.waits
+        steps.assign(order, change)
         if order.order_type == "MARKET" and order.working:
-            order.price_paise = protection_limit(order, int(self._day().quotes.last[order.one.place]))
-        why = self._rules.refuse(order, self._live.values(), self._day(), at) if order.working else None
+            order.price_paise = steps.protection_limit(order, int(self._day().quotes.last[order.one.place]))
+        day, why = self._day(), None
+        if order.working:
+            why = steps.blocked(order, day.quotes) or self._rules.refuse(order, self._live.values(), day, at)
         if why is not None:
-            assign(order, before)
+            steps.assign(order, before)
             order.message = order.message_raw = why
         else:
             self._change(order, Status.MODIFIED, at, say=False)
+            if change.keys() & {"validity", "ttl_minutes"}:
+                steps.plan_expiry(order, at)
         if not order.working:
             self._change(order, Status.AMO_RECEIVED, at)
         elif order.remaining <= 0:  # it traded while the change was on its way
@@ -232,8 +234,9 @@ class Engine:
             self._change(order, Status.TRIGGER_PENDING, at)
         else:
             self._change(order, Status.OPEN, at)
-            if order.price_paise != before["price_paise"] or order.quantity > before["quantity"]:
-                self._fill(matching.arrive(self._day().quotes, order), at)  # its place in the queue is lost
+            later = waited or order.price_paise != before["price_paise"] or order.quantity > before["quantity"]
+            if later or order.validity == "IOC":
+                self._meet(order, at)  # its place in the queue is lost
 
     def _match(self, places: set[int], now: int) -> None:
         quotes = self._day().quotes
@@ -254,10 +257,12 @@ class Engine:
 
     def _fill(self, fills: Iterable[matching.Fill], at: int) -> None:
         for order, units, price in fills:
+            self._touched.add(order.one.place)
             order.filled += units
             order.filled_paise += units * price
             self._trades += 1
-            trade = Trade(trade_id=str(10_000_000 + self._trades), order=order, quantity=units, paise=price, at_ns=at)
+            name = str((at // 1_000_000 << 20) + self._trades)  # by time, as an order's: no two starts give the same
+            trade = Trade(trade_id=name, order=order, quantity=units, paise=price, at_ns=at)
             self.trades.append(trade)
             self._book(trade)
             if order.remaining:
@@ -272,7 +277,7 @@ class Engine:
         if order.iceberg is not None and order.iceberg.left:
             parent = self.orders.get(order.parent_id or order.order_id, order)
             ice = order.iceberg._replace(leg=order.iceberg.leg + 1)
-            self._place(order.user, replace(as_asked(order, {}), variety="iceberg"), parent=parent, ice=ice)
+            self._place(order.user, replace(steps.as_asked(order, {}), variety="iceberg"), parent=parent, ice=ice)
 
     def _hear(self, order: Order, *, update: bool = False) -> None:
         if order.visible_ns <= self._now():

@@ -78,5 +78,8 @@ def triggered(order: Order, last_paise: int) -> bool:
 def put(quotes: Quotes, place: int, depth: Depth) -> None:
     """What is left of a book, until it is published anew."""
     for side, levels in (("bid", depth.bids), ("ask", depth.asks)):
-        for column, values in (("paise", [x.paise for x in levels]), ("qty", [x.quantity for x in levels])):
-            quotes.book[f"{side}_{column}"][place] = np.array(values + [0] * (DEPTH - len(values)), np.int64)
+        before = (quotes.book[f"{side}_{column}"][place].tolist() for column in ("paise", "orders"))
+        orders = dict(zip(*before, strict=True))
+        left = [(x.paise, x.quantity, orders[x.paise]) for x in levels] + [(0, 0, 0)] * (DEPTH - len(levels))
+        for column, values in zip(("paise", "qty", "orders"), np.array(left, np.int64).T, strict=True):
+            quotes.book[f"{side}_{column}"][place] = values

@@ -142,7 +142,7 @@ def protection(form: Mapping[str, str]) -> float:
     text = form.get("market_protection", "")
     try:
         value = float(Decimal(text)) if text else 0.0
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):  # ValueError: a signalling NaN
         raise bad_input(
             f"Invalid request (failed to decode market_protection, got: {text} (expected decimal))"
         ) from None
@@ -157,7 +157,7 @@ def number(form: Mapping[str, str], name: str) -> Decimal:
         value = Decimal(text)
     except InvalidOperation:
         value = Decimal("NaN")
-    if not value.is_finite() or abs(value) > 10**9:
+    if not value.is_finite() or not -(10**9) <= value <= 10**9:
         raise bad_input(f"Invalid `{name}`: {text!r}, expected a number")
     return value
 

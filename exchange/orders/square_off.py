@@ -16,6 +16,7 @@ from exchange.orders.engine import Engine
 from exchange.orders.positions import Position, Positions
 from exchange.orders.request import Asked
 from exchange.orders.rules import square_off_ns
+from exchange.orders.steps import waits_for_morning
 
 AT = dt.time(15, 25)
 FEE = Decimal(50)  # rupees an order, before GST
@@ -35,7 +36,8 @@ class SquareOff:
             return
         self._next_ns = now_ns + AGAIN_NS
         for user in self._users:
-            self._engine.withdraw([o for o in self._engine.live(user) if o.product == "MIS"], now_ns)
+            open_now = (one for one in self._engine.live(user) if not waits_for_morning(one))
+            self._engine.withdraw([one for one in open_now if one.product == "MIS"], now_ns)
             held = [one for one in self._positions.of(user) if one.product == "MIS" and one.quantity]
             for position in sorted(held, key=lambda one: one.quantity):  # shorts first
                 self._close(user, position, day.date)

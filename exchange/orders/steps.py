@@ -1,10 +1,13 @@
 """What the engine does to one order: its next steps, its fields, its protection."""
 
 from collections import deque
+from collections.abc import Mapping
 
 from core.matching.match import protected_limit
 from exchange.orders.order import Order, Row
-from exchange.orders.request import Asked
+from exchange.orders.request import ORDER_TYPES, VALIDITIES, Asked, check, one_of, paise, protection, whole
+from exchange.quotes import Quotes
+from exchange.refusal import bad_input
 
 STEP_NS = 20_000_000  # between two interim states
 ENTERING = ("validate", "admit", "arrive")
@@ -13,6 +16,42 @@ ENTERING = ("validate", "admit", "arrive")
 def plan(order: Order, now_ns: int, *steps: str) -> None:
     """Steps one after the other from now on, before what was planned for later."""
     order.plan = deque(sorted([*order.plan, *((now_ns + (i + 1) * STEP_NS, step) for i, step in enumerate(steps))]))
+
+
+def plan_expiry(order: Order, now_ns: int) -> None:
+    """A TTL order ends so many minutes from now on; any other not by itself."""
+    order.plan = deque(step for step in order.plan if step[1] != "expire")
+    if order.validity == "TTL":
+        order.plan.append((now_ns + order.ttl_minutes * 60_000_000_000, "expire"))
+        order.plan = deque(sorted(order.plan))
+
+
+def changing(order: Order) -> bool:
+    """Whether a modification or a cancel is on its way."""
+    return any(step in {"modified", "cancelled"} for _, step in order.plan)
+
+
+def change_of(order: Order, form: Mapping[str, str]) -> Row:
+    """Fields that a form changes, as numbers; KiteError 400 where the order would be none any more."""
+    change: Row = {}
+    for field, name in (("price_paise", "price"), ("trigger_paise", "trigger_price")):
+        if form.get(name):
+            change[field] = paise(form, name)
+    for field, name in (("quantity", "quantity"), ("ttl_minutes", "validity_ttl")):
+        if form.get(name):
+            change[field] = whole(form, name)
+    for name, allowed in (("order_type", ORDER_TYPES), ("validity", VALIDITIES)):
+        if form.get(name):
+            change[name] = one_of(form, name, allowed)
+    if form.get("market_protection"):
+        change["protection"] = protection(form)
+    asked = as_asked(order, change)
+    check(asked)
+    if asked.quantity <= order.filled:
+        raise bad_input(f"Invalid `quantity`: {order.filled} have traded already")
+    if order.iceberg is not None and asked.quantity != order.quantity:
+        raise bad_input("Invalid `quantity`: the legs of an iceberg keep theirs")
+    return change
 
 
 def assign(order: Order, fields: Row) -> None:
@@ -36,12 +75,18 @@ def protection_limit(order: Order, last_paise: int) -> int:
     return max(tick, -(-int(last_paise * (1 - order.protection / 100)) // tick) * tick)
 
 
+def blocked(order: Order, quotes: Quotes) -> str | None:
+    """Why a MARKET order cannot go to the market now."""
+    if order.order_type != "MARKET" or order.forced or quotes.volume[order.one.place]:
+        return None
+    return "17181 : Market orders are blocked on a contract that has not traded today"
+
+
 def as_asked(order: Order, change: Row) -> Asked:
     """The order as it would be, for the rules that need nothing else."""
-    now = {name: change.get(name, getattr(order, name)) for name in
-           ("order_type", "validity", "quantity", "price_paise", "trigger_paise", "protection")}  # fmt: skip
+    names = ("order_type", "validity", "ttl_minutes", "quantity", "price_paise", "trigger_paise", "protection")
+    now = {name: change.get(name, getattr(order, name)) for name in names}
     return Asked(
         one=order.one, variety="regular", side=order.side, product=order.product,
-        ttl_minutes=order.ttl_minutes or 1,
         disclosed=order.disclosed, legs=0, leg_quantity=0, tag=order.tag, autoslice=False, **now,  # type: ignore[arg-type]
     )  # fmt: skip
