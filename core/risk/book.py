@@ -108,7 +108,7 @@ def agrees(book: RiskBook, live: Collection[str], trades: Collection[str]) -> bo
 
 
 def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
-    """The book after a trade; the same book if the trade is already in it."""
+    """The book after a trade, which is part of its own day's result; the same book if the trade is already in it."""
     book = at(book, fill.at_ns)
     before = holding_of(book.holdings, fill)
     if fill.trade_id in before.trades:
@@ -124,8 +124,15 @@ def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
             stops = {**stops, fill.strategy: row}
         ended = order.ended or filled >= order.intent.quantity
         placed = {**placed, fill.tag: msgspec.structs.replace(order, filled=filled, ended=ended)}
+    opening = book.opening
+    if market_date(fill.at_ns) != book.day:  # told of only on a later day
+        opening = {**opening, fill.symbol: apply(holding_of(opening, fill), fill)}
     return msgspec.structs.replace(
-        book, holdings={**book.holdings, fill.symbol: apply(before, fill)}, placed=placed, stops=stops
+        book,
+        holdings={**book.holdings, fill.symbol: apply(before, fill)},
+        placed=placed,
+        stops=stops,
+        opening=opening,
     )
 
 

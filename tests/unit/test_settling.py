@@ -170,6 +170,19 @@ def test_a_settlement_of_the_day_is_part_of_its_result_and_one_learned_later_is_
     assert later.holdings == same.holdings
 
 
+@pytest.mark.parametrize("told", ["sale, settlement", "settlement, sale"])
+def test_a_sale_of_the_expiry_day_told_of_on_the_next_is_no_result_of_the_next(told: str) -> None:
+    fact, sale = settled(8_049_000), bought(price=40_000, side="SELL", at_ns=ist(EXPIRY, "15:29"), tag="OUT")
+    book = at(held_over(), ist(dt.date(2025, 9, 12), "09:16"))
+    for what in told.split(", "):
+        book = with_fill(book, sale) if what == "sale" else with_settled(book, fact)
+    bought_before = bought(price=7_410, at_ns=ist(dt.date(2025, 9, 5), "12:00"))
+    again = at(replay([], [bought_before, sale], [fact]), book.now_ns)
+
+    assert (book.holdings, book.opening) == (again.holdings, again.opening)
+    assert day_net_paise(book) == day_net_paise(again) == 0
+
+
 def test_the_book_replayed_with_its_settlement_is_the_book_that_was() -> None:
     order = intent(created_ns=ist(dt.date(2025, 9, 5), "11:59"))
     fill = bought(price=7_410, at_ns=ist(dt.date(2025, 9, 5), "12:00"))
