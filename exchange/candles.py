@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from core.market import IST, from_ns, next_session, to_ns
+from core.errors import UnknownDate
+from core.market import IST, from_ns, session, to_ns
 from exchange.day import BATCH_MS, Day
 from exchange.listing import Instrument
 from exchange.refusal import bad_input
@@ -46,12 +47,17 @@ def candles(
 
 
 def _days(today: Day, one: Instrument, first: dt.date, last: dt.date) -> Iterator[Day]:
-    """Every session of the stretch, today's as it is."""
+    """Every session of the stretch, today's as it is; a date that no table covers has none."""
     exchange = "BSE" if one.exchange in {"BSE", "BFO"} else "NSE"
-    date = next_session(exchange, first - dt.timedelta(days=1))
-    while date <= last:
-        yield today if date == today.date else today.before(date, one.index)
-        date = next_session(exchange, date)
+    for ahead in range((last - first).days + 1):
+        date = first + dt.timedelta(days=ahead)
+        try:
+            if session(exchange, date) is None:
+                continue
+            day = today if date == today.date else today.before(date, one.index)
+        except UnknownDate:
+            continue
+        yield day
 
 
 def _of_day(day: Day, one: Instrument, interval: str, moments_ns: tuple[int, int, int], *, oi: bool) -> list[Candle]:

@@ -1,5 +1,7 @@
 """The exchange's own switches, which no broker has: faults, and what the run is."""
 
+import math
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -47,7 +49,11 @@ def _named(request: Request) -> Fault:
 
 
 def _number(fields: dict[str, str], name: str, otherwise: float) -> float:
+    text = fields.get(name, str(otherwise))
     try:
-        return float(fields.get(name, otherwise))
+        value = float(text)
     except ValueError:
-        raise bad_input(f"Invalid `{name}`: {fields[name]!r}, expected a number") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise bad_input(f"Invalid `{name}`: {text!r}, expected a number")
+    return value

@@ -14,7 +14,7 @@ from core.kite import warm
 from exchange.refusal import Gateway, KiteError
 from exchange.server import admin, gtt, margins, market, orders, users
 from exchange.server.hub import Hub
-from exchange.server.reply import error, gateway, refused
+from exchange.server.reply import error, gateway, refused, unforeseen
 from exchange.server.stream import pump, stream
 from exchange.world import World
 
@@ -75,7 +75,7 @@ def build(world: World) -> Starlette:
 
     app = Starlette(
         routes=list(ROUTES),
-        exception_handlers={KiteError: refused, Gateway: gateway, HTTPException: _http},
+        exception_handlers={KiteError: refused, Gateway: gateway, HTTPException: _http, Exception: unforeseen},
         lifespan=lifespan,
     )
     app.state.world, app.state.hub = world, Hub()

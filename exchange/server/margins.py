@@ -17,7 +17,7 @@ from exchange.orders.order import Row
 from exchange.orders.request import ORDER_TYPES, PRODUCTS, VARIETIES, instrument, one_of, paise, whole
 from exchange.refusal import KiteError, bad_input
 from exchange.server.body import rows
-from exchange.server.call import call, world_of
+from exchange.server.call import body, call, world_of
 from exchange.world import World
 
 
@@ -103,7 +103,7 @@ async def contract_note(request: Request, _: Session) -> list[Row]:
 async def _asked(request: Request) -> list[Asked]:
     """The rows of the body. The price of a row is its limit, its average, or what the market gives."""
     world, found = world_of(request), []
-    for form in rows(await request.body(), "orders"):
+    for form in rows(await body(request), "orders"):
         one = instrument(form, world.day.listing)
         one_of(form, "variety", VARIETIES, "regular")
         one_of(form, "product", PRODUCTS)

@@ -15,6 +15,7 @@ from exchange.server.call import call, text, world_of
 from exchange.world import World
 
 MOST = {"full": 500, "ohlc": 1000, "ltp": 1000}  # instruments a call
+LONGEST_TOKEN = 10  # digits: a token has 32 bits
 BAND = 0.2  # circuit limits about the previous close: an estimate, Kite publishes the exchange's own
 
 
@@ -51,7 +52,7 @@ async def historical(request: Request, _: Session) -> dict[str, list[Candle]]:
     """GET /instruments/historical/{token}/{interval}. Drawing days takes a while, so it happens beside the stream."""
     world, asked = world_of(request), request.query_params
     token = request.path_params["token"]
-    one = world.day.listing.by_token.get(int(token)) if token.isdecimal() else None
+    one = _by_token(world, token)
     if one is None:
         raise bad_input("invalid token")
     first, last = _moment(asked.get("from", ""), "from"), _moment(asked.get("to", ""), "to")
@@ -73,9 +74,14 @@ def _asked(request: Request, what: str) -> list[tuple[str, Instrument]]:
 def _named(world: World, key: str) -> Instrument | None:
     """EXCHANGE:SYMBOL, or a token as older programs write it."""
     if key.isdecimal():
-        return world.day.listing.by_token.get(int(key))
+        return _by_token(world, key)
     exchange, _, symbol = key.partition(":")
     return world.day.listing.by_name.get((exchange, symbol))
+
+
+def _by_token(world: World, text: str) -> Instrument | None:
+    short = text.isascii() and text.isdecimal() and len(text) <= LONGEST_TOKEN
+    return world.day.listing.by_token.get(int(text)) if short else None
 
 
 def _last(world: World, one: Instrument) -> dict[str, object]:

@@ -23,6 +23,11 @@ async def refused(_: Request, why: Exception) -> Response:
     return error(why.status, why.error_type, why.message)
 
 
+async def unforeseen(_: Request, __: Exception) -> Response:
+    """For Starlette, which logs it: a fault of ours, in an envelope that a client can read."""
+    return error(500, "GeneralException", "Something unexpected happened")
+
+
 async def gateway(_: Request, __: Exception) -> Response:
     """For Starlette: what a content network says when the broker behind it does not answer."""
     return HTMLResponse("<html><head><title>502 Bad Gateway</title></head><body>502</body></html>", status_code=502)

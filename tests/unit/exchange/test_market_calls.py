@@ -6,6 +6,7 @@ import pytest
 import requests
 from kiteconnect.exceptions import InputException, TokenException
 
+from exchange.server.call import MOST_BYTES
 from tests.unit.exchange.conftest import Served
 from tests.unit.exchange.shapes import differences, mock, raw
 
@@ -84,3 +85,52 @@ def test_candles_have_what_kites_have_and_none_is_of_the_future(served: Served) 
 def test_a_path_that_is_not_there_is_refused_in_the_envelope(served: Served) -> None:
     answer = requests.get(f"{served.root}/no/such/path", timeout=5)
     assert (answer.status_code, answer.json()["error_type"]) == (404, "GeneralException")
+
+
+@pytest.mark.parametrize(
+    ("first", "last"),
+    [
+        ("1990-01-01", "1990-02-01"), ("0001-01-01", "0001-01-02"), ("9999-12-30", "9999-12-31"),
+        ("2015-01-01", "2015-02-01"), ("2018-12-01", "2018-12-31"),
+    ],
+)  # fmt: skip
+def test_of_a_date_that_nobody_knows_there_are_no_candles(served: Served, first: str, last: str) -> None:
+    found = raw(served.client(), "/instruments/historical/256265/day", **{"from": first, "to": last})
+    assert found == {"candles": []}
+
+
+def test_candles_begin_where_the_dates_begin_to_be_known(served: Served) -> None:
+    found = raw(served.client(), "/instruments/historical/256265/day", **{"from": "2018-12-27", "to": "2019-01-03"})
+    assert [row[0][:10] for row in found["candles"]] == ["2019-01-01", "2019-01-02", "2019-01-03"]
+
+
+@pytest.mark.parametrize("token", ["9" * 5000, "٢٥٦٢٦٥"])
+def test_what_is_no_token_is_no_instrument(served: Served, token: str) -> None:
+    kite = served.client()
+    with pytest.raises(InputException, match="invalid token"):
+        kite.historical_data(token, "2026-11-20", "2026-11-20", "minute")
+    assert raw(kite, "/quote/ltp", i=[token]) == {}
+
+
+@pytest.mark.parametrize("number", ["inf", "nan", "1e400", "word"])
+def test_a_switch_takes_numbers_alone(served: Served, number: str) -> None:
+    for name in ("uses", "seconds"):
+        answer = requests.post(f"{served.root}/admin/faults/drop", data={name: number}, timeout=5)
+        assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException")
+
+
+def test_a_fault_of_ours_stays_in_the_envelope(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    kite = served.client()
+    monkeypatch.delattr(served.world.accounts, "users")
+    answer = requests.get(f"{served.root}/connect/login?api_key=vikalp", allow_redirects=False, timeout=30)
+    assert (answer.status_code, answer.json()["error_type"]) == (500, "GeneralException")
+    assert kite.profile()["user_id"] == "VK0001"
+
+
+@pytest.mark.parametrize("path", ["/orders/regular", "/margins/orders"])
+def test_a_body_that_is_too_long_is_refused_before_it_is_read(served: Served, path: str) -> None:
+    headers = {"Authorization": f"token vikalp:{served.client().access_token}"}
+    body = b"a=" + b"x" * MOST_BYTES
+    for data in (body, iter([body])):  # with its length told, and in chunks
+        answer = requests.post(served.root + path, data=data, headers=headers, timeout=30)
+        assert (answer.status_code, answer.json()["error_type"]) == (413, "InputException")
