@@ -1,6 +1,7 @@
 """Getting flat: every cancel and every exit on its own, so that one that fails holds up no other."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
 import msgspec
@@ -28,8 +29,9 @@ GIVE_UP_NS = 60_000_000_000  # wall; an order that cannot be cancelled for so lo
 class Flattener:
     """`exit_all`, and on the timer what it had to leave: an order it cancelled may live on until the broker says so.
 
-    What such an order may still fill is neither exited twice nor forgotten: when it is over, the rest of its position
-    is exited. The wish lives as long as this process: whoever asked has been told that it was not done yet.
+    What such an order may still fill is neither exited twice nor forgotten: when it is over, what of it the exits did
+    not foresee is exited, and no more: what has been bought or sold anew since is not touched. The wish lives as long
+    as this process: whoever asked has been told that it was not done yet.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class Flattener:
         self._journal, self._follow, self._send, self._standing = journal, follow, send, standing
         self._clock, self._exit_cross = clock, exit_cross
         self._wish: dict[str, str] = {}  # tag of an order that was not over yet → why the cancel was not taken
+        self._foreseen: dict[str, int] = {}  # tag of the same → units filled in the end, if the exits are to be enough
+        self._unsent = Counter[str]()  # by symbol, units of exits never sent: + long, − short
         self._why, self._asked_ns = "", 0  # wall
 
     def exit_all(self, board: Board, why: str) -> list[Order]:
@@ -57,8 +61,11 @@ class Flattener:
         self._why, self._asked_ns = why, self._clock.wall_ns()
         said = self._take_back([order.intent.tag for order in self._journal.live()])
         self._wish = {tag: words for tag, words in said.items() if self._journal.orders[tag].state in LIVE}
+        self._foreseen = {tag: self._foresee(self._journal.orders[tag]) for tag in self._wish}
         kept = [self._alive(tag, words) for tag, words in self._wish.items()]
-        return kept + self._close(self._journal.holdings.values(), board)
+        exits = self._close({one.symbol: one.quantity for one in self._journal.holdings.values()}, board)
+        self._unsent = _units(order.intent for order in exits if order.intent.tag not in self._journal.orders)
+        return kept + exits
 
     def go_on(self, board: Board) -> None:
         """Exit what orders have left that are over by now, ask for the others once more; nothing without the ledger."""
@@ -73,10 +80,24 @@ class Flattener:
                 )
             left = {}
         self._wish = left | self._ask([tag for tag, words in left.items() if words])
-        symbols = {self._journal.orders[tag].intent.symbol for tag in over}
-        for order in self._close([one for one in self._journal.holdings.values() if one.symbol in symbols], board):
+        for order in self._close(self._due([self._journal.orders[tag] for tag in over]), board):
             if order.intent.tag in self._journal.orders:  # of the others `_failed` has told
                 self._tell(order.intent, f"{order.state} {order.message}", bad=order.state in _BAD)
+
+    def _foresee(self, order: Order) -> int:
+        """Units of a live order that the exits reckon with: an exit takes all of it off, unless nobody waits for it."""
+        waited = order.intent.purpose == "exit" and order.intent.tag not in self._follow.vanished
+        return order.intent.quantity if waited else order.filled_quantity
+
+    def _due(self, over: list[Order]) -> Counter[str]:
+        """By symbol, what orders that are over have made of it beyond what was foreseen, and exits never sent."""
+        due = Counter[str]()
+        for order in over:
+            more = order.filled_quantity - self._foreseen[order.intent.tag]
+            due[order.intent.symbol] += more if order.intent.side == "BUY" else -more
+        for symbol in due:
+            due[symbol] += self._unsent.pop(symbol, 0)
+        return due
 
     def _take_back(self, tags: list[str]) -> dict[str, str]:
         """Why each was not cancelled, empty if the broker took the request: the broker is asked before any write."""
@@ -112,17 +133,18 @@ class Flattener:
     def _look(self) -> bool:
         return self._standing.attempt(self._follow.reconcile, asks_broker=True)
 
-    def _close(self, holdings: Iterable[Holding], board: Board) -> list[Order]:
-        """Exits of what is held, what is short before what covers it."""
+    def _close(self, due: Mapping[str, int], board: Board) -> list[Order]:
+        """Exits of up to `due` units a symbol, + long, − short, of what is held; of shorts before what covers them."""
         seed = f"exit_all {self._clock.wall_ns()}"
         return [
             order
-            for holding in sorted(holdings, key=lambda holding: holding.quantity)
-            for order in self._left(holding, board, seed)
+            for holding in sorted(self._journal.holdings.values(), key=lambda holding: holding.quantity)
+            for order in self._left(holding, due.get(holding.symbol, 0), board, seed)
         ]
 
-    def _left(self, holding: Holding, board: Board, seed: str) -> Iterator[Order]:
-        working = leaving(self._journal.orders, holding.symbol, vanished=self._follow.vanished)
+    def _left(self, holding: Holding, due: int, board: Board, seed: str) -> Iterator[Order]:
+        kept = max(0, abs(holding.quantity) - max(0, due if holding.quantity > 0 else -due))
+        working = max(kept, leaving(self._journal.orders, holding.symbol, vanished=self._follow.vanished))
         if abs(holding.quantity) <= working:
             return
         try:
@@ -170,3 +192,10 @@ class Flattener:
         severity: Literal["alarm", "info"] = "alarm" if bad else "info"
         at_ns = self._clock.wall_ns()
         self._journal.alert(Alert(at_wall_ns=at_ns, severity=severity, subject="orders exit all", message=words))
+
+
+def _units(exits: Iterable[Intent]) -> Counter[str]:
+    units = Counter[str]()
+    for one in exits:
+        units[one.symbol] += one.quantity if one.side == "SELL" else -one.quantity
+    return units

@@ -165,6 +165,23 @@ def test_no_exit_turns_a_position_and_exit_all_leaves_none_without_one(steps: li
     assert [position.quantity for position in day.oms.positions()] == [0]
 
 
+@settings(max_examples=200, deadline=None)
+@given(st.lists(EXITS, min_size=1, max_size=12))
+def test_exit_all_sells_all_that_was_held_and_nothing_bought_after_it(steps: list[tuple[str, int, object]]) -> None:
+    day = held_day()
+    for what, number, how in steps:
+        day.step(what, number, how)
+    day.step("exit_all", 0, "")
+    day.oms.submit(intent("NEW", quantity=3 * LOT))
+    day.broker.fill("NEW", 3 * LOT, 35_000)
+    day.heal()
+    for _ in range(20):
+        day.fill(0, 4 * LOT)
+        day.wait(1)
+
+    assert [position.quantity for position in day.oms.positions()] == [3 * LOT]
+
+
 @settings(max_examples=100, deadline=None)
 @given(st.lists(STEPS, max_size=25))
 def test_nothing_is_sent_twice_and_no_fill_is_lost_or_doubled(steps: list[tuple[str, int, object]]) -> None:

@@ -78,6 +78,56 @@ def test_an_entry_that_fills_while_its_cancel_is_on_its_way_is_sold_by_the_timer
     assert sold(world) == [("OPEN", 3 * LOT)]
 
 
+@pytest.mark.parametrize("filled", [0, LOT])
+def test_what_is_bought_anew_while_a_cancel_is_on_its_way_is_not_sold(filled: int) -> None:
+    world = World()
+    world.long(2 * LOT)
+    world.oms.submit(intent("E", quantity=2 * LOT))
+    world.broker.slow = True
+    flat = world.oms.exit_all("kill switch")[-1]
+    world.broker.fill(flat.intent.tag, 2 * LOT, 35_000)
+    world.later(20)
+    world.oms.submit(intent("NEW", quantity=3 * LOT))
+    world.broker.fill("NEW", 3 * LOT, 35_000)
+    if filled:
+        world.broker.fill("E", filled, 35_000)
+    world.later(0.5)
+    world.broker.confirm()
+    world.later(0.5)
+
+    assert world.order("E").state == "CANCELLED"
+    assert sold(world) == ([("OPEN", filled)] if filled else [])
+    assert world.oms.positions()[0].quantity == 3 * LOT + filled
+
+
+def test_an_exit_that_leaves_less_than_is_held_by_then_is_followed_by_its_own_rest(world: World) -> None:
+    world.broker.slow = True
+    world.oms.exit_all("kill switch")
+    world.oms.submit(intent("NEW", quantity=3 * LOT))
+    world.broker.fill("NEW", 3 * LOT, 35_000)
+    world.broker.fill("X", LOT, 35_000)
+    world.broker.confirm()
+    world.later(0.5)
+
+    assert (sold(world), world.oms.positions()[0].quantity) == ([("OPEN", LOT)], 4 * LOT)
+
+
+def test_a_vanished_exit_that_fills_beside_the_one_sent_for_it_is_bought_back(world: World) -> None:
+    gone = vanish(world)
+    world.later(0.5)
+    world.later(15)
+    world.oms.exit_all("kill switch")
+    world.broker.orders["X"] = gone
+    world.broker.fill("X", 2 * LOT, 35_000)
+    second = next(tag for tag, one in world.broker.orders.items() if one.state == "OPEN")
+    world.broker.fill(second, 2 * LOT, 35_000)
+    world.later(0.5)
+    back = [one.intent for one in world.broker.orders.values() if one.state == "OPEN"]
+
+    assert world.oms.positions()[0].quantity == -2 * LOT
+    assert [(one.side, one.quantity, one.purpose) for one in back] == [("BUY", 2 * LOT, "exit")]
+
+
 def test_a_cancel_whose_confirmation_the_outage_hides_is_followed_up(world: World) -> None:
     cancel = world.broker.cancel
 
