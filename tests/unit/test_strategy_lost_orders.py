@@ -84,9 +84,10 @@ def test_an_order_that_turns_up_again_is_cancelled(desk: Desk) -> None:
     gone = desk.broker.orders.pop("OUT")
     desk.seconds(60)
     desk.broker.orders["OUT"] = gone
-    desk.seconds(1)
+    desk.seconds(400)
 
     assert (desk.cancels, desk.order("OUT").state) == ([gone.broker_id], "CANCELLED")
+    assert not desk.strategy.open_ends(desk.clock.wall_ns())
 
 
 def test_an_entry_its_trades_do_not_explain_is_held_with_what_they_do(desk: Desk) -> None:
