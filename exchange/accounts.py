@@ -62,25 +62,34 @@ class Accounts:
                 return user
         raise bad_input("Invalid `api_key`.")
 
-    def request_token(self, api_key: str, now_ns: int) -> str:
-        """A one-time token for the redirect after the login page."""
-        token = self._word(32)
-        self._requests[token] = (self.by_key(api_key), now_ns + REQUEST_TOKEN_S * 1_000_000_000)
+    def request_token(self, api_key: str, wall_ns: int) -> str:
+        """A one-time token for the redirect after the login page. It dies by the wall's clock: people are no faster."""
+        token, user = self._word(32), self.by_key(api_key)
+        self._requests = {old: one for old, one in self._requests.items() if wall_ns < one[1]}
+        self._requests[token] = (user, wall_ns + REQUEST_TOKEN_S * 1_000_000_000)
         return token
 
-    def exchange_token(self, api_key: str, request_token: str, checksum: str, now_ns: int) -> Session:
+    def exchange_token(self, api_key: str, request_token: str, checksum: str, now_ns: int, *, wall_ns: int) -> Session:
         """The session for a request token, once; 403 TokenException for a token or a checksum that is wrong."""
         user, dies = self._requests.pop(request_token, (None, 0))
-        if user is None or user.api_key != api_key or now_ns >= dies:
+        if user is None or user.api_key != api_key or wall_ns >= dies:
             raise KiteError(403, "TokenException", "Token is invalid or has expired.")
         wanted = hashlib.sha256((api_key + request_token + user.api_secret).encode()).hexdigest()
         if not hmac.compare_digest(wanted.encode(), checksum.encode()):
             raise KiteError(403, "TokenException", "Invalid `checksum`.")
+        return self.open(user, now_ns)
+
+    def open(self, user: User, now_ns: int) -> Session:
+        """A new session, which ends the one before it where a user has one alone."""
         if self.one_login:
             self._sessions = {key: one for key, one in self._sessions.items() if one.user != user}
         session = Session(user, self._word(32), self._word(32), now_ns, next_death_ns(now_ns))
         self._sessions[session.access_token] = session
         return session
+
+    def lives(self, session: Session, now_ns: int) -> bool:
+        """Whether a session still holds: not logged out of, not killed, not past 06:00."""
+        return self._sessions.get(session.access_token) is session and now_ns < session.dies_ns
 
     def authorised(self, api_key: str, access_token: str, now_ns: int) -> Session:
         """The living session of the pair; 403 TokenException, Kite's sign of a dead token, otherwise."""

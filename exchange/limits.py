@@ -1,7 +1,7 @@
 """Kite's rate limits of one account and its app (kite.md §3), each a setting, all of them off at will.
 
 A token bucket a class of call; a refusal starts a cool-down in which further calls of the class fail too. Orders are
-counted by the minute and by the day as well; what the exchange refuses counts, cancels and modifications do not.
+counted by the minute and by the day as well; what is refused counts too, cancels and modifications do not.
 """
 
 from collections import deque

@@ -68,7 +68,7 @@ class World:
         margining = Margining(lambda: self.day, self.clock.now_ns)
         self.funds = Funds(config.users, self.positions, margining, lambda: self.day)
         self.engine = Engine(
-            day=lambda: self.day, now=self.clock.now_ns, rules=Rules(self.funds, config.square_off),
+            day=lambda: self.day, now=self.clock.now_ns, wall=wall, rules=Rules(self.funds, config.square_off),
             book=self.positions.book, tell=lambda user, row: self.news.append((user, row)),
         )  # fmt: skip
         self.triggers = Triggers(lambda: self.day, self.clock.now_ns, self.engine)

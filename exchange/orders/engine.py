@@ -24,11 +24,14 @@ Book = Callable[[Trade], None]
 
 
 class Engine:
-    """Orders, trades and the open ones by instrument. `day` and `now` are asked each time: both go on."""
+    """Orders, trades and the open ones by instrument. `day`, `now` and `wall` are asked each time: they go on."""
 
-    def __init__(self, *, day: Callable[[], Day], now: Callable[[], int], rules: Rules, book: Book, tell: Tell) -> None:
-        """`book` is told of each trade, `tell` of each change a client hears of."""
-        self._day, self._now, self._rules, self._book, self._tell = day, now, rules, book, tell
+    def __init__(
+        self, *, day: Callable[[], Day], now: Callable[[], int], wall: Callable[[], int], rules: Rules, book: Book,
+        tell: Tell,
+    ) -> None:  # fmt: skip
+        """`book` is told of each trade, `tell` of each change a client hears of; `wall` is no faster than a client."""
+        self._day, self._now, self._wall, self._rules, self._book, self._tell = day, now, wall, rules, book, tell
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
         self._live: dict[str, Order] = {}
@@ -59,8 +62,8 @@ class Engine:
             quantity=ice.quantity if ice else asked.quantity, iceberg=ice, forced=forced,
             price_paise=asked.price_paise, trigger_paise=asked.trigger_paise, validity=asked.validity,
             ttl_minutes=asked.ttl_minutes,
-            protection=asked.protection, tag=asked.tag, placed_ns=now, visible_ns=now + round(hidden_s * 1e9),
-            sequence=self._sequence,
+            protection=asked.protection, tag=asked.tag, placed_ns=now,
+            visible_ns=self._wall() + round(hidden_s * 1e9), sequence=self._sequence,
             parent_id=parent.order_id if parent else None, disclosed=asked.disclosed,
         )  # fmt: skip
         self.orders[order.order_id] = self._live[order.order_id] = order
@@ -100,8 +103,8 @@ class Engine:
 
     def of(self, user: User) -> list[Order]:
         """The user's orders as the book shows them, oldest first."""
-        now = self._now()
-        return [order for order in self.orders.values() if order.user == user and order.visible_ns <= now]
+        wall = self._wall()
+        return [order for order in self.orders.values() if order.user == user and order.visible_ns <= wall]
 
     def seen(self, user: User) -> list[Trade]:
         """The user's trades, but for those of an order the book does not show yet."""
@@ -110,7 +113,7 @@ class Engine:
 
     def find(self, user: User, order_id: str) -> Order:
         order = self.orders.get(order_id)
-        if order is None or order.user != user or order.visible_ns > self._now():
+        if order is None or order.user != user or order.visible_ns > self._wall():
             raise bad_input(f"Couldn't find that `order_id`: {order_id}.")
         return order
 
@@ -174,8 +177,7 @@ class Engine:
         }[step]()
 
     def _admit(self, order: Order, at: int) -> None:
-        why = self._rules.refuse(order, self._live.values(), self._day(), at)
-        if why is not None:
+        if (why := self._rules.refuse(order, self._live.values(), self._day(), at)) is not None:
             self._reject(order, why, at)
             return
         self._change(order, Status.OPEN_PENDING, at, say=False)
@@ -190,8 +192,7 @@ class Engine:
             self._change(order, Status.TRIGGER_PENDING, at)
             return
         if order.order_type in {"MARKET", "SL-M"}:
-            why = steps.blocked(order, quotes)
-            if why is not None:
+            if (why := steps.blocked(order, quotes)) is not None:
                 self._reject(order, why, at)
                 return
             order.price_paise = steps.protection_limit(order, last)
@@ -280,7 +281,7 @@ class Engine:
             self._place(order.user, replace(steps.as_asked(order, {}), variety="iceberg"), parent=parent, ice=ice)
 
     def _hear(self, order: Order, *, update: bool = False) -> None:
-        if order.visible_ns <= self._now():
+        if order.visible_ns <= self._wall():
             self._tell(order.user, order.postback(update=update))
 
     def _change(self, order: Order, status: Status, at: int, *, say: bool = True) -> None:

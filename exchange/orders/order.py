@@ -88,7 +88,7 @@ class Order:
     working: bool = False  # stands in the exchange's book, whatever the status says of a change under way
     triggered: bool = False
     ahead: int = 0  # units published at its price before it, which trade first
-    visible_ns: int = 0  # a fault: the book does not show it before
+    visible_ns: int = 0  # of the wall; a fault: the book does not show it before
     plan: deque[tuple[int, str]] = field(default_factory=deque)  # (when, next step)
     change: Row = field(default_factory=dict)  # what a modification under way asks for
     history: list[Row] = field(default_factory=list)

@@ -35,6 +35,7 @@ class Socket:
         """A new day: the same tokens, where they are listed still."""
         self._listing = listing
         self.mode = np.full(len(listing), UNWANTED, np.int64)
+        self.fresh.clear()
         for token, mode in self.wanted.items():
             self._set(token, mode)
 
@@ -42,8 +43,7 @@ class Socket:
         one = self._listing.by_token.get(token)
         if one is not None:
             self.mode[one.place] = mode
-            if mode != UNWANTED:
-                self.fresh.add(one.place)
+            (self.fresh.discard if mode == UNWANTED else self.fresh.add)(one.place)
 
     def hear(self, text: str) -> str | None:
         """One message of the client; what it is told if it makes no sense."""
@@ -53,27 +53,27 @@ class Socket:
             mode, tokens = value if action == "mode" else ("quote", value)
             tokens = [_token(token) for token in tokens]
             wanted = Mode[mode.upper()]
-        except (ValueError, KeyError, TypeError, AttributeError):
+            known = action in ("subscribe", "unsubscribe", "mode")
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return f"invalid message: {text[:100]!r}"
+        if not known:
+            return f"invalid message: unknown action {action!r}"
         if action == "unsubscribe":
             for token in tokens:
                 self.wanted.pop(token, None)
                 self._set(token, UNWANTED)
             return None
-        if action not in {"subscribe", "mode"}:
-            return f"invalid message: unknown action {action!r}"
         return self._want(tokens, wanted, keep=action == "subscribe")
 
     def _want(self, tokens: list[int], mode: Mode, *, keep: bool) -> str | None:
         """`keep`: a second subscribe leaves the mode that was set. Tokens past the limit are told and left out."""
-        over = 0
+        over, most = 0, self._rates.tokens_a_socket
         for token in tokens:
-            if token not in self.wanted and len(self.wanted) >= self._rates.tokens_a_socket:
+            if self._rates.enforced and token not in self.wanted and len(self.wanted) >= most:
                 over += 1
                 continue
             self.wanted[token] = self.wanted.get(token, mode) if keep else mode
             self._set(token, self.wanted[token])
-        most = self._rates.tokens_a_socket
         return f"Too many tokens requested. Max permitted is {most}; {over} were left out." if over else None
 
     def due(self, changed: Ints) -> Ints:

@@ -72,6 +72,8 @@ async def pump(world: World, hub: Hub) -> None:
         if world.day.listing is not listing:
             listing = world.day.listing
             hub.relist(listing)
+        for socket in [one for one in hub.sockets if not world.accounts.lives(one.session, world.clock.now_ns())]:
+            hub.drop(socket)
         _tell(world, hub)
         now, on = world.wall(), world.faults.on
         if world.cut_all:

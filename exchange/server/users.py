@@ -24,7 +24,7 @@ async def login(request: Request) -> Response:
     user = world.accounts.by_key(request.query_params.get("api_key", ""))
     if request.method == "GET" and world.config.ask_login:
         return HTMLResponse(PAGE.format(name=escape(user.name), user_id=escape(user.user_id)))
-    token = world.accounts.request_token(user.api_key, world.clock.now_ns())
+    token = world.accounts.request_token(user.api_key, world.wall())
     answer = urlencode({"action": "login", "type": "login", "status": "success", "request_token": token})
     more = request.query_params.get("redirect_params", "")
     return RedirectResponse(f"{user.redirect_url}?{answer}{'&' + more if more else ''}", status_code=302)
@@ -37,7 +37,7 @@ async def open_session(request: Request) -> Response:
     if missing:
         raise bad_input(f"Missing or empty field `{missing[0]}`")
     session = world.accounts.exchange_token(
-        fields["api_key"], fields["request_token"], fields["checksum"], world.clock.now_ns()
+        fields["api_key"], fields["request_token"], fields["checksum"], world.clock.now_ns(), wall_ns=world.wall()
     )
     return success(
         {

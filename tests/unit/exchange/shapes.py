@@ -23,7 +23,7 @@ def mock(name: str) -> Any:
 def raw(kite: KiteConnect, path: str, **params: object) -> Any:
     """`data` as it is on the wire, before the client converts it."""
     headers = {"Authorization": f"token vikalp:{kite.access_token}"}
-    answer = requests.get(kite.root + path, params=params, headers=headers, timeout=5)
+    answer = requests.get(kite.root + path, params=params, headers=headers, timeout=30)
     assert answer.status_code == 200, answer.text
     return answer.json()["data"]
 

@@ -24,9 +24,9 @@ def whole_purse(served: Served) -> Iterator[None]:
     before = purse.opening_paise
     yield
     purse.opening_paise = before
-    world = served.world
-    world.engine.withdraw(world.engine.live(world.config.users[0]), world.clock.now_ns())
-    world.positions.taken(world.config.users[0])
+    world, user = served.world, served.world.config.users[0]
+    served.do(lambda: world.engine.withdraw(world.engine.live(user), world.clock.now_ns()))
+    served.do(lambda: world.positions.taken(user))
 
 
 def leave(served: Served, rupees: float) -> None:
@@ -199,7 +199,7 @@ BODIES = [
 @pytest.mark.parametrize("body", BODIES)
 def test_what_is_no_list_of_orders_is_bad_input(served: Served, path: str, body: str) -> None:
     headers = {"Authorization": f"token vikalp:{token(served)}"}
-    answer = requests.post(served.root + path, data=body.encode("latin-1"), headers=headers, timeout=5)
+    answer = requests.post(served.root + path, data=body.encode("latin-1"), headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException")
 
 
@@ -218,7 +218,7 @@ def test_a_row_that_is_no_order_is_bad_input(served: Served, changes: dict[str, 
         text = text.replace(said, json)
     headers = {"Authorization": f"token vikalp:{token(served)}"}
     for path in ("/margins/orders", "/margins/basket", "/charges/orders"):
-        answer = requests.post(served.root + path, data=text, headers=headers, timeout=5)
+        answer = requests.post(served.root + path, data=text, headers=headers, timeout=30)
         assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException"), text
 
 

@@ -39,7 +39,7 @@ def made(served: Served, kite: KiteConnect, one: Instrument, *shares: float, las
 
 def publish(served: Served, one: Instrument) -> None:
     """As a step of the market does with the instrument that changed."""
-    served.world.triggers.fire([one.place])
+    served.do(lambda: served.world.triggers.fire([one.place]))
 
 
 def test_a_trigger_waits_is_changed_and_deleted(served: Served) -> None:
@@ -155,5 +155,5 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS)
 def test_what_is_no_trigger_is_bad_input(served: Served, form: dict[str, str]) -> None:
     headers = {"Authorization": f"token vikalp:{served.client().access_token}"}
-    answer = requests.post(f"{served.root}/gtt/triggers", data=form, headers=headers, timeout=5)
+    answer = requests.post(f"{served.root}/gtt/triggers", data=form, headers=headers, timeout=30)
     assert (answer.status_code, answer.json()["error_type"]) == (400, "InputException")

@@ -69,13 +69,13 @@ def desk(served: Served) -> Iterator[Desk]:
     wait(made.kite, made.kite.place_order(**order_of(served, one, price=price, product="MIS")), "COMPLETE")
     last = served.world.day.quotes.last[one.place] / 100
     made.kite.place_gtt("single", one.symbol, one.exchange, [round(last / 2, 1)], 1.0, [leg_of(one, price)])
-    served.world.triggers.fire([one.place])
+    served.do(lambda: served.world.triggers.fire([one.place]))
     yield made
 
 
 def generate_session(desk: Desk) -> Any:
     """A second login, so it is the last call of the table but the logout."""
-    page = requests.get(f"{desk.served.root}/connect/login?v=3&api_key=vikalp", allow_redirects=False, timeout=5)
+    page = requests.get(f"{desk.served.root}/connect/login?v=3&api_key=vikalp", allow_redirects=False, timeout=30)
     token = parse_qs(urlparse(page.headers["location"]).query)["request_token"][0]
     desk.kite.set_access_token(desk.kite.generate_session(token, api_secret="vikalp")["access_token"])
     return desk.said()
@@ -132,7 +132,7 @@ def postback(desk: Desk) -> Any:
     with connect(url(desk.served, desk.kite.access_token)) as socket:
         order_id = desk.resting()
         for _ in range(100):
-            frame = socket.recv(timeout=5)
+            frame = socket.recv(timeout=30)
             row = json.loads(frame)["data"] if isinstance(frame, str) else {}
             if row.get("order_id") == order_id:
                 signed = f"{order_id}{row['order_timestamp']}vikalp"
@@ -231,7 +231,7 @@ def test_a_packet_is_read_by_kites_own_parser_as_the_sample_is(desk: Desk, name:
     (sample,) = parser._parse_binary(b"\x00\x01" + len(body).to_bytes(2) + body)
     with connect(url(desk.served, desk.kite.access_token)) as socket:
         ask(socket, "mode", [PACKETS[name], [desk.one.token]])
-        frames = (socket.recv(timeout=5) for _ in range(100))
+        frames = (socket.recv(timeout=30) for _ in range(100))
         ours = next(
             tick
             for frame in frames

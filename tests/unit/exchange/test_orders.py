@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from kiteconnect import KiteConnect
 from kiteconnect.exceptions import GeneralException, InputException, NetworkException
 from websockets.sync.client import connect
 
+from exchange.limits import Limits, Rates
 from exchange.listing import Instrument
 from tests.unit.exchange.conftest import Served
 from tests.unit.exchange.shapes import differences, mock, raw
@@ -37,7 +39,7 @@ def order_of(served: Served, one: Instrument, **changes: Any) -> dict[str, Any]:
 
 def wait(kite: KiteConnect, order_id: str, *states: str) -> dict[str, Any]:
     """The order's row once it is in one of the states; an order takes some sixty milliseconds to be one."""
-    until = time.monotonic() + 5
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         row: dict[str, Any] = next(row for row in kite.orders() if row["order_id"] == order_id)
         if row["status"] in states:
@@ -76,15 +78,21 @@ def test_rows_have_the_keys_and_types_of_kites(served: Served) -> None:
     assert kite.holdings() == []
 
 
-def test_an_order_that_rests_can_be_changed_twenty_five_times_and_cancelled(served: Served) -> None:
+def test_an_order_that_rests_can_be_changed_twenty_five_times_and_cancelled(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kite, one = served.client(), traded_option(served)
     order_id = kite.place_order(**order_of(served, one))
     assert wait(kite, order_id, "OPEN")["pending_quantity"] == one.lot
     low = order_of(served, one)["price"]
-    for i in range(25):
-        kite.modify_order("regular", order_id, price=round(low - (i + 1) * 0.05, 2))
-        wait(kite, order_id, "OPEN")
-    assert wait(kite, order_id, "OPEN")["price"] == pytest.approx(low - 1.25)
+    served.world.engine.orders[order_id].modifications = 24
+    config = served.world.config
+    limited = replace(config, rates=replace(config.rates, enforced=True))
+    for i, rates in enumerate((limited, config), 1):  # the twenty-fifth, and without limits one more
+        monkeypatch.setattr(served.world, "config", rates)
+        kite.modify_order("regular", order_id, price=round(low - i * 0.05, 2))
+        assert wait(kite, order_id, "OPEN")["price"] == pytest.approx(low - i * 0.05)
+    monkeypatch.setattr(served.world, "config", limited)
     with pytest.raises(NetworkException, match="Maximum allowed order modifications exceeded"):
         kite.modify_order("regular", order_id, price=low)
     kite.cancel_order("regular", order_id)
@@ -163,7 +171,7 @@ def test_updates_come_on_the_socket_with_kites_checksum(served: Served) -> None:
         order_id = kite.place_order(**order_of(served, one))
         heard: list[dict[str, Any]] = []
         for _ in range(100):
-            frame = socket.recv(timeout=5)
+            frame = socket.recv(timeout=30)
             row = json.loads(frame)["data"] if isinstance(frame, str) else {}
             heard += [row] if row.get("order_id") == order_id else []
             if heard and heard[-1]["status"] == "OPEN":
@@ -184,3 +192,15 @@ def test_a_position_moves_from_one_product_to_the_other(served: Served) -> None:
     )  # fmt: skip
     held = {p["product"]: p["quantity"] for p in kite.positions()["net"] if p["tradingsymbol"] == one.symbol}
     assert held == {"MIS": 0, "NRML": one.lot}
+
+
+def test_what_is_no_order_counts_as_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    kite, one = served.client(), traded_option(served)
+    user, limits = served.world.config.users[0].user_id, Limits(Rates(orders_a_day=2, other=1000, order=1000))
+    monkeypatch.setitem(served.world.limits, user, limits)
+    for _ in range(2):
+        with pytest.raises(InputException):
+            kite.place_order(**order_of(served, one, quantity=1))
+    with pytest.raises(NetworkException, match="Maximum allowed order requests"):
+        kite.place_order(**order_of(served, one))
+    assert limits.orders_today == 2

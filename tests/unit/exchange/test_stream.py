@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from core.kite import decode
@@ -28,16 +29,24 @@ def ask(socket: ClientConnection, action: str, value: object) -> None:
 def test_kites_own_ticker_gets_ticks_in_the_mode_it_asked_for(served: Served) -> None:
     option = next(one for one in served.world.day.listing.instruments if one.type == "CE")
     kite = served.client()
-    words = [served.root.replace("http", "ws"), "vikalp", kite.access_token, "full", "3", str(NIFTY), str(option.token)]
+    words = [
+        served.root.replace("http", "ws"),
+        "vikalp",
+        kite.access_token,
+        "full",
+        "60",
+        str(NIFTY),
+        str(option.token),
+    ]
     command = [sys.executable, "-m", "tests.unit.exchange.ticker", *words]
-    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True).stdout
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True).stdout
     heard = [json.loads(line) for line in said.splitlines()]
     assert {kind for kind, _ in heard} == {"ticks"}
     ticks: list[dict[str, Any]] = [tick for _, many in heard for tick in many]
     assert {tick["instrument_token"] for tick in ticks} == {NIFTY, option.token}
-    assert all(tick["mode"] == "full" for tick in ticks)
     quote = kite.quote([f"NFO:{option.symbol}"])[f"NFO:{option.symbol}"]
     last = [tick for tick in ticks if tick["instrument_token"] == option.token][-1]
+    assert last["mode"] == "full"
     assert last["depth"]["buy"][0].keys() == quote["depth"]["buy"][0].keys()
     assert abs(last["last_price"] / quote["last_price"] - 1) < 0.2
 
@@ -60,7 +69,19 @@ def test_a_dead_token_is_refused_in_the_handshake(served: Served) -> None:
     assert refused.value.response.status_code == 403
 
 
-def test_tokens_past_the_limit_are_told_and_the_link_stays(served: Served) -> None:
+@pytest.mark.parametrize("end", ["logout", "second login"])
+def test_a_session_that_ends_takes_its_sockets_along(served: Served, end: str) -> None:
+    kite = served.client()
+    with connect(url(served, kite.access_token)) as socket:
+        assert next(_frames(socket))
+        kite.invalidate_access_token() if end == "logout" else served.client()
+        with pytest.raises(ConnectionClosed):
+            all(_frames(socket))
+
+
+def test_tokens_past_the_limit_are_told_and_the_link_stays(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = served.world.config
+    monkeypatch.setattr(served.world, "config", replace(config, rates=replace(config.rates, enforced=True)))
     with connect(url(served, served.client().access_token)) as socket:
         ask(socket, "subscribe", list(range(3001)))
         assert "Max permitted is 3000; 1 were left out" in json.loads(_text(socket))["data"]
@@ -73,7 +94,7 @@ def test_tokens_past_the_limit_are_told_and_the_link_stays(served: Served) -> No
 
 def _frames(socket: ClientConnection) -> Any:
     for _ in range(200):
-        yield socket.recv(timeout=5)
+        yield socket.recv(timeout=30)
 
 
 def _text(socket: ClientConnection) -> str:
