@@ -14,7 +14,7 @@ from benchmarks.rounds import Contestant, race
 from benchmarks.side import NoPeer, peer_python
 from benchmarks.table import Row, write
 
-ROUNDS, WORST = 11, 1e-10  # of our vols, beside the vol behind the price
+ROUNDS, WORST = 21, 1e-10  # of our vols, beside the vol behind the price
 VECTORIZED = (
     "py_vollib_vectorized==0.1.1", "py_vollib==1.0.1", "py_lets_be_rational==1.0.1", "numpy==1.24.4", "numba==0.57.1",
     "pandas==1.5.3", "scipy==1.10.1", "setuptools==65.5.0",
