@@ -11,10 +11,12 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 from kiteconnect import KiteConnect
+from kiteconnect.exceptions import TokenException
 from pydantic import BaseModel, Field
 
 from brokers.kite.limiter import Call, Limiter
 from brokers.kite.outcome import Cause, Outcome, careful, send
+from brokers.kite.reads import read
 from brokers.kite.rows import fill_of, is_ours, order_of
 from core.errors import BrokerDown, VikalpError
 from core.market import derivatives_exchange_of
@@ -96,19 +98,16 @@ class KiteBroker:
 
     def _read(self, what: str) -> list[Row]:
         """A list of Kite's; every failure is BrokerDown, since a read can be asked again."""
-        if self._wait(Call.OTHER, is_exit=True) is not None:
-            raise BrokerDown(f"Kite's {what} were not asked for: the budget of calls is spent for now")
         client = self._connected()
-        outcome, rows = None, []
-
-        def ask() -> str:
-            rows.extend(getattr(client, what)())
-            return "read"
-
-        outcome = send(ask)
-        if outcome.answer.kind != "ACK":
-            answer = self._learn(Call.OTHER, outcome)
-            raise BrokerDown(f"Kite's {what} cannot be read: {answer.message}")
+        self._limiter = self._limiter or Limiter()
+        try:
+            rows: list[Row] = read(
+                Call.OTHER, getattr(client, what), self._limiter, most_wait_s=self._config.most_wait_s
+            )
+        except VikalpError as error:
+            if isinstance(error.__cause__, TokenException):
+                self._client = None  # as in _learn
+            raise BrokerDown(f"Kite's {what} cannot be read: {error}") from error
         return rows
 
     def _ready(self, call: Call, *, is_exit: bool) -> KiteConnect | Answer:
