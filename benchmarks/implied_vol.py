@@ -2,19 +2,21 @@
 
 Peers, in the same run, each in an environment of its own and on one core: py_vollib_vectorized (its last release wants
 libraries of 2023) and fast-vollib's numba backend. Ours on one core and on two is one process, since two processes of
-the same code differ by a tenth: by where the loader happened to put it.
+the same code differ by a tenth, by where the loader happened to put it; the middle one of three such
+processes counts.
 """
 
 import sys
 import tempfile
 from pathlib import Path
+from statistics import median
 
 from benchmarks.chain_rows import RATE, ROWS, save
 from benchmarks.rounds import Contestant, race
 from benchmarks.side import NoPeer, peer_python
 from benchmarks.table import Row, write
 
-ROUNDS, WORST = 21, 1e-10  # of our vols, beside the vol behind the price
+PROCESSES, ROUNDS, WORST = 3, 11, 1e-10  # of our vols, beside the vol behind the price
 VECTORIZED = (
     "py_vollib_vectorized==0.1.1", "py_vollib==1.0.1", "py_lets_be_rational==1.0.1", "numpy==1.24.4", "numba==0.57.1",
     "pandas==1.5.3", "scipy==1.10.1", "setuptools==65.5.0",
@@ -68,17 +70,22 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "chain.npz"
         save(path)
-        ours = Contestant(OURS, str(path), threads=2)
+        ours = [Contestant(OURS, str(path), threads=2) for _ in range(PROCESSES)]
         entered = {
-            "one": (ours, "alone"), "two": (ours, "work"),
+            **{f"one {i}": (each, "alone") for i, each in enumerate(ours)},
+            **{f"two {i}": (each, "work") for i, each in enumerate(ours)},
             "old": (Contestant(vectorized, str(path), threads=1, python=old), "work"),
             "fast": (Contestant(numba, str(path), threads=1, python=fast), "work"),
         }  # fmt: skip
         error = {name: contestant.checked[0] for name, (contestant, _) in entered.items()}
-        if not error["one"] <= WORST:
+        error["one"] = max(one.checked[0] for one in ours)
+        if not all(one.checked[0] <= WORST for one in ours):
             print(f"implied_vol: ours is {error['one']} off; no time is reported", file=sys.stderr)
             return 1
         rate = {name: ROWS / seconds / 1e6 for name, seconds in race(entered, ROUNDS).items()}
+        for name in ("one", "two"):
+            rate[name] = median(rate[f"{name} {i}"] for i in range(PROCESSES))
+        more = median(rate[f"two {i}"] / rate[f"one {i}"] for i in range(PROCESSES))
     said = f"{rate['one']:.1f} M/s, worst error {error['one']:.0e}"
     rows = [
         Row(question="implied vol, one core", ours=said, ratio=rate["one"] / rate["old"], asked="≥ 8×",
@@ -88,7 +95,7 @@ def main() -> int:
             peer=f"{rate['fast']:.2f} M/s, fast-vollib 0.2.4 on numba, worst error {error['fast']:.0e}",
             reached=rate["one"] >= 4 * rate["fast"]),
         Row(question="implied vol, two cores", ours=f"{rate['two']:.1f} M/s", peer=f"{rate['one']:.1f} M/s on one",
-            ratio=rate["two"] / rate["one"], asked="≥ 1.7×", reached=rate["two"] >= 1.7 * rate["one"]),
+            ratio=more, asked="≥ 1.7×", reached=more >= 1.7),
     ]  # fmt: skip
     for row in rows:
         write(row)
