@@ -38,7 +38,7 @@ def decode(payload: Any) -> Any:
     """The payload that was encoded; anything else is returned as it is."""
     if not isinstance(payload, Wire):
         return payload
-    batches = [pa.ipc.read_record_batch(buffer, schemas.SCHEMAS[name]) for name, buffer in payload.parts]
+    batches = [pa.ipc.read_record_batch(buffer, schemas.ALL[name]) for name, buffer in payload.parts]
     return Chain(contracts=batches[0], expiries=batches[1]) if len(batches) == 2 else batches[0]
 
 
@@ -53,7 +53,7 @@ def size_of(payload: Any) -> int:
 
 def _name(batch: Any) -> str | None:
     if isinstance(batch, pa.RecordBatch):
-        for name, schema in schemas.SCHEMAS.items():
+        for name, schema in schemas.ALL.items():
             if batch.schema is schema or batch.schema.equals(schema):
                 return name
     return None

@@ -4,10 +4,12 @@ A port handed to an actor is a small picklable description that connects on firs
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import pyarrow as pa
 
+from core.kite.layout import Mode
 from core.records import (
     Alert,
     Chain,
@@ -64,6 +66,38 @@ class Source(Protocol):
 
     def counts(self) -> Mapping[str, int]:
         """What was read, dropped and refused so far, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """What a socket brought since it was last asked, in the order it came; `received_ns` is the machine's clock, UTC.
+
+    frames: binary messages, undecoded. texts: kind (`order`, `error`, `message`, …) and data. states: the state of the
+    connection, a word of brokers.kite.stream.State, and why it is so.
+    """
+
+    frames: Sequence[tuple[bytes, int]] = ()
+    texts: Sequence[tuple[str, Any, int]] = ()
+    states: Sequence[tuple[str, str]] = ()
+
+
+class Socket(Protocol):
+    """A broker's stream of market data and order updates: keeps itself connected, in a thread of its own."""
+
+    def open(self) -> None:
+        """Begin to connect; without a login it waits for one and says so among the states."""
+
+    def subscribe(self, modes: Mapping[int, Mode]) -> None:
+        """All that shall be carried from now on, by token; InputError for more than one socket carries."""
+
+    def take(self) -> Arrived:
+        """Everything since the last call; never waits."""
+
+    def counts(self) -> Mapping[str, int]:
+        """Connections, frames, and attempts by how they ended."""
+
+    def close(self) -> None:
+        """The connection and its thread end."""
 
 
 class Tape(Protocol):

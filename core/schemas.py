@@ -151,12 +151,33 @@ EXPIRIES = pa.schema(
 
 NO_TICKS = pa.RecordBatch.from_pylist([], schema=TICKS)  # what the topic `refresh` carries: the asking is all
 
+WANTED = pa.schema(
+    [
+        field("symbol", pa.string(), "name", "a contract to watch, as in TICKS"),
+        field("token", pa.int64(), "number", "Kite's instrument token of today"),
+    ]
+)
+
+SYMBOLS = pa.schema([field("symbol", pa.string(), "name", "a contract, as in TICKS")])
+
+ORDER_NEWS = pa.schema(
+    [
+        field(
+            "order_id", pa.string(), "name", "the broker's; empty: the connection is new, anything may have happened"
+        ),
+        field("tag", pa.string(), "name", "the order's tag; empty if it has none"),
+        field("status", pa.string(), "name", "as the broker writes it"),
+    ]
+)
+
 SCHEMAS = {"ticks": TICKS, "bars": BARS, "contracts": CONTRACTS, "expiries": EXPIRIES}
+# The tape's, and those that only pass between actors.
+ALL = {**SCHEMAS, "wanted": WANTED, "symbols": SYMBOLS, "order_news": ORDER_NEWS}
 
 
 def check(name: str, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return `batch`, or raise SchemaError naming the first field that differs from schema `name`."""
-    expected = SCHEMAS[name]
+    expected = ALL[name]
     if batch.schema.equals(expected):
         return batch
     for want, have in zip(expected, batch.schema, strict=False):

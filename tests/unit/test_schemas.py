@@ -4,7 +4,7 @@ import pytest
 from core import file_schemas, schemas
 from core.errors import SchemaError
 
-ALL = {**schemas.SCHEMAS, **file_schemas.FILE_SCHEMAS}
+ALL = {**schemas.ALL, **file_schemas.FILE_SCHEMAS}
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -19,9 +19,9 @@ def rows(schema: pa.Schema, count: int) -> pa.RecordBatch:
     return pa.record_batch(columns, schema=schema)
 
 
-@pytest.mark.parametrize("name", schemas.SCHEMAS)
+@pytest.mark.parametrize("name", schemas.ALL)
 def test_a_batch_comes_back_with_its_rows_and_its_schema(name: str) -> None:
-    sent = rows(schemas.SCHEMAS[name], 7)
+    sent = rows(schemas.ALL[name], 7)
 
     got = decode(pickle.loads(pickle.dumps(encode(sent))))
 
