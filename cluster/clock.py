@@ -1,4 +1,4 @@
-"""The market's clock, two ways: a simulated session's, a replay's data's. Both picklable."""
+"""The market's clock, three ways: the wall's, a simulated session's, a replay's data's. All picklable."""
 
 import time
 
@@ -19,6 +19,19 @@ class SimulatedClock:
 
     def advance(self, to_ns: int) -> None:
         """The session goes by itself."""
+
+
+class WallClock:
+    """A live market's: the machine's, which must be kept right (NTP)."""
+
+    def now_ns(self) -> int:
+        return time.time_ns()
+
+    def wall_ns(self) -> int:
+        return time.time_ns()
+
+    def advance(self, to_ns: int) -> None:
+        """The day goes by itself."""
 
 
 class ReplayClock:

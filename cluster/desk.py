@@ -7,12 +7,14 @@ from pathlib import Path
 
 import msgspec
 
+from brokers.kite.login import KITE
 from cluster.bus import BusLimits, RayBus
-from cluster.clock import ReplayClock, SimulatedClock
+from cluster.clock import ReplayClock, SimulatedClock, WallClock
 from cluster.settings import Settings
 from cluster.state import desk_dir
 from core.errors import ConfigError
-from core.market import IST, check_index, exchange_of, phase, session, to_ns, why_closed
+from core.kite.instruments import Listing
+from core.market import IST, check_index, exchange_of, from_ns, phase, session, to_ns, why_closed
 from core.market.overlay import DayContracts, UserFacts, use, user_facts
 from core.market.simclock import SimulatedSession, session_date, simulate
 from core.ports import Clock, Ledger, Source
@@ -35,10 +37,16 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[UserFacts, ...] = ()  # the user's own rows, the same in every process however long it runs
     dump: DayContracts | None = None  # the instrument dump of its day; it wins over the tables
     differences: tuple[str, ...] = ()  # where the two differ
+    listing: Listing | None = None  # of the broker's dump, with its tokens; None in a replay
 
     @property
     def exchange(self) -> str:
         return exchange_of(self.settings.indices[0])
+
+
+def is_local(desk: Desk) -> bool:
+    """Its market and its broker are its own local exchange."""
+    return desk.settings.mode == "SIMULATED"
 
 
 def check(settings: Settings) -> None:
@@ -51,9 +59,8 @@ def check(settings: Settings) -> None:
     instruments = settings.market.instruments
     if instruments and not Path(instruments).is_file():
         raise ConfigError(f"market.instruments: no file {instruments!r}")
-    if settings.market.source == "simulated":
-        if not settings.market.speed:
-            raise ConfigError("market.speed: 0 is for a replay; a simulated session needs more than 0, 1 is real time")
+    if settings.mode != "REPLAY":
+        _check_live(settings)
         return
     if day is None:
         raise ConfigError("market.session_date: a replay needs the day to replay")
@@ -64,6 +71,20 @@ def check(settings: Settings) -> None:
         raise ConfigError(f"market.path: no tape {path!r} to replay; `vikalp status --json` names a desk's data_dir")
     for index in settings.indices:  # now, and not in five actors a minute later
         recorded(settings, index).open()
+
+
+def _check_live(settings: Settings) -> None:
+    market = settings.market
+    if market.instruments and market.source == "kite":
+        raise ConfigError("market.instruments: a desk with an account has the day's instruments from its broker")
+    if market.source == "simulated" and not market.speed:
+        raise ConfigError("market.speed: 0 is for a replay; a simulated session needs more than 0, 1 is real time")
+    if market.source == "kite" and market.session_date is not None:
+        raise ConfigError("market.session_date: a live market is of today; leave it empty")
+    if market.source == "kite" and not settings.kite.api_key:
+        raise ConfigError("kite.api_key: a live market needs the key of your app at Kite, docs/live.md")
+    if settings.kite.links > len(settings.indices):
+        raise ConfigError(f"kite.links: {len(settings.indices)} indices need no more links than that")
 
 
 def simulated(desk: Desk) -> SimulatedSession:
@@ -80,17 +101,19 @@ def simulated(desk: Desk) -> SimulatedSession:
 
 
 def market_day(desk: Desk) -> dt.date:
-    """The day this desk simulates or replays."""
-    day = desk.settings.market.session_date
-    if desk.settings.mode == "SIMULATED" or day is None:
+    """The day this desk simulates, trades or replays; where today has no session, the next that has."""
+    if desk.settings.mode == "SIMULATED":
         return simulated(desk).date
-    return day
+    today = from_ns(desk.anchor_wall_ns).date()
+    return desk.settings.market.session_date or session_date(desk.exchange, today)
 
 
 def market_clock(desk: Desk) -> Clock:
     """A clock of its own for each actor: in a replay it stands where that actor's data stand."""
     if desk.settings.mode == "SIMULATED":
         return SimulatedClock(simulated(desk))
+    if desk.settings.mode in {"PAPER", "LIVE"}:
+        return WallClock()
     day = desk.settings.market.session_date
     assert day is not None, "check() refuses a replay without a day"
     hours = session(desk.exchange, day)
@@ -104,6 +127,9 @@ def market_says(desk: Desk) -> str:
     if desk.settings.mode == "SIMULATED":
         return simulated(desk).says()
     market = desk.settings.market
+    if market.source == "kite":
+        where = "Kite" if desk.settings.kite.root == KITE else desk.settings.kite.root
+        return f"live market at {where}, {'orders go to the account' if desk.settings.kite.orders else 'paper orders'}"
     pace = f"at {market.speed:g}×" if market.speed else "at full speed"
     return f"replay of {market.session_date} from {Path(market.path).name} {pace}"
 
@@ -121,7 +147,14 @@ def _phase(facts: tuple[UserFacts, ...], exchange: str, market_ns: int) -> str:
 
 def make_ledger(desk: Desk, *, writer: str) -> Ledger:
     """Of the actor `writer`. Simulated and replayed positions end with their session; PAPER's and LIVE's carry over."""
-    return PostgresLedger(desk.dsn, desk.session_id, carry=False, writer=writer)
+    carry = desk.settings.mode in {"PAPER", "LIVE"}
+    return PostgresLedger(desk.dsn, book_id(desk), carry=carry, writer=writer)
+
+
+def book_id(desk: Desk) -> str:
+    """Whose orders and positions these are: the session's, or the account's, which outlive every session."""
+    mode, kite = desk.settings.mode, desk.settings.kite
+    return f"{mode.lower()}-{kite.api_key}" if mode in {"PAPER", "LIVE"} else desk.session_id
 
 
 def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus:

@@ -17,9 +17,11 @@ import ray
 from ray import cloudpickle
 from ray.exceptions import RayError
 
+from cluster.account import log_in_locally, root_of, store_of
 from cluster.client import Calls, RayDeskClient
-from cluster.desk import Desk, make_ledger, make_phase, market_clock, market_says
-from cluster.dump import for_page
+from cluster.desk import Desk, is_local, make_ledger, make_phase, market_clock, market_says
+from cluster.dump import for_page, keep_dump, with_listing
+from cluster.local_exchange import until_it_listens
 from cluster.ports import listening, ports
 from cluster.supervisor import GROUPS, DeskFacts, Supervisor
 from cluster.topology import specs
@@ -37,6 +39,7 @@ def main() -> int:
         if sys.argv[2:] == ["drain"]:
             _drain(desk)
             return 0
+        desk = _with_listing(desk)
         _create(desk)
     except VikalpError as error:
         _say(failed=str(error))
@@ -87,6 +90,19 @@ def _connect(desk: Desk) -> None:
                 raise
             time.sleep(0.2)
     _say(step="Ray answers")
+
+
+def _with_listing(desk: Desk) -> Desk:
+    """With the instruments of its broker, which is asked for them here; a replay's desk has none."""
+    if desk.settings.mode == "REPLAY":
+        return desk
+    if is_local(desk):
+        until_it_listens(ports(desk.desk).exchange, desk.settings.ray.start_s)
+        store_of(desk).save(log_in_locally(root_of(desk), market_clock(desk).now_ns()))
+    desk = with_listing(desk)
+    use_dump(desk.dump)
+    keep_dump(Path(desk.data_dir), desk.dump)
+    return desk
 
 
 def _create(desk: Desk) -> None:

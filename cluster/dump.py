@@ -1,7 +1,8 @@
 """The broker's instrument dump of the day: read as a desk is made, carried in it as the user's facts are.
 
-The file is named by `market.instruments`: Kite's instrument list as CSV, plain or gzipped. What it lists wins over the
-tables on that day; every difference is a risk event of the ledger and an alert on the page.
+A desk with a broker asks it for the dump once its login is there; a replay's is named by `market.instruments`: Kite's
+instrument list as CSV, plain or gzipped. What it lists wins over the tables on that day; every difference is a risk
+event of the ledger and an alert on the page.
 """
 
 # Imported where used: a command that does not need Arrow starts at once.
@@ -13,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from cluster.state import write_private
+from cluster.state import home, write_private
 from core.errors import InputError
 
 if TYPE_CHECKING:
     from cluster.desk import Desk
     from core.market.overlay import DayContracts
+    from storage.readers import Read
 
 COPY = "instruments.json"  # in a desk's folder: the dump it was made with
 SHOWN = 10  # differences on the page; the ledger has all
@@ -49,6 +51,52 @@ def with_dump(desk: "Desk") -> "Desk":
     return msgspec.structs.replace(desk, dump=contracts, differences=differences)
 
 
+def with_listing(desk: "Desk") -> "Desk":
+    """`desk` with the dump of its broker, and where that differs from the tables.
+
+    Raises BrokerDown when the broker does not say, InputError for a dump of no use.
+    """
+    from brokers.kite.login import file_of
+    from cluster.account import root_of
+    from cluster.desk import is_local, market_clock, market_day
+    from core.kite.instruments import listing_of
+    from core.market import from_ns
+    from core.market.dump import merge_dump
+    from storage.instruments import instruments_of
+
+    on = market_day(desk)
+    # The local exchange's list is of its seed and its day: fetched each time, kept for whoever wants to look at it.
+    folder = Path(desk.data_dir) / "instruments" if is_local(desk) else home() / "instruments" / file_of(root_of(desk))
+    if is_local(desk):
+        (folder / f"{on}.csv.gz").unlink(missing_ok=True)
+    now = from_ns(market_clock(desk).now_ns())
+    read = instruments_of(folder, on, lambda: _download(desk), now=now)
+    listing = listing_of(read.table, desk.settings.indices)
+    contracts, differences = merge_dump(listing.rows, on)
+    said = (*(one.message for one in differences), *listing.problems, *_left_out(read), *read.notes)
+    said = tuple(dict.fromkeys((*desk.differences, *said)))
+    return msgspec.structs.replace(desk, dump=contracts, differences=said, listing=listing)
+
+
+def _download(desk: "Desk") -> bytes:
+    from kiteconnect import KiteConnect
+
+    from brokers.kite.instruments import download
+    from brokers.kite.limiter import Limiter
+    from brokers.kite.outcome import careful
+    from brokers.kite.session import TIMEOUT_S
+    from cluster.account import api_key_of, root_of, token_of
+    from core.kite.instruments import exchanges_of
+
+    client = KiteConnect(api_key_of(desk), root=root_of(desk), timeout=TIMEOUT_S)
+    client.set_access_token(token_of(desk)())
+    return download(careful(client), Limiter(), exchanges_of(desk.settings.indices))
+
+
+def _left_out(read: "Read") -> list[str]:
+    return [f"left out of the dump: {row}" for row in read.refused]
+
+
 def read_dump(path: Path, on: dt.date) -> "tuple[DayContracts, tuple[str, ...]]":
     """What the dump in `path` lists on `on`, and in sentences what of it the tables have otherwise or cannot be read.
 
@@ -65,7 +113,7 @@ def read_dump(path: Path, on: dt.date) -> "tuple[DayContracts, tuple[str, ...]]"
         contracts, differences = merge_dump((row for row in rows if row.kind != Kind.INDEX), on)
     except InputError as error:
         raise InputError(f"market.instruments: {path}: {error}") from error
-    return contracts, (*(one.message for one in differences), *(f"left out of the dump: {row}" for row in read.refused))
+    return contracts, (*(one.message for one in differences), *_left_out(read))
 
 
 def keep_dump(folder: Path, contracts: "DayContracts | None") -> None:

@@ -25,10 +25,11 @@ from typing import Any
 import msgspec
 import psutil
 
-from cluster.desk import Desk
+from cluster.desk import Desk, is_local
 from cluster.drive import Drive
 from cluster.head import HeadOptions, end_session, end_tree, environment, interrupt, start_head
 from cluster.kept import Kept
+from cluster.local_exchange import LocalExchange
 from cluster.ports import ports
 from cluster.state import DeskState, alone, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
 from core.errors import DeskError, VikalpError
@@ -48,6 +49,7 @@ class Host:
         self._folder = desk_dir(desk.desk)
         self._head: subprocess.Popen[bytes] | None = None
         self._drive: Drive | None = None
+        self._exchange: LocalExchange | None = None
         self._postgres: PostgresServer | None = None
         self._kept: Kept | None = None
         self._created = False  # there are actors: one of them may have sent orders
@@ -82,6 +84,10 @@ class Host:
         self._change(step="starting Ray and PostgreSQL")
         self._head = start_head(options)
         self._note("head", self._head.pid)
+        if is_local(self._desk):
+            self._exchange = LocalExchange(self._folder, environment(options))
+            self._exchange.start(self._desk)
+            self._note("exchange", self._exchange.pid)
         # Beside the head, which takes longer: the database is needed before the first actor opens.
         dsn = self._desk.dsn or self._start_postgres()
         desk = msgspec.structs.replace(self._desk, dsn=dsn)
@@ -140,6 +146,8 @@ class Host:
         """Ray's head gone is the end of the desk; PostgreSQL gone is started again, for as long as it takes."""
         if self._head is not None and self._head.poll() is not None:
             raise DeskError(f"Ray's head ended with code {self._head.returncode}; see {self._folder / 'head.log'}")
+        if self._exchange is not None:
+            self._exchange.require()
         if self._kept is not None and self._postgres is not None:
             said = self._kept.look(time.monotonic())
             if said:
@@ -151,7 +159,7 @@ class Host:
 
     def _reap(self) -> None:
         """Take the end of orphans that became ours; the processes we started are waited for by their owners."""
-        own = {p.pid for p in (self._head, self._drive) if p is not None}
+        own = {p.pid for p in (self._head, self._drive, self._exchange) if p is not None}
         if self._postgres is not None:
             own.add(self._postgres.pid)
         for child in psutil.Process().children():
@@ -165,6 +173,8 @@ class Host:
         self._record(phase="STOPPING", step=failure or "halting entries, draining actors")
         self._take("draining the actors", self._drain)
         self._take("ending Ray", self._end_head)
+        if self._exchange is not None:
+            self._take("ending the local exchange", self._exchange.end)
         self._take("ending what Ray left", lambda: end_session(self._desk.session_id))
         if self._drive is not None:
             self._take("ending the driver", self._drive.end)

@@ -34,6 +34,7 @@ class Ports:
     dashboard_metrics: int
     autoscaler_metrics: int
     postgres: int
+    exchange: int
     worker_min: int
     worker_max: int
 
@@ -57,6 +58,7 @@ def ports(desk: int) -> Ports:
         dashboard_metrics=base + 7,
         autoscaler_metrics=base + 8,
         postgres=base + 9,
+        exchange=base + 11,
         worker_min=base + 20,
         worker_max=base + _SIZE - 1,
     )

@@ -26,8 +26,10 @@ from core.errors import ConfigError
 from core.market import INDICES
 from gateway.actor import GatewayConfig
 
+PASSPHRASE = "VIKALP_PASSPHRASE"  # noqa: S105 its name
 # Read elsewhere, on purpose: where desks keep their files, whose process this is, whether CI must have a browser.
-OTHER_VARIABLES = frozenset({"VIKALP_HOME", "VIKALP_SESSION", "VIKALP_TEST_BROWSER"})
+# And a secret, which is no setting: the passphrase of the stored login, for a desk that starts unattended.
+OTHER_VARIABLES = frozenset({"VIKALP_HOME", "VIKALP_SESSION", "VIKALP_TEST_BROWSER", PASSPHRASE})
 
 
 class _Section(BaseModel, frozen=True, extra="forbid"):
@@ -37,9 +39,10 @@ class _Section(BaseModel, frozen=True, extra="forbid"):
 class MarketSettings(_Section):
     """Where ticks come from."""
 
-    source: Literal["simulated", "file", "tape"] = Field(
+    source: Literal["simulated", "kite", "file", "tape"] = Field(
         default="simulated",
-        description="simulated: an invented session; file: a recorded chain; tape: our own recording",
+        description="simulated: the desk's own local exchange; kite: the market at kite.root; file: a recorded chain; "
+        "tape: our own recording",
     )
     seed: int = Field(
         default=7, ge=0, description="of the simulated market: the same seed and date give the same session"
@@ -50,7 +53,8 @@ class MarketSettings(_Section):
     speed: float = Field(default=1.0, ge=0, description="market seconds a wall second; 0: a replay as fast as it can")
     path: str = Field(default="", description="file: the recorded chain; tape: the tape's root; empty for simulated")
     instruments: str = Field(
-        default="", description="Kite's instrument list of that day, CSV: it wins over the tables; empty: the tables"
+        default="",
+        description="Kite's instrument list of that day, CSV: it wins over the tables; empty: the broker's own",
     )
     hold: bool = Field(default=False, description="a replay waits for begin() before its first batch")
     ticks_per_second: int = Field(default=400, gt=0, description="rows a second and index of the simulated market")
@@ -63,6 +67,12 @@ class KiteSettings(_Section):
         default="https://api.kite.trade", description="of the API; a local exchange: http://127.0.0.1:8100"
     )
     api_key: str = Field(default="", description="of your app at Kite; empty: vikalp login asks for it")
+    orders: bool = Field(
+        default=False, description="true: LIVE, orders go to the account; false: PAPER, on its live prices"
+    )
+    links: int = Field(
+        default=1, ge=1, le=3, description="sockets, an actor each: 3,000 instruments a socket, at most 3 an api key"
+    )
 
 
 class LedgerSettings(_Section):
@@ -147,7 +157,9 @@ class Settings(_Section):
         return indices
 
     @property
-    def mode(self) -> Literal["SIMULATED", "REPLAY"]:
+    def mode(self) -> Literal["SIMULATED", "REPLAY", "PAPER", "LIVE"]:
+        if self.market.source == "kite":
+            return "LIVE" if self.kite.orders else "PAPER"
         return "SIMULATED" if self.market.source == "simulated" else "REPLAY"
 
 

@@ -259,7 +259,7 @@ class Supervisor:
 
 def _drain_order(names: Any) -> list[list[str]]:
     """Sources first, the recorder last: what was sent is still taken."""
-    order = (("strategy",), ("feed",), ("shard",), ("oms", "risk", "gateway"), ("recorder",))
+    order = (("strategy",), ("link",), ("feed",), ("shard",), ("oms", "risk", "gateway"), ("recorder",))
     known = {kind for batch in order for kind in batch}
     batches = [[n for n in names if n.split(".")[0] in batch] for batch in order]
     return [[n for n in names if n.split(".")[0] not in known], *batches]

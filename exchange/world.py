@@ -41,6 +41,8 @@ class WorldConfig:
     seed: int = 7
     date: dt.date | None = None  # None: the next session from the wall's day on
     speed: float = 1.0
+    opens_wall_ns: int | None = None  # when its day opens; None: now
+    one_day: bool = False  # the clock stands still from the day's close on
     indices: Sequence[str] = INDICES
     strikes_each_side: int = 20
     ticks_per_second: int = 400
@@ -58,7 +60,10 @@ class World:
     def __init__(self, config: WorldConfig, *, wall: Callable[[], int] = time.time_ns) -> None:
         self.config, self.wall = config, wall
         self.day = self._day(config.date or first_session(from_ns(wall()).date()))
-        self.clock = VirtualClock(self.day.open_ns, config.speed, wall)
+        self.clock = VirtualClock(
+            self.day.open_ns, config.speed, wall,
+            from_wall_ns=config.opens_wall_ns, end_ns=self.day.close_ns if config.one_day else None,
+        )  # fmt: skip
         self.accounts = Accounts(config.users, config.seed, config.one_login)
         self.limits = {user.user_id: Limits(config.rates) for user in config.users}
         self.positions = Positions()

@@ -4,6 +4,7 @@
 # a command's options are its parameters, and a flag is a boolean.
 # ruff: noqa: PLC0415, FBT002
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ from cluster.facts import install_facts
 
 if TYPE_CHECKING:
     from cluster.doctor import Check
+    from cluster.settings import Settings
 
 
 def up(
@@ -26,11 +28,16 @@ def up(
     ] = False,
     desk: NewDesk = 0,
     config: Config = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Yes, send real orders to the account: asked for beside kite.orders.")
+    ] = False,
 ) -> None:
     """Start a desk; in the foreground until Ctrl-C unless --detach."""
     install_facts()
     w = world(context)
     settings = w.load(config)
+    if settings.market.source == "kite":
+        _unlock(settings, live=live)
     try:
         with signals_end() as told:
             run(w, settings, desk, told, detach=detach)
@@ -41,6 +48,20 @@ def up(
         return
     state = w.state(desk)
     say(f"it goes on in the background; its log is {state.log_path}; end it: vikalp down --desk {desk}")
+
+
+def _unlock(settings: "Settings", *, live: bool) -> None:
+    """The passphrase of the stored login, typed here or in the environment, for the desk's processes alone."""
+    from cluster.account import login_path, require_login
+    from cluster.settings import PASSPHRASE
+    from core.errors import ConfigError
+    from storage.secrets import kind_at
+
+    if settings.mode == "LIVE" and not live:
+        raise ConfigError("kite.orders is true: these are real orders with real money; say it again: vikalp up --live")
+    if kind_at(login_path(settings.kite.root)) == "passphrase" and not os.environ.get(PASSPHRASE):
+        os.environ[PASSPHRASE] = typer.prompt("passphrase of the stored login", hide_input=True, err=True)
+    require_login(settings)
 
 
 def down(context: typer.Context, desk: DeskNumber = None) -> None:

@@ -24,10 +24,8 @@ def exchange(
     limits: Limits = True, ask_login: AskLogin = False,
 ) -> None:  # fmt: skip
     """Run the local exchange until Ctrl-C: Kite's REST and socket, an invented market, no account."""
-    import uvicorn
-
+    from cluster.local_exchange import serve
     from exchange.limits import Rates
-    from exchange.server.app import build
     from exchange.world import World, WorldConfig
 
     config = WorldConfig(
@@ -39,15 +37,13 @@ def exchange(
         ask_login=ask_login,
     )
     world = World(config)
-    listener = uvicorn.Config(
-        build(world), host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio",
-        ws_per_message_deflate=False,
-    )  # fmt: skip
-    bound = listener.bind_socket()
-    root = f"http://127.0.0.1:{bound.getsockname()[1]}"
-    say(f"exchange of {world.day.date} at {root}: {len(world.day.listing)} instruments, seed {seed}, speed {speed:g}")
-    say(f"log in: {root}/connect/login?v=3&api_key=vikalp (secret vikalp); faults: {root}/admin")
-    uvicorn.Server(listener).run(sockets=[bound])
+
+    def tell(bound: int) -> None:
+        root, many = f"http://127.0.0.1:{bound}", len(world.day.listing)
+        say(f"exchange of {world.day.date} at {root}: {many} instruments, seed {seed}, speed {speed:g}")
+        say(f"log in: {root}/connect/login?v=3&api_key=vikalp (secret vikalp); faults: {root}/admin")
+
+    serve(world, port, tell)
 
 
 COMMANDS = {"exchange": exchange}

@@ -5,7 +5,6 @@
 
 import secrets
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -45,6 +44,10 @@ Port = Annotated[
     int, typer.Option("--port", min=1, max=65535, help="Of the app's redirect URL, http://127.0.0.1:5000/success.")
 ]
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the redirect.")]
+OwnExchange = Annotated[
+    int | None,
+    typer.Option("--desk", min=0, help="At the own exchange of that desk, after its token died.", show_default=False),
+]
 InKeyring = Annotated[
     bool, typer.Option("--keyring", help="Key from the system's keyring (package keyring), not from a passphrase.")
 ]
@@ -53,11 +56,15 @@ InKeyring = Annotated[
 def login(
     context: typer.Context, action: Action = None, root: Root = "", api_key: ApiKey = "", token: Token = False,
     no_browser: NoBrowser = False, port: Port = 5000, timeout: Timeout = 300.0, keyring: InKeyring = False,
-    config: Config = None, as_json: Json = False,
+    config: Config = None, desk: OwnExchange = None, as_json: Json = False,
 ) -> None:  # fmt: skip
     """Log in at Kite for the day: a person in a browser, once a day; the session is kept encrypted."""
     from brokers.kite.login import checked_root
 
+    if desk is not None:
+        from cluster.account import own_root
+
+        root = own_root(desk)
     if not root:  # a root on the command line is another server than the settings' app is of
         settings = world(context).load(config).kite
         root, api_key = settings.root, api_key or settings.api_key
@@ -72,23 +79,22 @@ def login(
         return
     assert store is not None
     app = _app(root, api_key, kept)
+    if desk is not None:
+        from cluster.account import log_in_locally
+
+        store.save(log_in_locally(root, time.time_ns()))
+        say(f"desk {desk} is logged in at its own exchange, {root}")
+        return
     found = _by_hand(app) if token else _by_browser(app, port, timeout, no_browser=no_browser)
     store.save(found)
     _show(found, as_json=as_json)
     say(f"kept encrypted in {store.path}")
 
 
-def login_path(root: str) -> Path:
-    """The file of the login at `root`; one for all desks of a machine, as Kite knows one session an app."""
-    from brokers.kite.login import file_of
-    from cluster.state import home
-
-    return home() / "logins" / file_of(root)
-
-
 def _store(root: str, *, keyring: bool, new: bool) -> "Secrets[Login] | None":
     """The file with its lock, asked for; None when there is no file and none is to be made."""
     from brokers.kite.login import Login
+    from cluster.account import LOCAL, is_own_exchange, login_path
     from storage.secrets import Keyring, Passphrase, Secrets, kind_at
 
     path = login_path(root)
@@ -96,6 +102,8 @@ def _store(root: str, *, keyring: bool, new: bool) -> "Secrets[Login] | None":
     if kind is None and not new:
         return None
     lock: Lock
+    if is_own_exchange(root):
+        return Secrets(path, LOCAL, Login)
     if keyring or kind == "keyring":
         lock = Keyring(str(path))
     elif kind == "passphrase":

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from cluster.cli.world import World
 from cluster.lifecycle import Step
+from cluster.settings import Settings
 from cluster.state import DeskState, Pid
 from core.errors import DeskError
 from core.records import ActorStatus, Alert, Chain, DeskStatus, Intent, LimitUse, Margin, Order, Position
@@ -142,8 +143,8 @@ class Place:
         self.runs = False
         yield Step("desk is down", 0.5, done=True)
 
-    def load(self, path: Path | None) -> Any:
-        return None
+    def load(self, path: Path | None) -> Settings:
+        return Settings()
 
     def state(self, desk: int | None) -> DeskState:
         if not self.runs:

@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from brokers.kite.broker import KiteBroker, KiteConfig
 from brokers.kite.login import KITE, Login, StoredToken, expiry_ns, login_url
 from brokers.kite.session import adopt, close_session, is_alive, open_session
-from cluster.cli.login import login_path
+from cluster.account import login_path
 from cluster.cli.main import app
 from core.errors import BrokerDown, InputError
 from core.orders.tag import make_tag
