@@ -28,6 +28,8 @@ class PaperBroker:
     answered UNKNOWN, since it may have been done; the book is then read anew from the store.
     """
 
+    unlisted_ms, trades_at_once = 15_000, True
+
     def __init__(self, store: BrokerStore, clock: Clock, *, latency_ms: int = 0) -> None:
         self._store, self._clock, self._latency_ns = store, clock, latency_ms * 1_000_000
         self._board = Board()

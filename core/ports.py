@@ -165,6 +165,14 @@ class BrokerAnswer(Protocol):
 
 
 class Broker(Protocol):
+    @property
+    def unlisted_ms(self) -> int:
+        """An order it has taken may be missing in `book` for so long, milliseconds of wall time."""
+
+    @property
+    def trades_at_once(self) -> bool:
+        """Whether an order may have traded by the time `place` returns."""
+
     def place(self, intent: Intent) -> BrokerAnswer:
         """Send once; never raises for what the wire does."""
 

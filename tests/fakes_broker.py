@@ -21,6 +21,8 @@ class FakeBroker:
     stays OPEN and may fill, until `confirm`.
     """
 
+    unlisted_ms, trades_at_once = 15_000, True
+
     def __init__(self) -> None:
         self.placed: list[str] = []  # every request that reached it, by tag
         self.orders: dict[str, Order] = {}
@@ -29,7 +31,7 @@ class FakeBroker:
         self.away = False
         self.slow = False
         self.matches = False  # what it answers when it is shown ticks
-        self.listings = 0  # how often its trades were asked for
+        self.looks = self.listings = 0  # how often its book and its trades were asked for
         self.cancelling: list[str] = []  # broker ids
         self._listed: int | None = None  # how many trades the list shows; None: all
 
@@ -96,6 +98,7 @@ class FakeBroker:
         return self.orders.get(tag)
 
     def book(self) -> Sequence[Order]:
+        self.looks += 1
         if self.away:
             raise DeskError("broker: connection refused")
         return list(self.orders.values())

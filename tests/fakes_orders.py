@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from core.market import to_ns
 from core.records import Intent
-from core.schemas import DEPTH, TICKS
+from core.schemas import DEPTH, ORDER_NEWS, TICKS, check
 
 IST = dt.timezone(dt.timedelta(hours=5, minutes=30))
 DAY = dt.date(2025, 9, 5)
@@ -39,11 +39,18 @@ class HandClock:
 
 
 class ListBus:
+    """`symbols` apart: they are told again and again."""
+
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []
+        self.symbols: list[tuple[str, list[str]]] = []  # by index
 
     def publish(self, topic: str, payload: object, *, index: str = "") -> None:
-        self.sent.append((topic, index))
+        if topic == "symbols":
+            assert isinstance(payload, pa.RecordBatch)
+            self.symbols.append((index, [str(one) for one in check(topic, payload).column("symbol").to_pylist()]))
+        else:
+            self.sent.append((topic, index))
 
 
 def intent(tag: str = "A", **changes: object) -> Intent:
@@ -59,6 +66,12 @@ def intent(tag: str = "A", **changes: object) -> Intent:
         limit_paise=35_000,
     )
     return msgspec.structs.replace(made, **changes)
+
+
+def news(*rows: tuple[str, str, str]) -> pa.RecordBatch:
+    """ORDER_NEWS of (order id, tag, status)."""
+    named = [dict(zip(ORDER_NEWS.names, row, strict=True)) for row in rows]
+    return pa.RecordBatch.from_pylist(named, schema=ORDER_NEWS)
 
 
 def ticks(

@@ -5,6 +5,8 @@ one moment. So what the book says is filled, and an end that says more is filled
 once they do. Until then the order lives, and nothing that it may have taken off is sold again.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 import pyarrow as pa
 
@@ -21,9 +23,9 @@ from core.records import LIVE, Alert, Fill, Order, OrderEvent
 class Follower:
     """Brings the journal up to what the broker says. Raises what broker and ledger raise; may be called again."""
 
-    def __init__(self, journal: Journal, broker: Broker, risk: RiskLink, clock: Clock, *, absent_after_ms: int) -> None:
+    def __init__(self, journal: Journal, broker: Broker, risk: RiskLink, clock: Clock) -> None:
         self._journal, self._broker, self._risk, self._clock = journal, broker, risk, clock
-        self._absent_after_ns = absent_after_ms * 1_000_000
+        self._absent_after_ns = broker.unlisted_ms * 1_000_000
         self._absent: dict[str, int] = {}  # tag → wall ns since which every book of the broker was without the order
         self._unexplained: dict[str, int] = {}  # tag → wall ns since which its trades explain less than the book says
         self.vanished: set[str] = set()  # tags the broker took and no longer lists: nobody waits for them any more
@@ -69,11 +71,15 @@ class Follower:
             else:
                 self._try(fill)
 
-    def reconcile(self) -> None:
-        """Bring live orders to the broker's state; one the broker does not know becomes UNKNOWN, in time REJECTED."""
+    def reconcile(self, *, whole: bool = True) -> None:
+        """Bring live orders to the broker's state; one the broker does not know becomes UNKNOWN, in time REJECTED.
+
+        Not `whole`: its list of trades is read only if the book has more of ours filled than is counted here.
+        """
         try:
             theirs = {order.intent.tag: order for order in self._broker.book()}
-            self.collect()  # after the book, so that every trade of an order that ended in it can be here
+            if whole or self._behind(theirs):
+                self.collect()  # after the book, so that every trade of an order that ended in it can be here
         except VikalpError:
             self._absent.clear()  # nobody knows what the broker held meanwhile
             raise
@@ -83,6 +89,11 @@ class Follower:
             if ours is not None and (ours.state in LIVE or _tells(found, ours)):
                 self._believe(found)
             self._stray(tag, found)
+
+    def sent(self) -> None:
+        """After an order was sent: count what it has traded with, where that can be at once."""
+        if self._broker.trades_at_once:
+            self.collect()
 
     def learn(self, event: OrderEvent, *, broker_id: str = "") -> Order:
         """Commit news of an order; if it ends it, risk is told that nothing more can fill."""
@@ -110,10 +121,15 @@ class Follower:
         if before.state in {"REJECTED", "REFUSED"}:
             self._late(before, fill.quantity)
 
+    def _behind(self, theirs: Mapping[str, Order]) -> bool:
+        """Whether a trade of ours is to be had that is not counted here."""
+        ours = ((tag, found) for tag, found in theirs.items() if tag in self._journal.orders)
+        return any(_claimed(found) > self._journal.filled(tag) for tag, found in ours)
+
     def _believe(self, found: Order) -> None:
         """Of an order of ours, what the broker's book says of it and the trades explain."""
         tag, counted = found.intent.tag, self._journal.filled(found.intent.tag)
-        claimed = found.intent.quantity if found.state == "COMPLETE" else found.filled_quantity
+        claimed = _claimed(found)
         event = msgspec.structs.replace(event_of(found), filled_quantity=counted, message=printable(found.message))
         if claimed > counted:
             self._unsure(found, claimed, counted)
@@ -208,6 +224,11 @@ class Follower:
             Alert(at_wall_ns=self._clock.wall_ns(), severity="alarm", subject=f"orders {subject}", message=message)
         )
         self._warned.add(subject)
+
+
+def _claimed(found: Order) -> int:
+    """Units of an order that its broker's book says are filled."""
+    return found.intent.quantity if found.state == "COMPLETE" else found.filled_quantity
 
 
 def _tells(found: Order, ours: Order) -> bool:

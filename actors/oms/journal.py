@@ -26,7 +26,10 @@ KEPT_ALERTS = 50
 
 
 class Journal:
-    """Orders by tag and trades by id, oldest first, holdings and settlements by symbol."""
+    """Orders by tag and trades by id, oldest first, holdings and settlements by symbol.
+
+    `version` grows with every change of them.
+    """
 
     def __init__(self, ledger: Ledger, clock: Clock) -> None:
         self._ledger, self._clock, self._epoch = ledger, clock, 0
@@ -34,6 +37,7 @@ class Journal:
         self.holdings: dict[str, Holding] = {}
         self.trades: dict[str, Fill] = {}
         self.settled: dict[str, Settled] = {}
+        self.version = 0
         self._tallies: dict[str, Tally] = {}
         self._unsaid: list[Alert] = []
         self.alerts: tuple[Alert, ...] = ()  # the latest, oldest first, in the ledger or not yet
@@ -55,6 +59,7 @@ class Journal:
         holdings = fold(trades.values(), settled.values())
         self.orders, self.holdings, self._tallies = orders, holdings, tallies
         self.trades, self.settled = trades, settled
+        self.version += 1
 
     def keep(self, state: str, why: str) -> None:
         """Commit what a person wants, for the next process."""
@@ -75,6 +80,7 @@ class Journal:
         self._call(lambda: self._ledger.journal_intent(self._epoch, intent))
         order = born(intent, self._clock.now_ns())
         self.orders[intent.tag] = order
+        self.version += 1
         return order
 
     def refuse(self, intent: Intent, verdict: Verdict) -> Order:
@@ -82,6 +88,7 @@ class Journal:
         order = refused(intent, intent.created_ns, in_words(verdict))  # as the ledger will tell it again
         self._call(lambda: self._ledger.record_refusal(intent, verdict))
         self.orders[intent.tag] = order
+        self.version += 1
         return order
 
     def learn(self, event: OrderEvent, *, broker_id: str = "") -> Order:
@@ -91,6 +98,7 @@ class Journal:
         if after != order:
             self._call(lambda: self._ledger.record_order(self._epoch, after, event))
             self.orders[event.tag] = after
+            self.version += 1
         return after
 
     def note(self, tag: str, message: str) -> None:
@@ -100,6 +108,7 @@ class Journal:
         if after != order:
             self._call(lambda: self._ledger.record_order(self._epoch, after, event_of(after)))
             self.orders[tag] = after
+            self.version += 1
 
     def fill(self, fill: Fill) -> Fill | None:
         """Commit a trade of one of our orders; None if it was counted before. The order says whose it is."""
@@ -116,6 +125,7 @@ class Journal:
         self._call(lambda: self._ledger.record_fill(self._epoch, fill, after, position(holding, fill.price_paise)))
         self.orders[fill.tag], self.holdings[fill.symbol], self._tallies[fill.tag] = after, holding, tally
         self.trades[fill.trade_id] = fill
+        self.version += 1
         return fill
 
     def counted(self) -> list[str]:
@@ -128,6 +138,7 @@ class Journal:
         flat = position(settle(holding, settled), settled.value_paise)
         settled = self._call(lambda: self._ledger.record_settlement(self._epoch, settled, flat))
         self.holdings[settled.symbol], self.settled[settled.symbol] = settle(holding, settled), settled
+        self.version += 1
         return settled
 
     def event(self, kind: str, subject: str, message: str) -> None:

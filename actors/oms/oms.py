@@ -1,43 +1,34 @@
 """The only place that sends orders: each intent at most once, every answer written down.
 
-in       submit, cancel, exit_all (awaited calls) · ticks, snapshot, bars, past_bars
-out      refresh · risk.check, risk.book, risk.release, risk.settle (awaited calls)
+in       submit, cancel, exit_all (awaited calls) · ticks, snapshot, bars, past_bars, order_news
+out      refresh, symbols · risk.check, risk.book, risk.release, risk.settle (awaited calls)
 state    orders, fills, settlements, positions (hard: journalled before they are acted on, replayed at open)
 restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag → ACTIVE
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, Field
 
+from actors.oms.config import OmsConfig
 from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
+from actors.oms.rounds import Rounds
 from actors.oms.send import Sender
 from actors.oms.settle import Settler
 from actors.oms.standing import Standing, State
+from actors.oms.symbols import Symbols
 from core.matching.depth import Board
 from core.orders.positions import position
 from core.ports import Broker, Bus, Clock, Ledger, Risk
 from core.records import Alert, Intent, Order, Position
-from core.schemas import NO_TICKS
 
-
-class OmsConfig(BaseModel, frozen=True, extra="forbid"):
-    """The order manager's settings."""
-
-    timer_ms: int = Field(default=500, gt=0, description="milliseconds between looks at the broker's book and trades")
-    state_after_start: State = Field(default="ACTIVE", description="state a clean reconcile leads to")
-    absent_after_ms: int = Field(
-        default=15_000, gt=0, description="milliseconds without the order in the broker's book until it was never taken"
-    )
-    exit_cross: float = Field(
-        default=0.05, ge=0, lt=1, description="how far exit_all's limits reach beyond the best price; 0.05 is 5 %"
-    )
-    indices: tuple[str, ...] = Field(default=(), description="indices whose feeds are asked for a full book at start")
+__all__ = ["OmsActor", "OmsConfig"]
+T = TypeVar("T")
 
 
 class OmsActor:
@@ -50,37 +41,38 @@ class OmsActor:
     def __init__(
         self, config: OmsConfig, *, bus: Bus, clock: Clock, ledger: Ledger, broker: Broker, risk: Risk
     ) -> None:
-        self._config, self._bus, self._clock = config, bus, clock
-        self._journal = Journal(ledger, clock)
-        self._risk = RiskLink(risk, self._journal, clock)
-        self._follow = Follower(self._journal, broker, self._risk, clock, absent_after_ms=config.absent_after_ms)
-        standing = self._standing = Standing(config.state_after_start, self._journal, clock)
-        self._send = Sender(self._journal, self._follow, broker=broker, risk=self._risk, standing=standing, clock=clock)
-        self._flatten = Flattener(
-            self._journal, self._follow, self._send, standing=standing, clock=clock, exit_cross=config.exit_cross
+        self._clock, self._board, self._indices = clock, Board(), config.indices
+        journal = self._journal = Journal(ledger, clock)
+        link = RiskLink(risk, journal, clock)
+        follow = self._follow = Follower(journal, broker, link, clock)
+        standing = self._standing = Standing(config.state_after_start, journal, clock)
+        send = self._send = Sender(journal, follow, broker=broker, risk=link, standing=standing, clock=clock)
+        flatten = self._flatten = Flattener(
+            journal, follow, send, standing=standing, clock=clock, exit_cross=config.exit_cross
         )
-        self._settler = Settler(self._journal, self._risk, clock)
-        self._board = Board()
-        self._opened = False
+        settler = self._settler = Settler(journal, link, clock)
+        self._symbols = Symbols(journal, bus, clock, config.indices)
+        self._rounds = Rounds(
+            journal, follow, flatten, settler, standing=standing, risk=link, symbols=self._symbols, board=self._board,
+            bus=bus, clock=clock, indices=config.indices,
+        )  # fmt: skip
         self._progress_ns = 0
 
     def open(self) -> None:
         """Fence older order managers, then recover; raises LedgerDown or what the broker raises, to be tried again."""
         self._journal.take_epoch()
-        self._recover()
-        self._opened = True
+        self._rounds.open()
 
     def submit(self, intent: Intent) -> Order:
         """The order of this tag, sent now if it is new; a refused one is no error, it comes back REFUSED with words.
 
         Raises InputError or UnknownName for an intent that is no order at all, or another one than its tag names.
         """
-        self._progress_ns = self._clock.wall_ns()
-        return self._send.submit(intent, self._standing.state)
+        return self._done(self._send.submit(intent, self._standing.state))
 
     def cancel(self, tag: str) -> Order:
         """Ask the broker to take the order back; the order as it is afterwards. UnknownName for a tag never sent."""
-        return self._send.cancel(tag)
+        return self._done(self._send.cancel(tag))
 
     def exit_all(self, why: str) -> Sequence[Order]:
         """Cancel every live order, then exit every position by limits that cross; allowed in every state.
@@ -88,7 +80,7 @@ class OmsActor:
         The exits, and as REFUSED whatever could not be cancelled or sent. What an unsure order may still take off is
         left out, so that nothing is sold twice; the timer sends it once that order is known to be over.
         """
-        return self._flatten.exit_all(self._board, why)
+        return self._done(self._flatten.exit_all(self._board, why))
 
     def orders(self) -> Sequence[Order]:
         """Every order of the session, oldest first, refusals included; of a live one also whether it is lost."""
@@ -123,46 +115,35 @@ class OmsActor:
             self._clock.advance(pc.max(ticks.column("exchange_ns")).as_py())
         if not self._standing.against:
             self._standing.attempt(lambda: self._follow.match(ticks))
-        self._progress_ns = self._clock.wall_ns()
+        self._rounds.catch_up()
+        self._done(None)
 
-    def on_snapshot(self, ticks: pa.RecordBatch) -> None:
-        self.on_ticks(ticks)
+    on_snapshot = on_ticks
 
     def on_bars(self, bars: pa.RecordBatch) -> None:
         """Of the index's own, what a contract that expires today will settle at."""
         self._settler.take(bars)
 
-    def on_past_bars(self, bars: pa.RecordBatch) -> None:
-        self.on_bars(bars)
+    on_past_bars = on_bars
+
+    def on_order_news(self, news: pa.RecordBatch) -> None:
+        """The broker's socket tells of an order, or was opened anew: its book is looked at. SchemaError."""
+        self._rounds.hear(news)
+        self._done(None)
 
     def on_gap(self, source: str) -> None:
         """Ticks of a feed were lost: its whole book again, so that no mark and no paper fill is of an old quote."""
-        self._refresh([index for index in self._config.indices if source == f"feed.{index}"])
+        self._rounds.refresh([index for index in self._indices if source == f"feed.{index}"])
 
     def on_timer(self) -> None:
-        """Tell risk what it missed, follow the broker; without the ledger, see whether it is back."""
-        if self._opened and not self._standing.fenced:
-            if not self._standing.against:
-                self._risk.settle()
-            lost = self._standing.against or self._journal.away
-            self._standing.attempt(self._recover if lost else self._look, asks_broker=True)
-            self._flatten.go_on(self._board)
-        self._progress_ns = self._clock.wall_ns()
+        self._rounds.timer()
+        self._done(None)
 
     def check_health(self) -> int:
         """Wall ns of the last tick, timer or order handled; 0 before the first."""
         return self._progress_ns
 
-    def _look(self) -> None:
-        self._follow.reconcile()
-        self._refresh(self._settler.settle(self._board))  # after the broker's last trades
-
-    def _recover(self) -> None:
-        self._follow.recover()
-        self._standing.restore()
-        self._journal.say()
-        self._refresh(self._config.indices)
-
-    def _refresh(self, indices: Sequence[str]) -> None:
-        for index in indices:
-            self._bus.publish("refresh", NO_TICKS, index=index)
+    def _done(self, answer: T) -> T:
+        self._symbols.tell()
+        self._progress_ns = self._clock.wall_ns()
+        return answer

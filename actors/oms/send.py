@@ -53,7 +53,7 @@ class Sender:
                 self._risk.release(intent.tag)  # never sent: risk may count it as working
             # Once journalled it may have been sent: it stays unsure until the ledger is back and the broker is asked.
             return self._journal.orders.get(intent.tag) or self._unsent(intent, str(error))
-        self._standing.attempt(self._follow.collect)
+        self._standing.attempt(self._follow.sent)
         return self._journal.orders[intent.tag]
 
     def cancel(self, tag: str) -> Order:

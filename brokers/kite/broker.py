@@ -42,6 +42,9 @@ class KiteBroker:
     Picklable until it is used: the client is made in the actor's own process.
     """
 
+    unlisted_ms = 120_000  # orders were seen in the book a minute and a half late (kite.md §8)
+    trades_at_once = False  # an order goes through its states first, and news tell of each
+
     def __init__(self, config: KiteConfig, token: Callable[[], str]) -> None:
         self._config, self._token = config, token
         self._client: KiteConnect | None = None

@@ -208,7 +208,7 @@ def test_an_order_manager_that_was_replaced_and_does_not_know_it_ends_no_order_a
     desk.start()
     desk.oms.submit(intent("A"))
     desk.clock.sleep(10)
-    old._risk.settle()
+    old._rounds._risk.settle()
 
     assert live_tags(desk.risk._book) == {"A"}
 

@@ -107,13 +107,13 @@ def test_a_replaced_order_manager_cancels_nothing(world: World) -> None:
 
 
 def test_an_entry_refused_because_risk_answered_too_late_is_not_working_there(world: World) -> None:
-    world.oms._risk._risk = LateRisk()
+    world.oms._rounds._risk._risk = LateRisk()
     answer = world.oms.submit(intent())
 
     world.later()
 
     assert (answer.state, world.broker.placed) == ("REFUSED", [])
-    assert world.oms._risk._risk.released == ["A"]
+    assert world.oms._rounds._risk._risk.released == ["A"]
 
 
 def test_an_order_that_could_not_be_journalled_is_not_working_at_risk(world: World) -> None:

@@ -1,0 +1,107 @@
+"""What the order manager does by itself: recovery, the timer's look at the broker, and the one that news asks for.
+
+What a broker's socket says of an order is a nudge and no fact: nothing of it is replayed after a drop, and news come
+twice, late and out of order. So the book is read, at most once in LOOK_NS: an account's calls have a budget.
+"""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+from actors.oms.flatten import Flattener
+from actors.oms.follow import Follower
+from actors.oms.journal import Journal
+from actors.oms.risk_link import RiskLink
+from actors.oms.settle import Settler
+from actors.oms.standing import Standing
+from actors.oms.symbols import Symbols
+from core.matching.depth import Board
+from core.ports import Bus, Clock
+from core.schemas import NO_TICKS, check
+
+LOOK_NS = 250_000_000  # wall; between the end of one look at the broker's book and the next
+
+
+class Rounds:
+    """Nothing here raises for what ledger, broker or risk do, but `recover`."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        follow: Follower,
+        flatten: Flattener,
+        settler: Settler,
+        *,
+        standing: Standing,
+        risk: RiskLink,
+        symbols: Symbols,
+        board: Board,
+        bus: Bus,
+        clock: Clock,
+        indices: Sequence[str],
+    ) -> None:
+        self._journal, self._follow, self._flatten, self._settler = journal, follow, flatten, settler
+        self._standing, self._risk, self._symbols, self._board = standing, risk, symbols, board
+        self._bus, self._clock, self._indices = bus, clock, indices
+        self._opened = False
+        self._nudged = self._whole = False  # news have come since the last look; of a new connection
+        self._looked_ns = self._heeded_ns = 0  # wall: the last look, and the last that news asked for
+
+    def open(self) -> None:
+        """Recover; raises LedgerDown or what the broker raises, to be tried again."""
+        self._recover()
+        self._opened = True
+
+    def timer(self) -> None:
+        """Tell risk what it missed, follow the broker; without the ledger, see whether it is back."""
+        if not self._opened or self._standing.fenced:
+            return
+        if not self._standing.against:
+            self._risk.settle()
+        if self._standing.against or self._journal.away:
+            self._standing.attempt(self._recover, asks_broker=True)
+        elif self._past(self._heeded_ns):
+            self._look(whole=True)
+        self._flatten.go_on(self._board)
+        self._symbols.again()
+
+    def hear(self, news: pa.RecordBatch) -> None:
+        """Look at once, or as soon as the last look is LOOK_NS old; SchemaError for what is no ORDER_NEWS."""
+        ids = check("order_news", news).column("order_id")
+        self._nudged |= news.num_rows > 0
+        self._whole |= "" in ids.to_pylist()
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """The look that news have asked for, if it is time."""
+        follows = self._opened and not (self._standing.against or self._journal.away)
+        if self._nudged and follows and self._past(self._looked_ns):
+            self._look(whole=False)
+            self._heeded_ns = self._looked_ns
+
+    def refresh(self, indices: Sequence[str]) -> None:
+        """Ask feeds for their whole book and their bars."""
+        for index in indices:
+            self._bus.publish("refresh", NO_TICKS, index=index)
+
+    def _past(self, looked_ns: int) -> bool:
+        """Whether that look is LOOK_NS ago; a wall clock that was set back holds nothing up."""
+        return not 0 <= self._clock.wall_ns() - looked_ns < LOOK_NS
+
+    def _look(self, *, whole: bool) -> None:
+        whole |= self._whole
+        self._nudged = self._whole = False  # a look that fails is the timer's to try again
+        self._standing.attempt(lambda: self._compare(whole=whole), asks_broker=True)
+        self._looked_ns = self._clock.wall_ns()
+
+    def _compare(self, *, whole: bool) -> None:
+        self._follow.reconcile(whole=whole)
+        self.refresh(self._settler.settle(self._board))  # after the broker's last trades
+
+    def _recover(self) -> None:
+        self._follow.recover()
+        self._standing.restore()
+        self._journal.say()
+        self._looked_ns = self._clock.wall_ns()
+        self._symbols.begin()
+        self.refresh(self._indices)
