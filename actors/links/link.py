@@ -1,0 +1,136 @@
+"""One socket's prices, told apart by index, and the word that something has happened to an order.
+
+in       wanted (of each feed, all that it wants); the socket behind its port
+out      quotes, order_news
+state    what each feed wants (soft: a feed says it every second)
+restart  empty: the feeds are carried again within a second, each contract's latest packet first
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+from pydantic import BaseModel, Field
+
+from actors.links.gather import Gather
+from actors.links.line import OPEN, Line, Said
+from actors.links.wants import Wants
+from core.errors import InputError
+from core.kite import Registry, warm
+from core.ports import Bus, Clock, Socket
+from core.records import Alert
+from core.schemas import ORDER_NEWS
+
+_MS = 1_000_000
+MOST_WORDS = 200  # of what the server says
+
+
+class LinkConfig(BaseModel, frozen=True, extra="forbid"):
+    indices: tuple[str, ...] = Field(min_length=1, description="indices this link carries")
+    timer_ms: int = Field(default=20, gt=0, description="ms between two looks at the socket")
+    batch_ms: int = Field(
+        default=80,
+        ge=0,
+        description="ms between two batches of an index, at least: frames that come in less are gathered",
+    )
+
+
+class LinkActor:
+    """Decodes what the socket brings and passes it on; what becomes no tick is counted, and no frame stops it.
+
+    A frame after `batch_ms` of quiet goes on at the next look; the others wait until that long after the last batch. A
+    message that says what a feed wants is all of it; until a feed has spoken nothing of its index is carried, and what
+    would be too much for one socket changes nothing. If the thread of the socket ends, so does this actor.
+    """
+
+    def __init__(self, config: LinkConfig, *, bus: Bus, clock: Clock, socket: Socket, registry: Registry) -> None:
+        self._config, self._bus, self._clock, self._socket, self._registry = config, bus, clock, socket, registry
+        self._said = Said(f"link {', '.join(config.indices)}", clock.wall_ns)
+        self._line = Line(self._said)
+        self._wants, self._gather = Wants(registry, config.indices), Gather(registry, ())
+        self._counts = {"wanted_unknown": 0, "orders": 0, "odd_texts": 0}
+        self._sent_ns = self._progress_ns = 0
+
+    def open(self) -> None:
+        """Compile or load the kernels, then connect. InputError for an index of which the registry has nothing."""
+        warm()
+        self._gather = Gather(self._registry, self._config.indices)
+        self._socket.open()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def on_timer(self) -> None:
+        arrived = self._socket.take()
+        for state, why in arrived.states:
+            self._line.state(state, why)
+        for frame, received_ns in arrived.frames:
+            self._line.frame(received_ns, self._gather.add(frame, received_ns))
+        news = [row for kind, data, _ in arrived.texts for row in self._heard(kind, data)]
+        opened = any(state == OPEN for state, _ in arrived.states)
+        self._tell([*([_news({})] if opened else []), *news])
+        self._send()
+
+    def on_wanted(self, wanted: pa.RecordBatch) -> None:
+        """A feed's; which one, its contracts say. SchemaError, InputError: it is of no feed, and changes nothing."""
+        index, tokens, strange = self._wants.read(wanted)
+        if not index or not self._wants.differs(index, tokens):
+            return
+        if strange:
+            self._counts["wanted_unknown"] += len(strange)
+            few = ", ".join(strange[:3])
+            self._said.say("warning", f"{len(strange)} contracts of {index} are not in today's registry, as {few}")
+        try:
+            self._socket.subscribe(self._wants.with_(index, tokens))
+        except InputError as error:
+            self._said.say("alarm", f"what {index} wants now is not carried, but what it wanted before: {error}")
+            return
+        self._wants.carried(index, tokens)
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Its latest, oldest first."""
+        return self._said.alerts
+
+    def counts(self) -> Mapping[str, int]:
+        """Of this life: Gather's and Line's, orders told of, odd_texts; `socket_…` is what the socket counts."""
+        socket = {f"socket_{name}": count for name, count in self._socket.counts().items()}
+        return {**self._gather.counts, **self._line.counts, **self._counts, **socket}
+
+    def check_health(self) -> int:
+        """Wall nanoseconds of the last ticks passed on; 0 before the first."""
+        return self._progress_ns
+
+    def _send(self) -> None:
+        now_ns = self._clock.wall_ns()
+        if 0 <= now_ns - self._sent_ns < self._config.batch_ms * _MS:
+            return
+        for index, ticks in self._gather.take():
+            self._bus.publish("quotes", ticks, index=index)
+            self._sent_ns = self._progress_ns = now_ns
+
+    def _heard(self, kind: str, data: Any) -> Sequence[dict[str, str]]:
+        """The order news in a text of the server."""
+        if kind == "order":
+            self._counts["orders"] += 1
+            return [_news(data)]
+        if kind in {"error", "message"}:
+            words = _text(data)[:MOST_WORDS] or f"something without words ({type(data).__name__})"
+            self._said.say("warning" if kind == "error" else "info", f"Kite says: {words}")
+        else:
+            self._counts["odd_texts"] += 1
+        return []
+
+    def _tell(self, news: Sequence[dict[str, str]]) -> None:
+        if news:
+            self._bus.publish("order_news", pa.RecordBatch.from_pylist(list(news), schema=ORDER_NEWS))
+
+
+def _news(data: Any) -> dict[str, str]:
+    """A row of ORDER_NEWS; what is no text is empty, and without an order's id the whole book is to be compared."""
+    said = data if isinstance(data, dict) else {}
+    return {name: _text(said.get(name)) for name in ORDER_NEWS.names}
+
+
+def _text(said: Any) -> str:
+    """A text as UTF-8 can carry it: JSON can spell half a character."""
+    return said.encode(errors="replace").decode() if isinstance(said, str) else ""
