@@ -68,6 +68,22 @@ class Source(Protocol):
         """What was read, dropped and refused so far, by name."""
 
 
+class Past(Protocol):
+    """What is known of one index's session before a live feed began to watch it: its tape; later, filled from history.
+
+    Both raise InputError or OSError when it cannot be read, and give nothing when there is nothing.
+    """
+
+    def bars(self, since_ns: int, until_ns: int) -> Sequence[pa.RecordBatch]:
+        """BARS that begin in [since, until), of the market date of `until_ns`: one batch a start and length.
+
+        By length, then oldest first; each bar once.
+        """
+
+    def ticks(self, since_ns: int, until_ns: int) -> Iterable[pa.RecordBatch]:
+        """TICKS of [since, until), of the market date of `until_ns`, in the order recorded."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrived:
     """What a socket brought since it was last asked, in the order it came; `received_ns` is the machine's clock, UTC.

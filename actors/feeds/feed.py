@@ -1,4 +1,4 @@
-"""One index's market data: checked, turned into bars, sent on.
+"""One index's market data of a source that is asked for it: checked, turned into bars, sent on.
 
 in       refresh (a shard, the order manager or a strategy asks for everything); the source behind its port
 out      ticks, bars, snapshot, past_bars
@@ -7,44 +7,23 @@ restart  first poll gives the full book again; a simulated market also gives bac
          a replay stops: the others hold what came before, and the day would begin a second time
 """
 
-from collections import Counter
-from typing import Literal
-
 import pyarrow as pa
-from pydantic import BaseModel, Field, PositiveFloat
 
-from actors.feeds.kept import Kept
-from actors.feeds.latest import Latest
+from actors.feeds.config import FeedConfig
+from actors.feeds.outlet import Outlet
 from actors.feeds.pace import Pace
-from actors.feeds.sift import received, sift
+from actors.feeds.sift import received
 from core.errors import ReplayBroken
-from core.market.bars import Bars
 from core.ports import Bus, Clock, Source
 from core.records import FeedProgress
+
+__all__ = ["FeedActor", "FeedConfig"]
 
 _MS = 1_000_000
 
 
-class FeedConfig(BaseModel, frozen=True, extra="forbid"):
-    index: str = Field(description="index this feed carries")
-    timer_ms: int = Field(default=100, gt=0, description="ms between polls of the source: the batch period")
-    stagger_ms: int = Field(
-        default=0, ge=0, description="ms this feed's timer starts after the first feed's; its host does it"
-    )
-    replay: Literal["max"] | PositiveFloat | None = Field(
-        default=None, description="null for a market with its own clock; else market seconds a second, or max"
-    )
-    hold: bool = Field(default=False, description="in a replay: wait for begin() before the first batch")
-    budget_ms: int = Field(default=200, gt=0, description="ms one timer call may spend stepping through a replay")
-    bar_seconds: tuple[int, ...] = Field(default=(60, 180), description="lengths of the bars made, s")
-    resend_s: int = Field(default=30, ge=0, description="after a start, bars that closed this recently are sent, s")
-    kept_bars: int = Field(default=40, ge=1, description="bars of each length given again on refresh")
-    max_ahead_ms: int = Field(default=2_000, ge=0, description="a tick further ahead of the clock is refused, ms")
-    max_behind_s: int = Field(default=86_400, gt=0, description="a tick further behind the clock is refused, s")
-
-
 class FeedActor:
-    """Polls its source and publishes what passes.
+    """Polls its source and publishes what passes; a feed that has its ticks from a link is LiveFeedActor.
 
     A batch is published before the next is asked for; a bad row is dropped and counted (`refused_<reason>` in
     `counts`) and the rest of its batch goes on. Nothing is kept that the source could not give again.
@@ -52,9 +31,7 @@ class FeedActor:
 
     def __init__(self, config: FeedConfig, *, bus: Bus, clock: Clock, source: Source) -> None:
         self._config, self._bus, self._clock, self._source = config, bus, clock, source
-        self._bars, self._kept, self._latest = Bars(config.bar_seconds), Kept(config.kept_bars), Latest()
-        self._counts: Counter[str] = Counter()
-        self._market_ns = self._progress_ns = 0
+        self._out = Outlet(config, bus, clock)
         self._pace = None if config.replay is None else Pace(config.replay)
         self._running, self._done, self._broken = not config.hold, False, False
         self._unsent: list[pa.RecordBatch] = []  # bars that may have closed while this feed was down
@@ -67,8 +44,8 @@ class FeedActor:
             now = self._clock.now_ns()
             reach = now - self._config.kept_bars * max(self._config.bar_seconds) * 1_000_000_000
             for batch in past(reach, now):
-                self._kept.add(self._bars.add(batch))
-            self._unsent = self._kept.closed_after(now - self._config.resend_s * 1_000_000_000)
+                self._out.kept.add(self._out.bars.add(batch))
+            self._unsent = self._out.kept.closed_after(now - self._config.resend_s * 1_000_000_000)
 
     def restarted(self) -> None:
         """Told by the host before open() when this is not the first life."""
@@ -86,18 +63,14 @@ class FeedActor:
                 self._bus.publish("bars", self._unsent.pop(0), index=self._config.index)
             now = self._clock.now_ns()
             self._poll(now)
-            self._send_bars(self._bars.advance(now))
+            self._out.send_bars(self._out.bars.advance(now))
             self._finish()
         else:
             self._step(self._pace)
 
     def on_refresh(self, _: pa.RecordBatch) -> None:
         """Somebody has just started: the whole book, and the bars it needs to warm up."""
-        book = self._latest.book()
-        if book is not None:
-            self._bus.publish("snapshot", book, index=self._config.index)
-        for bars in self._kept.batches():  # a topic of its own: the tape has them already
-            self._bus.publish("past_bars", bars, index=self._config.index)
+        self._out.refresh()
 
     def progress(self) -> FeedProgress:
         """Raises ReplayBroken when this feed died on the way."""
@@ -105,17 +78,17 @@ class FeedActor:
             raise ReplayBroken(f"feed.{self._config.index} died in the middle of its replay; start the replay again")
         counts = self.counts()
         return FeedProgress(
-            index=self._config.index, market_ns=self._market_ns, batches=self._counts["batches"],
-            total=counts.get("total", 0), ticks=self._counts["ticks"], done=self._done, counts=counts,
+            index=self._config.index, market_ns=self._out.market_ns, batches=self._out.counts["batches"],
+            total=counts.get("total", 0), ticks=self._out.counts["ticks"], done=self._done, counts=counts,
         )  # fmt: skip
 
     def counts(self) -> dict[str, int]:
         """Of this life, by name: batches and ticks sent, rows refused by reason, and what the source counts."""
-        return {**self._source.counts(), **self._counts, "late_for_bars": self._bars.late}
+        return {**self._source.counts(), **self._out.counts, "late_for_bars": self._out.bars.late}
 
     def check_health(self) -> int:
         """Wall nanoseconds of the last batch sent; 0 before the first."""
-        return self._progress_ns
+        return self._out.progress_ns
 
     def _step(self, pace: Pace) -> None:
         wall = self._clock.wall_ns()
@@ -127,31 +100,14 @@ class FeedActor:
         self._finish()
 
     def _poll(self, now_ns: int) -> None:
-        earliest = now_ns - self._config.max_behind_s * 1_000_000_000
-        latest = now_ns + self._config.max_ahead_ms * _MS
         for batch in self._source.poll(now_ns):
-            good, bad = sift(batch, index=self._config.index, earliest_ns=earliest, latest_ns=latest)
-            self._counts.update({f"refused_{reason}": rows for reason, rows in bad.items()})
-            if good.num_rows:
-                self._send(good)
-
-    def _send(self, ticks: pa.RecordBatch) -> None:
-        if self._pace is None:
-            ticks = received(ticks, self._clock.wall_ns())
-        bars = self._bars.add(ticks)
-        self._latest.add(ticks)
-        self._bus.publish("ticks", ticks, index=self._config.index)
-        self._send_bars(bars)
-        self._counts.update(batches=1, ticks=ticks.num_rows)
-        self._market_ns = max(self._market_ns, int(ticks["exchange_ns"].to_numpy().max()))
-        self._progress_ns = self._clock.wall_ns()
-
-    def _send_bars(self, bars: pa.RecordBatch | None) -> None:
-        if bars is not None:
-            self._kept.add(bars)
-            self._bus.publish("bars", bars, index=self._config.index)
+            ticks = self._out.passing(batch, now_ns)
+            if ticks is not None:
+                self._out.send_bars(
+                    self._out.send(received(ticks, self._clock.wall_ns()) if self._pace is None else ticks)
+                )
 
     def _finish(self) -> None:
         if self._source.next_ns() is None:
-            self._send_bars(self._bars.flush())
+            self._out.send_bars(self._out.bars.flush())
             self._done = True

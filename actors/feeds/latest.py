@@ -1,5 +1,7 @@
 """The latest tick of every contract, for whoever has just started and asks for the whole book."""
 
+from collections.abc import Collection
+
 import pyarrow as pa
 
 from core.schemas import TICKS
@@ -26,6 +28,14 @@ class Latest:
             return None
         self._compact()
         return self._batches[0]
+
+    def keep(self, symbols: Collection[str]) -> None:
+        """Let go of every other contract: its quote would stay as it is for ever."""
+        if self._batches:
+            self._compact()
+            book = self._batches[0]
+            mine = book.filter(pa.array([symbol in symbols for symbol in book["symbol"].to_pylist()], pa.bool_()))
+            self._batches = [mine] if mine.num_rows else []
 
     def _compact(self) -> None:
         table = pa.Table.from_batches(self._batches, schema=TICKS)

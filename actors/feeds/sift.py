@@ -3,6 +3,8 @@
 One bad row never spoils the others: it is dropped and counted by reason.
 """
 
+from collections.abc import Collection
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,13 +19,13 @@ _LEVELS = ("bid_paise", "bid_qty", "bid_orders", "ask_paise", "ask_qty", "ask_or
 
 
 def sift(
-    ticks: pa.RecordBatch, *, index: str, earliest_ns: int, latest_ns: int
+    ticks: pa.RecordBatch, *, index: str, earliest_ns: int, latest_ns: int, watched: Collection[str] | None = None
 ) -> tuple[pa.RecordBatch, dict[str, int]]:
     """The rows of `ticks` that can be used, and how many were not, by reason.
 
     Reasons, the first that fits a row: `schema` (the whole batch), `null`, `index` (another index's), `time`
     (exchange time outside [earliest_ns, latest_ns]), `negative` (a price, quantity, volume or open interest below 0),
-    `crossed` (best bid at or above best ask).
+    `crossed` (best bid at or above best ask), `unwatched` (where `watched` is given: a symbol that is not in it).
     """
     try:
         check("ticks", ticks)
@@ -35,7 +37,10 @@ def sift(
         counts["null"] = int(nulls.sum())
         ticks = ticks.filter(pa.array(~nulls))
     good = np.ones(ticks.num_rows, np.bool_)
-    for reason, bad in _reasons(ticks, index, earliest_ns, latest_ns).items():
+    reasons = _reasons(ticks, index, earliest_ns, latest_ns)
+    if watched is not None:
+        reasons["unwatched"] = np.array([symbol not in watched for symbol in ticks["symbol"].to_pylist()], np.bool_)
+    for reason, bad in reasons.items():
         new = bad & good
         if new.any():
             counts[reason] = int(new.sum())
@@ -47,6 +52,12 @@ def received(ticks: pa.RecordBatch, wall_ns: int) -> pa.RecordBatch:
     """The ticks, stamped with when a feed took them: what latency is measured from."""
     at = ticks.schema.get_field_index("received_ns")
     return ticks.set_column(at, ticks.schema.field(at), pa.array([wall_ns] * ticks.num_rows, pa.int64()))
+
+
+def by_time(ticks: pa.RecordBatch) -> pa.RecordBatch:
+    """The same rows, oldest quote first; those of one time stay in their order."""
+    at = ticks["exchange_ns"].to_numpy()
+    return ticks if (at[1:] >= at[:-1]).all() else ticks.take(pa.array(np.argsort(at, kind="stable"), pa.int64()))
 
 
 def _nulls(ticks: pa.RecordBatch) -> Mask:

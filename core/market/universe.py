@@ -51,7 +51,10 @@ class Watch:
 
 
 class Catalogue:
-    """What is listed on a day, in the order in which it is chosen from; made once a day."""
+    """What is listed on a day, in the order in which it is chosen from; made once a day.
+
+    No band is about an expiry beyond the index's last listed future: it has no forward but what a few far options say.
+    """
 
     def __init__(self, contracts: Iterable[Contract], on: dt.date) -> None:
         """Contracts that expired before `on` are passed over."""
@@ -66,7 +69,9 @@ class Catalogue:
         self._strikes = {expiry: sorted(strikes) for expiry, strikes in self._options.items()}
         self._expiries: defaultdict[str, list[dt.date]] = defaultdict(list)
         for index, day in sorted(self._strikes):
-            self._expiries[index].append(day)
+            last = max((one.expiry for one in self._futures if one.index == index and one.expiry), default=day)
+            if day <= last:
+                self._expiries[index].append(day)
 
     def choose(
         self,

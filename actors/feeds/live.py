@@ -1,0 +1,133 @@
+"""One index's market data of a link: checked, turned into bars, sent on; and what the link is to watch.
+
+in       quotes (of its link), symbols (what the order manager holds or has ordered), refresh
+out      ticks, bars, snapshot, past_bars, wanted
+state    latest tick of every contract watched, the bars of this session, the watch itself (soft)
+restart  bars so far from the tape; its link goes on with what it was told, and this feed says nothing that could drop
+         a held contract before the order manager has spoken; quotes fill the book again
+"""
+
+import pyarrow as pa
+
+from actors.feeds.config import FeedConfig
+from actors.feeds.outlet import Outlet
+from actors.feeds.sift import by_time
+from actors.feeds.wanted import Wanted
+from core.kite import Registry
+from core.market import check_index, from_ns
+from core.market.universe import Band
+from core.ports import Bus, Clock, Past
+from core.records import Alert, FeedProgress
+from core.schemas import check
+
+S = 1_000_000_000
+AGAIN_NS = S  # wall; the set is chosen and told again: a link that has begun anew knows nothing
+FIRST_NS = S  # wall, after open(): time for quotes to show that the link goes on with an earlier life's set
+QUIET_NS = 5 * S  # wall; a link that brings nothing for so long carries no set that could be lost
+
+
+class LiveFeedActor:
+    """Publishes what passes of a link's quotes as it comes; a bad row is dropped and counted (`refused_<reason>`).
+
+    `received_ns` stays as the link stamped it. No contract that the order manager holds leaves the watch.
+    """
+
+    def __init__(self, config: FeedConfig, *, bus: Bus, clock: Clock, registry: Registry, past: Past) -> None:
+        """`registry` has the contracts of the index, and may have others."""
+        self._config, self._bus, self._clock = config, bus, clock
+        self._registry, self._past = registry, past
+        self._told = self._spoken = False  # the order manager has, this feed has
+        self._opened_ns = self._heard_ns = self._said_ns = 0  # wall
+        self._alerts: tuple[Alert, ...] = ()
+
+    def open(self) -> None:
+        """Raises UnknownName for an index nobody knows, and what the tape raises: InputError, OSError."""
+        check_index(self._config.index)
+        c = self._config
+        self._out = Outlet(c, self._bus, self._clock)
+        band = Band(strikes=c.strikes, slack=c.slack, expiries=c.expiries)
+        today = from_ns(self._clock.now_ns()).date()
+        self._wanted = Wanted(self._registry, index=c.index, band=band, most=c.most, on=today)
+        self._opened_ns = self._clock.wall_ns()
+
+    def on_quotes(self, quotes: pa.RecordBatch) -> None:
+        """A link's ticks; those of a contract that is watched no longer are on their way when it is told."""
+        self._heard_ns = self._clock.wall_ns()
+        watched = self._wanted.symbols if self._spoken else None
+        ticks = self._out.passing(quotes, self._clock.now_ns(), watched=watched)
+        if ticks is None:
+            return
+        ticks = by_time(ticks)
+        self._out.send_bars(self._out.send(ticks))
+        unknown = not self._wanted.level_paise
+        self._wanted.see(ticks)
+        if unknown and self._wanted.level_paise:
+            self._look()
+
+    def on_symbols(self, symbols: pa.RecordBatch) -> None:
+        """Everything of this index that has a position or a live order; raises SchemaError."""
+        self._wanted.hold([str(one) for one in check("symbols", symbols)["symbol"].to_pylist()])
+        self._told = True
+        self._look()
+
+    def on_timer(self) -> None:
+        """Bars of a quiet market; once a second the universe."""
+        self._out.send_bars(self._out.bars.advance(self._clock.now_ns() - self._config.bar_grace_ms * 1_000_000))
+        if self._clock.wall_ns() - self._said_ns >= AGAIN_NS:
+            self._look(again=True)
+
+    def on_refresh(self, _: pa.RecordBatch) -> None:
+        """Somebody has just started: the whole book, and the bars it needs to warm up."""
+        self._out.refresh()
+
+    def progress(self) -> FeedProgress:
+        """How far it is; a live market has no end."""
+        counts = self._out.counts
+        return FeedProgress(
+            index=self._config.index, market_ns=self._out.market_ns, batches=counts["batches"], total=0,
+            ticks=counts["ticks"], done=False, counts=self.counts(),
+        )  # fmt: skip
+
+    def counts(self) -> dict[str, int]:
+        """Of this life, by name: batches and ticks sent, rows refused by reason, ticks too late for their bar.
+
+        watched: contracts now; left_out: those of the bands for which FeedConfig.most had no room.
+        """
+        sizes = {"watched": len(self._wanted.symbols), "left_out": self._wanted.left_out}
+        return {**self._out.counts, **sizes, "late_for_bars": self._out.bars.late}
+
+    def alerts(self) -> tuple[Alert, ...]:
+        """Its latest, oldest first."""
+        return self._alerts
+
+    def check_health(self) -> int:
+        """Wall nanoseconds of the last batch sent; 0 before the first."""
+        return self._out.progress_ns
+
+    def _look(self, *, again: bool = False) -> None:
+        """Choose the universe anew; tell the link at once if it is another one, and on every `again`."""
+        wall = self._clock.wall_ns()
+        if not self._may_speak(wall):
+            return
+        before = self._wanted.unlisted
+        changed = self._wanted.choose()
+        if changed:
+            self._out.latest.keep(self._wanted.symbols)
+        if changed or again or not self._spoken:
+            self._bus.publish("wanted", self._wanted.batch(), index=self._config.index)
+            self._spoken, self._said_ns = True, wall
+        for symbol in set(self._wanted.unlisted) - set(before):
+            self._warn(f"{symbol} is held or has an order and is in no instrument list of today: it has no quotes")
+
+    def _may_speak(self, wall: int) -> bool:
+        """Quotes that nobody of this life asked for are of an earlier one's set, and something in it may be held."""
+        if self._spoken:
+            return True
+        if self._heard_ns and wall - self._heard_ns < QUIET_NS:
+            return self._told and self._wanted.level_paise > 0
+        return wall - self._opened_ns >= FIRST_NS
+
+    def _warn(self, message: str) -> None:
+        subject = f"feed.{self._config.index}"
+        alert = Alert(at_wall_ns=self._clock.wall_ns(), severity="warning", subject=subject, message=message)
+        self._alerts = (*self._alerts, alert)[-20:]
