@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from brokers.kite.limiter import Call, Limiter
 from brokers.kite.outcome import Cause, Outcome, careful, send
 from brokers.kite.reads import read
-from brokers.kite.rows import fill_of, is_ours, order_of
+from brokers.kite.rows import fill_of, is_ours, order_of, text
 from core.errors import BrokerDown, VikalpError
 from core.market import derivatives_exchange_of
 from core.orders.answer import Answer
@@ -82,18 +82,20 @@ class KiteBroker:
 
     def book(self) -> Sequence[Order]:
         """Our orders of the day, oldest first. Raises BrokerDown when Kite does not say."""
-        rows = [row for row in self._read("orders") if is_ours(row)]
-        orders = _understood(order_of, rows)
+        rows = self._read("orders")
+        ours = _understood(is_ours, rows)
+        orders = _understood(order_of, [row for row, mine in zip(rows, ours, strict=True) if mine])
         self._tags.update({order.broker_id: order.intent.tag for order in orders})
         return orders
 
     def trades(self) -> Sequence[Fill]:
         """Trades of our orders of the day. Raises BrokerDown when Kite does not say."""
         rows = self._read("trades")
-        if any(str(row.get("order_id")) not in self._tags for row in rows):
+        whose = _understood(lambda row: text(row, "order_id"), rows)
+        if not self._tags.keys() >= set(whose):
             self.book()
-        ours = [row for row in rows if str(row.get("order_id")) in self._tags]
-        return _understood(lambda row: fill_of(row, self._tags[str(row["order_id"])]), ours)
+        ours = [row for row, order_id in zip(rows, whose, strict=True) if order_id in self._tags]
+        return _understood(lambda row: fill_of(row, self._tags[row["order_id"]]), ours)
 
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:  # noqa: ARG002 an exchange sees its own market
         """An exchange has its own book: nothing fills by this."""
@@ -111,6 +113,8 @@ class KiteBroker:
             if isinstance(error.__cause__, TokenException):
                 self._client = None  # as in _learn
             raise BrokerDown(f"Kite's {what} cannot be read: {error}") from error
+        if not isinstance(rows, list):
+            raise BrokerDown(f"Kite's {what} cannot be read: they are no list, but {type(rows).__name__}")
         return rows
 
     def _ready(self, call: Call, *, is_exit: bool) -> KiteConnect | Answer:
@@ -156,6 +160,6 @@ def _understood(parse: Callable[[Row], T], rows: Sequence[Row]) -> list[T]:
     for row in rows:
         try:
             out.append(parse(row))
-        except (KeyError, TypeError, ValueError, VikalpError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, VikalpError) as error:
             raise BrokerDown(f"Kite's row cannot be read ({type(error).__name__}: {error}): {dict(row)}") from error
     return out

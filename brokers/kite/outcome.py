@@ -14,6 +14,7 @@ from kiteconnect import KiteConnect
 from kiteconnect.exceptions import GeneralException, InputException, KiteException, TokenException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
+from brokers.kite.wire import Wire
 from core.errors import ConfigError
 from core.orders.answer import Answer
 
@@ -41,6 +42,8 @@ class Outcome:
 def careful(client: KiteConnect) -> KiteConnect:
     """The same client, which now follows no redirect: one call is one request, or `send` could not tell what was sent.
 
+    And it reads an answer whole, or not at all (brokers.kite.wire).
+
     ConfigError for a client that retries, that does not check certificates, or that logs the access token (debug).
     """
     if any(adapter.max_retries.total for adapter in client.reqsession.adapters.values()):
@@ -48,6 +51,8 @@ def careful(client: KiteConnect) -> KiteConnect:
     if client.disable_ssl or client.debug:
         raise ConfigError("a client for orders has neither disable_ssl nor debug, which logs the access token")
     client.reqsession.max_redirects = 0
+    for scheme in ("https://", "http://"):
+        client.reqsession.mount(scheme, Wire())
     return client
 
 

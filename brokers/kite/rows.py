@@ -1,6 +1,7 @@
 """Kite's rows of orders and trades as the desk's records. Prices come as rupees, times as naive IST (kite.md §5)."""
 
 import datetime as dt
+import math
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -11,12 +12,19 @@ from core.records import Fill, Intent, Order, OrderState, OrderType, Side
 from core.schemas import Kind
 
 Row = Mapping[str, Any]
+MOST_UNITS = 1 << 53  # above it a float is no exact number of units
 STATES: Mapping[str, OrderState] = {"COMPLETE": "COMPLETE", "CANCELLED": "CANCELLED", "REJECTED": "REJECTED"}
 
 
 def is_ours(row: Row) -> bool:
-    """Whether an order has a tag of ours and a contract the desk trades; another program's may have either."""
-    if not TAG.fullmatch(str(row.get("tag") or "")):
+    """Whether an order has a tag of ours and a contract the desk trades; another program's may have either.
+
+    ValueError for a row of which that cannot be said.
+    """
+    tag = row.get("tag") or ""
+    if not isinstance(tag, str):
+        raise ValueError(f"a tag is text, was {tag!r}")  # noqa: TRY004 to the caller it is a row that cannot be read
+    if not TAG.fullmatch(tag):
         return False
     try:
         return parse_symbol(str(row["tradingsymbol"])).kind != Kind.INDEX
@@ -25,17 +33,23 @@ def is_ours(row: Row) -> bool:
 
 
 def order_of(row: Row) -> Order:
-    """An order as the book has it. A status nobody knows is one that lives: the list of them is open-ended."""
+    """An order as the book has it. A status nobody knows is one that lives: the list of them is open-ended.
+
+    Raises KeyError, TypeError, ValueError, OverflowError or VikalpError for a row that is no order.
+    """
+    quantity, filled = whole(row["quantity"]), whole(row["filled_quantity"])
+    if not 0 <= filled <= quantity != 0:
+        raise ValueError(f"{filled} filled of {quantity}")
     symbol, at = str(row["tradingsymbol"]), moment_ns(row["order_timestamp"])
     kind: OrderType = "MARKET" if row["order_type"] == "MARKET" else "LIMIT"
     intent = Intent(
         tag=str(row["tag"]), strategy="", index=parse_symbol(symbol).index, symbol=symbol, side=side_of(row),
-        quantity=int(row["quantity"]), order_type=kind, limit_paise=paise(row["price"]), created_ns=at,
+        quantity=quantity, order_type=kind, limit_paise=paise(row["price"]), created_ns=at,
         product="MIS" if row["product"] == "MIS" else "NRML",
     )  # fmt: skip
     return Order(
-        intent=intent, state=STATES.get(str(row["status"]), "OPEN"), broker_id=str(row["order_id"]),
-        filled_quantity=int(row["filled_quantity"]), average_paise=float(row["average_price"] or 0) * 100,
+        intent=intent, state=STATES.get(text(row, "status"), "OPEN"), broker_id=text(row, "order_id"),
+        filled_quantity=filled, average_paise=rupees(row["average_price"]) * 100,
         message=str(row.get("status_message") or ""), updated_ns=moment_ns(row.get("exchange_update_timestamp")) or at,
     )  # fmt: skip
 
@@ -44,11 +58,15 @@ def fill_of(row: Row, tag: str) -> Fill:
     """A trade of the order with that tag; the order manager knows whose it is.
 
     Its id names the order too: an exchange promises its trade numbers for one day, and an order id is never used again.
+    Raises as `order_of`.
     """
-    symbol = str(row["tradingsymbol"])
+    symbol, quantity, price = str(row["tradingsymbol"]), whole(row["quantity"]), paise(row["average_price"])
+    trade_id = f"{text(row, 'order_id')}-{text(row, 'trade_id')}"
+    if not (quantity and price and row["fill_timestamp"]):
+        raise ValueError("a trade has a quantity, a price and a time")
     return Fill(
-        trade_id=f"{row['order_id']}-{row['trade_id']}", tag=tag, strategy="", index=parse_symbol(symbol).index,
-        symbol=symbol, side=side_of(row), quantity=int(row["quantity"]), price_paise=paise(row["average_price"]),
+        trade_id=trade_id, tag=tag, strategy="", index=parse_symbol(symbol).index,
+        symbol=symbol, side=side_of(row), quantity=quantity, price_paise=price,
         at_ns=moment_ns(row["fill_timestamp"]),
     )  # fmt: skip
 
@@ -60,9 +78,33 @@ def side_of(row: Row) -> Side:
     return "BUY" if side == "BUY" else "SELL"
 
 
-def paise(rupees: Any) -> int:
+def text(row: Row, name: str) -> str:
+    """An id or a status; ValueError where there is none, which would be taken for an order called None."""
+    said = row[name]
+    if not (isinstance(said, str) and said):
+        raise ValueError(f"{name} is text, was {said!r}")
+    return said
+
+
+def whole(said: Any) -> int:
+    """Units, as Kite says them; ValueError or OverflowError for what is no whole number of 0 or more."""
+    number = rupees(said)
+    if number != int(number) or number >= MOST_UNITS:
+        raise ValueError(f"a quantity is a whole number, was {said!r}")
+    return int(number)
+
+
+def rupees(said: Any) -> float:
+    """A number of 0 or more; none is 0."""
+    number = float(said or 0)
+    if isinstance(said, bool) or not 0 <= number < math.inf:
+        raise ValueError(f"a price is a number of 0 or more, was {said!r}")
+    return number
+
+
+def paise(said: Any) -> int:
     """Rupees of the wire, which have two decimals, in paise."""
-    return round(float(rupees or 0) * 100)
+    return round(rupees(said) * 100)
 
 
 def moment_ns(said: Any) -> int:

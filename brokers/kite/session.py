@@ -15,14 +15,14 @@ from kiteconnect import KiteConnect
 from kiteconnect.exceptions import DataException, KiteException, TokenException
 
 from brokers.kite.login import Login, expiry_ns, opened_ns
-from brokers.kite.outcome import careful
+from brokers.kite.outcome import FORBIDDEN, careful
 from core.errors import BrokerDown, InputError
 from core.market import IST, to_ns
 
 T = TypeVar("T")
 TIMEOUT_S = 7.0
 # What the client raises on an answer that is none (kite.md §2).
-UNREADABLE = (DataException, KeyError, TypeError, ValueError, AttributeError, UnboundLocalError)
+UNREADABLE = (DataException, KeyError, TypeError, ValueError, OverflowError, AttributeError, UnboundLocalError)
 # Below INFO urllib3 logs the address of each call, and a logout has the access token in it.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)
 
@@ -71,17 +71,22 @@ def close_session(login: Login) -> None:
     """End it at Kite; one that is over already is no error. Raises BrokerDown if it may live on."""
     client = _client(login)
     try:
-        _ask("end the session", client.invalidate_access_token)
+        done: object = _ask("end the session", client.invalidate_access_token)
     except TokenException:
         return
+    if done is not True:
+        raise BrokerDown("Kite does not say that the session has ended")
 
 
 def _profile(login: Login) -> Mapping[str, Any] | None:
     client = _client(login)
     try:
-        return _ask("say whose session it is", client.profile)
+        profile: object = _ask("say whose session it is", client.profile)
     except TokenException:
         return None
+    if not isinstance(profile, Mapping):
+        raise BrokerDown("Kite does not say whose session it is: its answer is no profile")
+    return profile
 
 
 def _client(login: Login) -> KiteConnect:
@@ -90,11 +95,13 @@ def _client(login: Login) -> KiteConnect:
 
 
 def _ask(what: str, call: Callable[[], T]) -> T:
-    """One call; TokenException passes, everything else that the client raises is BrokerDown."""
+    """One call; a 403 TokenException passes, everything else that the client raises is BrokerDown."""
     try:
         return call()
-    except TokenException:
-        raise
+    except TokenException as error:
+        if error.code == FORBIDDEN:
+            raise
+        why = f"TokenException {error.code}: {error}"
     except UNREADABLE as error:
         why = f"its answer cannot be read ({type(error).__name__})"
     except KiteException as error:
