@@ -23,11 +23,14 @@ from cluster.auth import admit
 from cluster.client import RayDeskClient
 from cluster.dump import install_dump
 from cluster.facts import install_copy
+from cluster.shown import provenance_of
 from cluster.state import read_state
 from core.errors import DeskError
 from core.market import check_index, parse_symbol
+from core.market.provenance import Provenance
 from core.orders.tag import make_tag
-from core.records import DeskStatus, Intent, Order, Position, Side
+from core.records import Chain, DeskStatus, Intent, Order, Position, Side
+from gateway.format import provenance as in_words
 
 NAMESPACE = "vikalp"
 BACK_OFF_S = 0.5
@@ -52,20 +55,33 @@ class Desk:
     def chain(self, index: str) -> "pa.Table":
         """The newest chain of `index`: schemas.CONTRACTS, one row a contract; raises UnknownName, or DeskError before
         the first.
+
+        What it is (live, simulated, replay, cached) is in its schema's metadata, b"provenance": see `provenance`.
         """
-        check_index(index)
-        chain = self.client.chain(index)
-        if chain is None:
-            raise DeskError(f"shard.{index} has no chain yet: its first ticks are on their way")
-        return pa.Table.from_batches([chain.contracts])
+        chain = self._chain(index)
+        return self._labelled(chain, chain.contracts)
 
     def expiries(self, index: str) -> "pa.Table":
-        """The figures per expiry of the same chain: schemas.EXPIRIES."""
+        """The figures per expiry of the same chain: schemas.EXPIRIES, labelled alike."""
+        chain = self._chain(index)
+        return self._labelled(chain, chain.expiries)
+
+    def provenance(self, index: str) -> Provenance | None:
+        """What the newest chain of `index` is and how old; None while the supervisor does not answer."""
+        return provenance_of(self.client, _as_of_ns(self._chain(index)))
+
+    def _chain(self, index: str) -> Chain:
         check_index(index)
         chain = self.client.chain(index)
-        if chain is None:
+        if chain is None or not chain.expiries.num_rows:
             raise DeskError(f"shard.{index} has no chain yet: its first ticks are on their way")
-        return pa.Table.from_batches([chain.expiries])
+        return chain
+
+    def _labelled(self, chain: Chain, batch: "pa.RecordBatch") -> "pa.Table":
+        found = provenance_of(self.client, _as_of_ns(chain))
+        table = pa.Table.from_batches([batch])
+        said = {b"provenance": b"unknown" if found is None else in_words(found).encode()}
+        return table.replace_schema_metadata((table.schema.metadata or {}) | said)
 
     def status(self) -> DeskStatus:
         return self.client.status()
@@ -126,6 +142,10 @@ class Desk:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.detach()
+
+
+def _as_of_ns(chain: Chain) -> int:
+    return int(chain.expiries["as_of_ns"][0].as_py())
 
 
 def attach(desk: int | None = None, address: str | None = None) -> Desk:

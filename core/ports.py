@@ -129,6 +129,13 @@ class Tape(Protocol):
         """Highest sequence of that sender that is on disk, 0 if none; survives a restart."""
 
 
+class LastChains(Protocol):
+    """The last chain there is of each index, for a page that has none yet: to be shown as cached, never traded on."""
+
+    def last(self, index: str) -> Chain | None:
+        """The newest recorded chain; None if there is none. InputError or OSError when it cannot be read."""
+
+
 class Ledger(Protocol):
     """The journal of money: every call returns only when the fact is committed, or raises LedgerDown."""
 

@@ -3,14 +3,16 @@
 in       chain
 out      nothing on the bus; awaited calls to the desk: orders, cancels, margins
 state    the last chains per index, the desk's last answers (soft)
-restart  empty until the next chain; open pages reload by themselves
+restart  empty until the next chain, or with the tape's last chains, shown as cached; open pages reload by themselves
 """
 
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from pydantic import BaseModel, Field
 
-from core.ports import Bus, Clock, DeskClient
+from core.errors import VikalpError
+from core.ports import Bus, Clock, DeskClient, LastChains
 from core.records import Chain
 from gateway.context import Context
 from gateway.poll import DeskPoll
@@ -18,6 +20,9 @@ from gateway.store import ChainStore
 
 if TYPE_CHECKING:
     from gateway.server import WebServer
+
+
+log = structlog.get_logger()
 
 
 class GatewayConfig(BaseModel, frozen=True, extra="forbid"):
@@ -37,10 +42,16 @@ class GatewayConfig(BaseModel, frozen=True, extra="forbid"):
 
 
 class GatewayActor:
-    """Serves whoever sits at this machine. An open page never delays a message: chains are swapped, not locked."""
+    """Serves whoever sits at this machine. An open page never delays a message: chains are swapped, not locked.
 
-    def __init__(self, config: GatewayConfig, *, bus: Bus, clock: Clock, desk: DeskClient) -> None:
-        self._config, self._bus, self._clock, self._desk = config, bus, clock, desk
+    `last` is for a desk on the live market, which has no chain before somebody has logged in: what it finds is shown as
+    cached and goes nowhere else. A simulated desk has none: another session's prices are another market's.
+    """
+
+    def __init__(
+        self, config: GatewayConfig, *, bus: Bus, clock: Clock, desk: DeskClient, last: LastChains | None = None
+    ) -> None:
+        self._config, self._bus, self._clock, self._desk, self._last = config, bus, clock, desk, last
         self._store = ChainStore(config.indices, config.keep_chains)
         self._poll: DeskPoll | None = None
         self._server: WebServer | None = None
@@ -53,6 +64,7 @@ class GatewayActor:
         from gateway.page import add_page  # noqa: PLC0415
         from gateway.server import WebServer, make_api  # noqa: PLC0415
 
+        self.load_last()
         if self._poll is None:
             self._poll = DeskPoll(self._desk, self._clock, self._config.poll_s)
             self._poll.start()
@@ -72,6 +84,21 @@ class GatewayActor:
         server = WebServer(self._app, config.port)
         server.start()
         self._server = server
+
+    def load_last(self) -> None:
+        """The last chains of the tape, shown as cached until the first of the market; part of open().
+
+        What cannot be read is not shown, and said: a page without yesterday's chain is better than no page.
+        """
+        if self._last is None:
+            return
+        for index in self._config.indices:
+            try:
+                chain = self._last.last(index)
+                if chain is not None:
+                    self._store.load(chain)
+            except (VikalpError, OSError) as error:
+                log.warning("the last chain of the tape is not shown", index=index, why=str(error))
 
     def on_chain(self, chain: Chain) -> None:
         """Raises SchemaError for a chain of the wrong schema or of an index that is not served."""

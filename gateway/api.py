@@ -11,6 +11,7 @@ from core.errors import UnknownName, VikalpError
 from core.records import Intent
 from gateway.access import check_bearer
 from gateway.context import Context
+from gateway.format import provenance as in_words
 from gateway.metrics import exposition
 from gateway.models import (
     ChainModel,
@@ -26,6 +27,7 @@ from gateway.models import (
     clean,
     plain,
 )
+from gateway.store import Kept
 from gateway.ticket import NOT_SENT, intent_of
 
 NO_ANSWER = 503
@@ -111,13 +113,14 @@ def _order_reads(context: Context) -> APIRouter:
 def _index(context: Context, name: str) -> dict[str, Any]:
     kept = context.store.latest(name)
     if kept is None:
-        empty = dict.fromkeys(("sequence", "age_s", "spot_paise", "spot_prev_close_paise"))
+        empty = dict.fromkeys(("sequence", "age_s", "provenance", "spot_paise", "spot_prev_close_paise"))
         return {"index": name, "expiries": [], **empty}
     near = kept.expiries[0]
     return {
         "index": name,
         "sequence": kept.sequence,
-        "age_s": (context.clock.wall_ns() - kept.arrived_wall_ns) / 1e9,
+        "age_s": context.silent_ns(kept) / 1e9,
+        "provenance": _provenance(context, kept),
         "spot_paise": near["spot_paise"],
         "spot_prev_close_paise": near["spot_prev_close_paise"],
         "expiries": [row["expiry"] for row in kept.expiries],
@@ -138,8 +141,22 @@ def _chain(context: Context, index: str, expiry: dt.date | None, sequence: int |
         "sequence": kept.sequence,
         "as_of_ns": kept.as_of_ns,
         "arrived_wall_ns": kept.arrived_wall_ns,
+        "provenance": _provenance(context, kept),
         "expiries": clean([row for row in kept.expiries if expiry in (None, row["expiry"])]),
         "contracts": clean([row for row in kept.contracts if expiry in (None, row["expiry"])]),
+    }
+
+
+def _provenance(context: Context, kept: Kept) -> dict[str, Any] | None:
+    found = context.provenance(kept)
+    if found is None:
+        return None
+    return {
+        "kind": found.kind,
+        "origin": found.origin,
+        "as_of_ns": found.as_of_ns,
+        "age_s": found.age_ns / 1e9,
+        "says": in_words(found),
     }
 
 

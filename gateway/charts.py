@@ -51,8 +51,9 @@ def _bars(name: str, colour: str) -> dict[str, Any]:
     return {"name": name, "type": "bar", "data": [], "itemStyle": {"color": colour}, "barGap": "0%"}
 
 
+SMILE_TITLE = "Implied vol by strike, %"
 SMILE = _chart(
-    "Implied vol by strike, %",
+    SMILE_TITLE,
     _axis(type="value", scale=True),
     _axis(type="value", scale=True),
     [_vols("Calls", CALL, mark=True), _vols("Puts", PUT, mark=False)],

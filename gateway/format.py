@@ -8,12 +8,16 @@ import datetime as dt
 import math
 from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from core.errors import InputError
 
+if TYPE_CHECKING:
+    from core.market.provenance import Provenance
+
 DASH = "–"
+HOUR_NS = 3_600_000_000_000
 SETTLED, SETTLED_REASON = "settled", 2  # what an option without time has for vol and theta; core.pricing.Reason.NO_TIME
 IST = ZoneInfo("Asia/Kolkata")
 Row = Mapping[str, Any]
@@ -102,7 +106,7 @@ def percent(decimal: float | None, decimals: int = 2) -> str:
 
 
 def time_ist(ns: int) -> str:
-    return DASH if ns <= 0 else dt.datetime.fromtimestamp(ns / 1e9, IST).strftime("%H:%M:%S")
+    return DASH if ns <= 0 else f"{_moment(ns):%H:%M:%S}"
 
 
 def time_left(years: float | None) -> str:
@@ -116,6 +120,28 @@ def time_left(years: float | None) -> str:
 def seconds(age_ns: int) -> str:
     age = max(age_ns, 0) / 1e9
     return f"{age:.1f}s" if age < 60 else f"{int(age) // 60}m{int(age) % 60:02d}s"
+
+
+def provenance(found: "Provenance | None") -> str:
+    """live, simulated or replay; cached with its age, after an hour with its date and time (IST).
+
+    A cached one that is not of the live market says of which it is.
+    """
+    if found is None:
+        return DASH
+    if not found.cached:
+        return found.kind
+    since = f" {seconds(found.age_ns)}" if found.age_ns < HOUR_NS else f", {_moment(found.as_of_ns):%Y-%m-%d %H:%M}"
+    return f"cached{since}{'' if found.origin == 'live' else f', {found.origin}'}"
+
+
+def cached(found: "Provenance") -> str:
+    """The same of a cached one for a narrow place: its age, after an hour its day."""
+    return f"cached {seconds(found.age_ns) if found.age_ns < HOUR_NS else f'{_moment(found.as_of_ns):%d %b}'}"
+
+
+def _moment(ns: int) -> dt.datetime:
+    return dt.datetime.fromtimestamp(ns / 1e9, IST)
 
 
 def change_of(row: Row, now: str, before: str) -> int | None:

@@ -35,11 +35,12 @@ def _gauge(name: str, says: str, label: str, values: Iterable[tuple[str, float]]
 
 
 def _chains(context: Context) -> Iterable[Metric]:
-    now = context.clock.wall_ns()
     kept = [chain for chain in map(context.store.latest, context.store.indices) if chain is not None]
     yield _gauge("chain_sequence", "Newest chain of the index", "index", ((k.index, k.sequence) for k in kept))
-    ages = ((k.index, (now - k.arrived_wall_ns) / 1e9) for k in kept)
+    ages = ((k.index, context.silent_ns(k) / 1e9) for k in kept)
     yield _gauge("chain_age_seconds", "Wall seconds since it arrived", "index", ages)
+    cached = ((k.index, float(context.cached(k))) for k in kept)
+    yield _gauge("chain_cached", "1 when it is too old to trade on, or of an earlier session", "index", cached)
 
 
 def _actors(context: Context) -> Iterable[Metric]:

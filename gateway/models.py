@@ -12,6 +12,7 @@ import msgspec
 import pyarrow as pa
 from pydantic import BaseModel, Field, create_model
 
+from core.market.provenance import Kind, Origin
 from core.records import DeskStatus, LimitUse, Margin, Order, Position
 from core.schemas import CONTRACTS, EXPIRIES
 
@@ -67,13 +68,28 @@ LimitModel = _of_struct(LimitUse)
 MarginModel = _of_struct(Margin)
 
 
+class ProvenanceModel(BaseModel):
+    """What the figures are now (core/market/provenance.py)."""
+
+    kind: Kind = Field(description="live, simulated or replay; cached: too old to trade on, or of an earlier session")
+    origin: Origin = Field(description="the market it is of, also when it is cached")
+    as_of_ns: int = Field(description="ns, market clock, UTC: newest quote in it")
+    age_s: float = Field(description="seconds since then, of the market's clock or since it arrived, whichever is more")
+    says: str = Field(description="the same in words, as the page has it")
+
+
 class ChainModel(BaseModel):
     """One chain: every figure of it belongs to `sequence`."""
 
     index: str = Field(description="index the chain is of")
     sequence: int = Field(description="number of this chain since its shard opened")
     as_of_ns: int = Field(description="ns, market clock, UTC: newest tick in it")
-    arrived_wall_ns: int = Field(description="ns, wall clock, UTC: when the gateway got it")
+    arrived_wall_ns: int = Field(
+        description="ns, wall clock, UTC: when the gateway got it; of one from the tape its as_of_ns"
+    )
+    provenance: ProvenanceModel | None = Field(
+        description="what its figures are; null until the desk has said its mode"
+    )
     expiries: list[ExpiryModel]  # type: ignore[valid-type]
     contracts: list[ContractModel]  # type: ignore[valid-type]
 
@@ -84,6 +100,7 @@ class IndexModel(BaseModel):
     index: str
     sequence: int | None = Field(description="of the newest chain")
     age_s: float | None = Field(description="seconds since the newest chain arrived, wall clock")
+    provenance: ProvenanceModel | None = Field(description="what its figures are")
     spot_paise: int | None = Field(description="paise: index level, 0 unknown")
     spot_prev_close_paise: int | None = Field(description="paise: previous close, 0 unknown")
     expiries: list[dt.date]

@@ -90,7 +90,7 @@ class Page:
             chain = view.chain(kept, expiry)
             shown.texts |= chain.texts
             shown.classes |= chain.classes
-            shown.classes["chain-box"] = "stale" if "bad" in shown.classes[f"strip-{self._index}-age"] else ""
+            view.banner(self._context, kept, shown)
             layout = view.layout(kept, expiry)
             if layout != self._built:
                 message["layout"], self._built = layout, layout

@@ -61,7 +61,9 @@ def banner(context: Context, shown: Shown) -> None:
         classes[f"pnl-{name}"] = "fig" if name == "charges" else f"fig {sign(total)}"
     trouble = [f"{name} unreachable: {why}" for name, why in view.unreachable.items()]
     shown_alerts = current(status.alerts, context.clock.wall_ns()) if status else []
-    trouble += [f"{time_ist(a.at_wall_ns)} {a.severity}: {a.subject}: {a.message}" for a in shown_alerts]
+    trouble += [
+        f"{time_ist(a.at_wall_ns)} by the wall clock, {a.severity}: {a.subject}: {a.message}" for a in shown_alerts
+    ]
     texts["trouble"] = " · ".join(trouble)
     alarmed = view.unreachable or any(alert.severity == "alarm" for alert in shown_alerts)
     classes["trouble"] = "on bad" if alarmed else "on" if trouble else ""
@@ -77,11 +79,13 @@ def current(alerts: Sequence[Alert], now_wall_ns: int) -> list[Alert]:
 
 def _exit_says(context: Context) -> str:
     held = sum(1 for position in context.poll.view.positions if position.quantity)
+    working = sum(1 for order in context.poll.view.orders if order.state in LIVE)
+    cancelled = f"Cancel every working order ({working} now)"
     if not held:
-        return "Cancel every open order? No position is open."
+        return f"{cancelled}? No position is open."
     closed = "this position" if held == 1 else f"these {held} positions"
     reach = f"up to {context.exit_cross * 100:g} % beyond the best price (setting oms.exit_cross)"
-    return f"Cancel every open order, and close {closed} with limit orders that reach {reach}?"
+    return f"{cancelled}, and close {closed} with limit orders that reach {reach}?"
 
 
 def tables(context: Context) -> dict[str, list[dict[str, Any]]]:

@@ -29,18 +29,18 @@ def top(indices: Sequence[str]) -> str:
     return f"""
 <header id="banner">
   <strong>VIKALP</strong><span id="mode" class="mode">–</span><span id="market-says"></span>
-  <span id="phase" class="badge">–</span><span class="clock"><span id="market-clock">–</span> IST</span>
+  <span id="phase" class="badge">–</span><span class="clock"><label>market</label> <span id="market-clock">–</span> IST</span>
   <output id="connection" role="alert"></output><span id="trouble" data-title=""></span>
   <div class="sums"><span class="pair"><label>orders</label><span id="oms-state" class="badge">–</span></span>
   <span class="pair"><label>ledger</label><span id="ledger-state" class="badge">–</span></span>
   <span class="pair"><label>P&amp;L gross</label><span id="pnl-gross" class="fig">–</span></span>
   <span class="pair"><label>charges</label><span id="pnl-charges" class="fig">–</span></span>
   <span class="pair"><label>net</label><span id="pnl-net" class="fig">–</span></span>
-  <button id="exit-all" class="danger">Exit all</button></div>
+  <button id="exit-all" class="danger" title="cancels every working order and closes every position; asks first">Cancel &amp; exit all</button></div>
 </header>
 <nav id="strip">{tabs}</nav>
 <section id="figures">{figures}</section>
-<nav id="tabs"><span id="expiries"></span>
+<nav id="tabs"><span id="expiries"></span><output id="provenance"></output>
   <span class="dim">chain <span id="chain-index">–</span> <span id="chain-expiry">–</span> № <span id="chain-sequence">–</span></span>
   <details id="columns"><summary>Columns</summary><div>{_choices(COLUMNS)}</div></details></nav>
 """
@@ -100,7 +100,7 @@ def ticket() -> str:
 <dialog id="exit-dialog"><p id="exit-says"></p>
 <div class="closing"><table id="closing" data-columns="{" ".join(TABLES["closing"])}"><thead><tr>{closing}</tr></thead><tbody></tbody></table>
 <p class="empty">No position is open.</p></div>
-<div class="choice"><button id="exit-cancel">No, keep them</button><button id="exit-confirm" class="danger">Yes, exit all</button></div></dialog>
+<div class="choice"><button id="exit-cancel">No, keep them</button><button id="exit-confirm" class="danger">Yes, cancel and exit all</button></div></dialog>
 """
 
 

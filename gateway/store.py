@@ -6,7 +6,7 @@ snapshot, it puts a new one in its place.
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -22,8 +22,9 @@ class Kept:
     index: str
     sequence: int
     as_of_ns: int  # market clock
-    arrived_wall_ns: int
+    arrived_wall_ns: int  # of one from the tape: when it was recorded
     chain: Chain
+    loaded: bool = False  # from the tape: shown as cached until the market's own first chain
 
     @cached_property
     def expiries(self) -> Sequence[Mapping[str, Any]]:
@@ -58,6 +59,18 @@ class ChainStore:
 
     def put(self, chain: Chain, arrived_wall_ns: int) -> Kept:
         """Take a chain as the newest of its index; raises SchemaError, and then nothing has changed."""
+        kept = self._checked(chain, arrived_wall_ns)
+        before = tuple(old for old in self._kept[kept.index] if not old.loaded)
+        self._kept[kept.index] = (kept, *before)[: self._keep]
+        return kept
+
+    def load(self, chain: Chain) -> None:
+        """Take a chain of the tape, for as long as there is none of the market; raises as `put`."""
+        kept = self._checked(chain, 0)
+        if not self._kept[kept.index]:
+            self._kept[kept.index] = (replace(kept, arrived_wall_ns=kept.as_of_ns, loaded=True),)
+
+    def _checked(self, chain: Chain, arrived_wall_ns: int) -> Kept:
         check("contracts", chain.contracts)
         check("expiries", chain.expiries)
         if chain.expiries.num_rows == 0:
@@ -66,9 +79,7 @@ class ChainStore:
         index = first["index"]
         if index not in self._kept:
             raise SchemaError(f"chain.index: expected one of {', '.join(self.indices)}, was {index}")
-        kept = Kept(index, first["sequence"], first["as_of_ns"], arrived_wall_ns, chain)
-        self._kept[index] = (kept, *self._kept[index])[: self._keep]
-        return kept
+        return Kept(index, first["sequence"], first["as_of_ns"], arrived_wall_ns, chain)
 
     def latest(self, index: str) -> Kept | None:
         """The newest chain, None before the first; raises UnknownName for an index the desk does not have."""

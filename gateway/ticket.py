@@ -1,10 +1,12 @@
 """From what a person asks for, in lots, to the intent the order manager takes, in units."""
 
 import uuid
+from contextlib import suppress
 
 from core.errors import InputError, UnknownDate, UnknownName
-from core.market import tick_paise
+from core.market import parse_symbol, tick_paise
 from core.orders.tag import make_tag
+from core.orders.validity import check_option
 from core.records import Intent
 from core.schemas import Kind
 from gateway.models import OrderRequest
@@ -17,9 +19,8 @@ def intent_of(request: OrderRequest, store: ChainStore, now_ns: int) -> Intent:
     """An intent with the tag asked for, else a new one; UnknownName for a contract in no chain, InputError for no
     order.
     """
+    _refuse_future(request.symbol)
     kept, row = store.find(request.symbol)
-    if row["kind"] not in (Kind.CALL, Kind.PUT):
-        raise InputError(f"{request.symbol} is no option; expected a call or a put of a chain")
     if request.order_type == "LIMIT" and request.limit_paise <= 0:
         raise InputError(f"limit_paise: expected above 0 for a LIMIT order, was {request.limit_paise}")
     tick = tick_paise(kept.index)
@@ -39,3 +40,11 @@ def intent_of(request: OrderRequest, store: ChainStore, now_ns: int) -> Intent:
         reason="a person's order",
         created_ns=now_ns,
     )
+
+
+def _refuse_future(symbol: str) -> None:
+    """A chain has options alone, so that a future would only be told to be in none."""
+    with suppress(UnknownName):
+        contract = parse_symbol(symbol)
+        if contract.kind == Kind.FUTURE:
+            check_option(contract)

@@ -10,16 +10,20 @@ from typing import Any
 
 from core.market import tick_paise
 from core.schemas import Kind
+from gateway import charts
 from gateway.context import Context
 from gateway.format import (
     COLUMNS,
     DASH,
     FIGURES,
+    SETTLED,
     Row,
+    cached,
     change_of,
     missing,
     oi_change,
     price,
+    provenance,
     seconds,
     signed_price,
     strike,
@@ -27,7 +31,8 @@ from gateway.format import (
 )
 from gateway.store import Kept
 
-TAKE_ATTENTION_S = 2.0  # a chain older than this is amber, older than the limit red
+TAKE_ATTENTION_S = 2.0  # a chain older than this is amber, a cached one red
+REFUSED = ": entries are refused, exits pass"
 
 
 @dataclass
@@ -43,8 +48,7 @@ def sign(value: float | None) -> str:
 
 
 def strip(context: Context, shown: Shown) -> None:
-    """The five indices: level, change, and the age of their data."""
-    now = context.clock.wall_ns()
+    """The five indices: level, change, and the age of their data; of a cached one that word and no change in points."""
     for index in context.store.indices:
         kept = context.store.latest(index)
         name = f"strip-{index}"
@@ -52,15 +56,24 @@ def strip(context: Context, shown: Shown) -> None:
             shown.texts |= {f"{name}-spot": DASH, f"{name}-change": DASH, f"{name}-age": "no data"}
             shown.classes |= {f"{name}-age": "age bad", f"{name}-change": "chg"}
             continue
-        near, age = kept.expiries[0], now - kept.arrived_wall_ns
-        change = change_of(near, "spot_paise", "spot_prev_close_paise")
+        near, age, is_cached = kept.expiries[0], context.silent_ns(kept), context.cached(kept)
+        change, percent = change_of(near, "spot_paise", "spot_prev_close_paise"), FIGURES["change_percent"][1](near)
+        found = context.provenance(kept)
         shown.texts |= {
             f"{name}-spot": price(near["spot_paise"]),
-            f"{name}-change": f"{signed_price(change)}  {FIGURES['change_percent'][1](near)}",
-            f"{name}-age": seconds(age),
+            f"{name}-change": percent if is_cached else f"{signed_price(change)}  {percent}",
+            f"{name}-age": cached(found) if is_cached and found else seconds(age),
         }
-        level = "bad" if age > context.stale_s * 1e9 else "slow" if age > TAKE_ATTENTION_S * 1e9 else "good"
+        level = "bad" if is_cached else "slow" if age > TAKE_ATTENTION_S * 1e9 else "good"
         shown.classes |= {f"{name}-age": f"age {level}", f"{name}-change": f"chg {sign(change)}"}
+
+
+def banner(context: Context, kept: Kept, shown: Shown) -> None:
+    """What the chain on screen is; a cached one is greyed, with what it means for an order."""
+    found, is_cached = context.provenance(kept), context.cached(kept)
+    shown.texts["provenance"] = provenance(found) + (REFUSED if is_cached else "")
+    shown.classes["provenance"] = f"is-{'cached' if is_cached else found.kind if found else 'unknown'}"
+    shown.classes["chain-box"] = "stale" if is_cached else ""
 
 
 def pairs(kept: Kept, expiry: dt.date) -> Sequence[tuple[int, Row | None, Row | None]]:
@@ -128,13 +141,18 @@ def smile(kept: Kept, expiry: dt.date) -> dict[str, Any]:
 
     In the money a vol is made of a spread of a few rupees on a price that is all intrinsic value, so each strike shows
     its side out of the money, and both sides within one strike of the money; a leg without both quotes shows none.
+    Once it is settled an expiry has no vols and no forward, and the title says so.
     """
     head, rows = kept.expiry(expiry), pairs(kept, expiry)
+    if head["years"] <= 0:
+        title = {"text": f"{charts.SMILE_TITLE}: {SETTLED}"}
+        return {"title": title, "series": [{"data": [], "markLine": {"data": []}}, {"data": []}]}
     middle = next((at for at, (level, _, _) in enumerate(rows) if level == head["atm_forward_paise"]), None)
     calls = [] if middle is None else _vols((level, call) for level, call, _ in rows[max(middle - 1, 0) :])
     puts = [] if middle is None else _vols((level, put) for level, _, put in rows[: middle + 2])
     at = [] if missing(head["forward"]) else [{"xAxis": head["forward"]}]
-    return {"series": [{"data": calls, "markLine": {"data": at}}, {"data": puts}]}
+    title = {"text": charts.SMILE_TITLE}
+    return {"title": title, "series": [{"data": calls, "markLine": {"data": at}}, {"data": puts}]}
 
 
 def _vols(legs: Iterable[tuple[int, Row | None]]) -> list[list[float]]:

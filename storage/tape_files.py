@@ -65,6 +65,12 @@ class Files:
         infos = self._fs.get_file_info(selector)
         return sorted(i.path for i in infos if i.type == pafs.FileType.Directory and i.base_name.startswith("index="))
 
+    def dates(self, name: str) -> list[str]:
+        """Market dates of which there is anything of `name`, oldest first."""
+        selector = pafs.FileSelector(f"{self.root}/{name}", allow_not_found=True)
+        names = (info.base_name for info in self._fs.get_file_info(selector))
+        return sorted(each.removeprefix("date=") for each in names if each.startswith("date="))
+
     def parts(self, folder: str) -> list[Part]:
         return uncovered([part for name in self.names(folder) if (part := part_of(name))])
 

@@ -38,13 +38,13 @@ def orders_table(found: list[Order]) -> Fit:
 
 
 def positions_table(found: list[Position]) -> Fit:
-    """One row a symbol and a row of totals."""
+    """One row a symbol and a row of totals; the mark is the middle of a two-sided quote, else the last trade."""
     gross, costs, net = (sum(getattr(p, n) for p in found) for n in ("gross_paise", "charges_paise", "net_paise"))
     return Fit([
         Column(name="symbol", left=True, cells=[p.symbol for p in found], footer="total"),
         Column(name="quantity", cells=[f"{p.quantity:+d}" for p in found]),
         Column(name="average", rank=1, cells=[money(p.average_paise) for p in found]),
-        Column(name="last", rank=2, cells=[money(p.last_paise) if p.last_paise else DASH for p in found]),
+        Column(name="mark", rank=2, cells=[money(p.last_paise) if p.last_paise else DASH for p in found]),
         Column(name="realised", rank=5, cells=[money(p.realised_paise) for p in found]),
         Column(name="unrealised", rank=5, cells=[money(p.unrealised_paise) for p in found]),
         Column(name="gross", rank=4, cells=[money(p.gross_paise) for p in found], footer=money(gross)),

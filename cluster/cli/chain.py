@@ -19,12 +19,14 @@ from cluster.cli.options import DeskNumber, Json, parse_day
 from cluster.cli.out import out, print_json
 from cluster.cli.screen import clock
 from cluster.cli.world import world
+from cluster.shown import provenance_of
 from core.errors import DeskError, UnknownDate
 from gateway import format as fmt
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+    from core.market.provenance import Provenance
     from core.ports import DeskClient
 
 Row = Mapping[str, Any]
@@ -33,7 +35,7 @@ SIDE = ((9, "rho"), (8, "vega"), (7, "gamma"), (6, "theta"), (5, "change"), (4, 
         (3, "volume"), (2, "oi"), (0, "iv"), (0, "ltp"), (1, "bid"), (1, "ask"))  # fmt: skip
 CALL, PUT = 2, 3
 AROUND = 12  # strikes shown on each side of the money unless --all
-HEAD_LINES = 6  # above a live table's strikes at the worst: the title, CALLS and PUTS, the columns' names
+HEAD_LINES = 8  # above a live table's strikes at the worst: the title, CALLS and PUTS, the columns' names
 
 
 def chain(
@@ -52,13 +54,14 @@ def chain(
     wanted = parse_day(expiry, "--expiry") if expiry else None
     with world(context).connect(desk) as client:
         figures, rows = read(client, index, wanted)
+        found = provenance_of(client, figures["as_of_ns"])
         if as_json:
             print_json({"index": index, "expiry": figures["expiry"], "sequence": figures["sequence"],
-                        "figures": figures, "contracts": rows})  # fmt: skip
+                        "provenance": found, "figures": figures, "contracts": rows})  # fmt: skip
         elif live and out().is_terminal:
             _follow(client, index, figures["expiry"], every=every)
         else:
-            out().print(table(index, figures, rows, around=_around(out(), every=every, live=False)))
+            out().print(table(index, figures, rows, found, around=_around(out(), every=every, live=False)))
 
 
 def read(client: "DeskClient", index: str, expiry: dt.date | None) -> tuple[Row, list[Row]]:
@@ -73,8 +76,11 @@ def read(client: "DeskClient", index: str, expiry: dt.date | None) -> tuple[Row,
     return figures[day], [row for row in found.contracts.to_pylist() if row["expiry"] == day]
 
 
-def table(index: str, figures: Row, rows: Sequence[Row], *, around: int) -> Group:
-    """The chain of one expiry, `around` strikes on each side of the money; LTP, bid and ask nearest to the strike."""
+def table(index: str, figures: Row, rows: Sequence[Row], found: "Provenance | None", *, around: int) -> Group:
+    """The chain of one expiry, `around` strikes on each side of the money; LTP, bid and ask nearest to the strike.
+
+    `found` is what its figures are; a cached chain is dim.
+    """
     sides = {(row["kind"], row["strike_paise"]): row for row in rows if row["kind"] in (CALL, PUT)}
     strikes = sorted({strike for _, strike in sides})
     atm = figures["atm_forward_paise"] or figures["atm_spot_paise"]
@@ -82,10 +88,12 @@ def table(index: str, figures: Row, rows: Sequence[Row], *, around: int) -> Grou
         at = min(range(len(strikes)), key=lambda place: abs(strikes[place] - atm))
         strikes = strikes[max(0, at - around) : at + around + 1]
     calls, puts = ([sides.get((kind, strike)) for strike in strikes] for kind in (CALL, PUT))
-    styles = ["bold" if strike == atm else "" for strike in strikes]
+    dim = "dim " if found is not None and found.cached else ""
+    styles = [f"{dim}bold" if strike == atm else dim.strip() for strike in strikes]
     middle = [Text(f"▸{fmt.strike(k)}◂" if k == atm else f" {fmt.strike(k)} ", s)
               for k, s in zip(strikes, styles, strict=True)]  # fmt: skip
-    return Group(Flow(_title(index, figures), style="bold"), Sides(_side(calls, styles), middle, _side(puts, styles)))
+    title = [*_title(index, figures), *says(found)]
+    return Group(Flow(title, style="bold"), Sides(_side(calls, styles), middle, _side(puts, styles)))
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,15 @@ class Sides:
         left, right = total(kept[:at], gap), total(kept[at + 1 :], gap)
         yield Text("CALLS".center(left) + " " * (middle.width + 2 * gap) + "PUTS".center(right).rstrip(), style="bold")
         yield draw(kept, gap)
+
+
+def says(found: "Provenance | None") -> list[Text]:
+    """What the figures are, and of cached ones what it means."""
+    if found is None:
+        return [Text("live or cached is not known: no word of the supervisor", "yellow")]
+    if not found.cached:
+        return [Text(fmt.provenance(found))]
+    return [Text(fmt.provenance(found), "bold red"), Text("entries are refused, exits pass", "bold red")]
 
 
 def _title(index: str, row: Row) -> list[str]:
@@ -140,7 +157,8 @@ def _follow(client: "DeskClient", index: str, expiry: dt.date, *, every: bool) -
             while True:
                 figures, rows = read(client, index, expiry)
                 around = _around(console, every=every, live=True)
-                live.update(table(index, figures, rows, around=around), refresh=True)
+                found = provenance_of(client, figures["as_of_ns"])
+                live.update(table(index, figures, rows, found, around=around), refresh=True)
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return

@@ -94,8 +94,9 @@ def doctor(context: typer.Context, desk: NewDesk = 0, config: Config = None, as_
     settings = world(context).load(config)
     checks = examine(with_ledger(probe(desk), settings.ledger.dsn))
     if as_json:
-        print_json({"ok": all(c.outcome != "fail" for c in checks), "checks": checks})
+        print_json({"desk": desk, "ok": all(c.outcome != "fail" for c in checks), "checks": checks})
     else:
+        out().print(f"for desk {desk}; --desk N looks at the ports of another")
         _print_checks(checks)
     if any(check.outcome == "fail" for check in checks):
         raise typer.Exit(1)

@@ -1,7 +1,7 @@
 """`vikalp facts`: the tables of the exchanges with source, grade and horizon; rows of one's own: import, remove."""
 
 # Imported where used: a command that does not need Arrow starts at once; a flag is a boolean.
-# ruff: noqa: PLC0415, FBT002
+# ruff: noqa: PLC0415, FBT002, PLR0917
 
 import datetime as dt
 from collections.abc import Sequence
@@ -17,11 +17,13 @@ from cluster.facts import import_facts, install_facts, remove_facts
 if TYPE_CHECKING:
     from core.market.facts import FactRow
 
+COMING = {"calendar": 6, "expiry": 2}  # of these the next days are shown
+COLUMNS = ("table", "index", "since", "value", "grade")
 Action = Annotated[
     Literal["show", "import", "remove"] | None,
     typer.Argument(
-        help="show (also without a word): print the tables; import FILE: add rows of your own; remove SOURCE: take "
-        "back what an imported file said."
+        help="show (also without a word): print what is in force and comes next; import FILE: add rows of your own; "
+        "remove SOURCE: take back what an imported file said."
     ),
 ]
 What = Annotated[
@@ -33,13 +35,19 @@ What = Annotated[
     ),
 ]
 Table = Annotated[
-    str, typer.Option("--table", help="Only this table: calendar, expiry, lot, freeze, contract, weekday.")
+    str,
+    typer.Option(
+        "--table", help="Every row of this table, with source: calendar, expiry, lot, freeze, contract, weekday."
+    ),
 ]
+Index = Annotated[str, typer.Option("--index", help="Every row of this index, with source; with --table of both.")]
+Every = Annotated[bool, typer.Option("--all", help="Every row of every table, with source.")]
 On = Annotated[str, typer.Option("--on", help="As of this day, such as 2026-11-23; empty: today.")]
 
 
 def facts(
-    action: Action = None, what: What = "", table: Table = "", on: On = "", as_json: Json = False
+    action: Action = None, what: What = "", table: Table = "", index: Index = "", every: Every = False, on: On = "",
+    as_json: Json = False,
 ) -> None:  # fmt: skip
     """What the desk knows of the exchanges: each row with its source and how sure it is, and when a table ends."""
     if action == "import":
@@ -51,7 +59,7 @@ def facts(
     if what:
         raise typer.BadParameter(f"{what} is read by `vikalp facts import FILE`")
     install_facts()
-    _show(_day(on), table, as_json=as_json)
+    _show(_day(on), table, index.upper(), every=every, as_json=as_json)
 
 
 def _import(file: str, *, as_json: bool) -> None:
@@ -83,16 +91,14 @@ def _remove(source: str, *, as_json: bool) -> None:
     say(f"removed what {source!r} said; desks that run keep it until they start anew")
 
 
-def _show(day: dt.date, table: str, *, as_json: bool) -> None:
+def _show(day: dt.date, table: str, index: str, *, every: bool, as_json: bool) -> None:
     from core.market import CONTRACT_INDICES
     from core.market.facts import fact_rows, table_horizons, today
 
-    rows = [row for row in fact_rows(day) if table in row.table]
-    if not rows:
-        known = ", ".join(sorted({row.table for row in fact_rows(day)}))
-        raise typer.BadParameter(f"--table: no table {table!r}; known are {known}")
+    known = fact_rows(day)
+    rows = _chosen(known, table, index)
     now, horizons = today("NSE", day, CONTRACT_INDICES), table_horizons(day)
-    if as_json:
+    if as_json:  # a program filters for itself: without an option every row
         ends = [horizon._asdict() for horizon in horizons]
         print_json({"on": day, "today": now, "horizons": ends, "rows": rows})
         return
@@ -100,11 +106,40 @@ def _show(day: dt.date, table: str, *, as_json: bool) -> None:
     said_today = f"{day}: {now.session_says}" if now.hours else now.session_says
     out().print(said_today, *map(str, now.expiries), sep="\n", markup=False)
     out().print(_table(("table", "answers to", "left", "then"), said))
-    out().print(_table(("table", "index", "since", "value", "grade", "source"), [_cells(row) for row in rows]))
+    if every or table or index:
+        out().print(_table((*COLUMNS, "source"), [[*_cells(row), row.source] for row in rows]))
+        return
+    out().print(_table(COLUMNS, [_cells(row) for row in in_force(rows, day)]))
+    say(f"of {len(rows):,} rows those in force and the next; with source: --table NAME, --index NAME, or --all")
+
+
+def _chosen(rows: "Sequence[FactRow]", table: str, index: str) -> "list[FactRow]":
+    """The rows of a table and an index, of a table for all indices those too; a usage error where there is none."""
+    tables, indices = {row.table for row in rows}, {row.index for row in rows} - {""}
+    if not any(table in name for name in tables):
+        raise typer.BadParameter(f"--table: no table {table!r}; known are {', '.join(sorted(tables))}")
+    if index and index not in indices:
+        raise typer.BadParameter(f"--index: no index {index!r}; known are {', '.join(sorted(indices))}")
+    wanted = {index, ""} if table else {index}
+    return [row for row in rows if table in row.table and (not index or row.index in wanted)]
+
+
+def in_force(rows: "Sequence[FactRow]", day: dt.date) -> "list[FactRow]":
+    """Of each table and index the row that holds on `day` and what follows it; of days, the next few."""
+    groups: dict[tuple[str, str], list[FactRow]] = {}
+    for row in sorted(rows, key=lambda row: row.since):
+        groups.setdefault((row.table, row.index), []).append(row)
+    found = []
+    for (table, _), of in groups.items():
+        if table in COMING:
+            found += [row for row in of if row.since >= day][: COMING[table]]
+        else:
+            found += [row for row in of if row.since <= day][-1:] + [row for row in of if row.since > day]
+    return sorted(found, key=lambda row: row.table)
 
 
 def _cells(row: "FactRow") -> list[str]:
-    return [row.table, row.index, str(row.since), row.value, row.grade, row.source]
+    return [row.table, row.index, str(row.since), row.value, row.grade]
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Any:

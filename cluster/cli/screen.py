@@ -14,17 +14,20 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cluster.cli.columns import Column, Fit, Flow
+from cluster.shown import provenance_of
 from gateway.format import compact, number, percent, price, strike
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from cluster.state import DeskState
+    from core.market.provenance import Provenance
     from core.ports import DeskClient
     from core.records import ActorStatus, DeskStatus
 
 MODES = {"SIMULATED": "black on cyan", "REPLAY": "black on magenta", "PAPER": "black on yellow", "LIVE": "white on red"}
 STATES = {"READY": "green", "STARTING": "yellow", "RESTARTING": "yellow", "SILENT": "yellow"}
+KINDS = {"cached": "bold red", "simulated": "cyan", "replay": "magenta", "live": "green"}
 ALERTS = {"info": "dim", "warning": "yellow", "alarm": "bold red"}
 LAST_ALERTS = 5
 
@@ -35,7 +38,13 @@ class View:
 
     status: DeskStatus | None = None
     figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    provenance: Mapping[str, Provenance | None] = field(default_factory=dict)  # of each of these
     trouble: str = ""  # why there is no status
+
+    def kind(self, index: str) -> str:
+        """One word for what the figures of that index are."""
+        found = self.provenance.get(index)
+        return found.kind if found is not None else "unknown"
 
 
 def look(client: DeskClient) -> View:
@@ -46,7 +55,7 @@ def look(client: DeskClient) -> View:
         status = client.status()
     except DeskError as error:
         return View(trouble=str(error))
-    figures = {}
+    figures, found = {}, {}
     for index in sorted(a.name.removeprefix("shard.") for a in status.actors if a.name.startswith("shard.")):
         try:
             chain = client.chain(index)
@@ -54,7 +63,8 @@ def look(client: DeskClient) -> View:
             continue  # its actor is shown as what it is: dead, stuck or restarting
         if chain is not None and chain.expiries.num_rows:
             figures[index] = min(chain.expiries.to_pylist(), key=lambda row: row["expiry"])
-    return View(status=status, figures=figures)
+            found[index] = provenance_of(client, figures[index]["as_of_ns"], status)
+    return View(status=status, figures=figures, provenance=found)
 
 
 @dataclass(frozen=True)
@@ -95,9 +105,12 @@ def header(status: DeskStatus, state: DeskState) -> Panel:
 
 
 def indices_table(view: View) -> Fit:
-    """Nearest expiry of each index: spot, ATM vol, PCR and how old the newest tick is by the market's clock."""
+    """Nearest expiry of each index: spot, ATM vol, PCR, whether that is live or cached, and how old by the market's
+    clock.
+    """
     assert view.status is not None
     now, rows = view.status.market_ns, list(view.figures.values())
+    kinds = [Text(kind, KINDS.get(kind, "")) for kind in map(view.kind, view.figures)]
     return Fit([
         Column(name="index", left=True, cells=list(view.figures)),
         Column(name="expiry", left=True, rank=2, cells=[str(row["expiry"]) for row in rows]),
@@ -107,6 +120,7 @@ def indices_table(view: View) -> Fit:
         Column(name="PCR OI", rank=1, cells=[number(row["pcr_oi"]) for row in rows]),
         Column(name="max pain", rank=4, cells=[strike(row["max_pain_paise"]) for row in rows]),
         Column(name="quality", rank=3, cells=[number(row["quality"]) for row in rows]),
+        Column(name="data", left=True, cells=kinds),
         Column(name="age s", cells=[number(max(0.0, (now - row["as_of_ns"]) / 1e9), 1) for row in rows]),
         Column(name="chain", rank=6, cells=[str(row["sequence"]) for row in rows]),
     ])  # fmt: skip
@@ -140,7 +154,7 @@ def lines(view: View) -> list[str]:
     said = [f"{market}: {ready} of {len(s.actors)} actors ready, oms {s.oms_state}, ledger {ledger}"]
     for index, row in view.figures.items():
         spot, vol, pcr = price(row["spot_paise"]), percent(row["atm_iv"]), number(row["pcr_oi"])
-        said.append(f"{index} {row['expiry']} spot {spot} ATM IV {vol} % PCR {pcr}")
+        said.append(f"{index} {row['expiry']} {view.kind(index)} spot {spot} ATM IV {vol} % PCR {pcr}")
     return said
 
 
@@ -154,7 +168,7 @@ def clock(market_ns: int) -> str:
 def alerts_table(status: DeskStatus) -> Fit:
     alerts = status.alerts[-LAST_ALERTS:]
     columns = [
-        Column(name="alerts", left=True, cells=[clock(a.at_wall_ns) for a in alerts]),
+        Column(name="alerts, wall clock", left=True, cells=[clock(a.at_wall_ns) for a in alerts]),
         Column(name="", left=True, cells=[Text(a.severity, ALERTS[a.severity]) for a in alerts]),
         Column(name="", left=True, cells=[a.subject for a in alerts]),
     ]

@@ -106,11 +106,15 @@ def exit_all(
 
     Exits with 1 if anything could not be cancelled or sent.
     """
+    from core.records import LIVE
+
     with world(context).connect(desk) as client:
         held = [position for position in client.positions() if position.quantity]
+        working = [each.intent for each in client.orders() if each.state in LIVE]
+        say(f"{len(working)} working orders: {', '.join(f'{i.side} {i.symbol} {i.tag}' for i in working) or 'none'}")
         say(f"{len(held)} open positions: {', '.join(f'{p.symbol} {p.quantity:+d}' for p in held) or 'none'}")
-        if held and not yes:
-            typer.confirm("close them all?", abort=True, err=True)
+        if (held or working) and not yes:
+            typer.confirm("cancel every working order and close every position?", abort=True, err=True)
         sent = list(client.exit_all(why))
     if as_json:
         print_json(sent)
@@ -129,11 +133,13 @@ def make_intent(
     """The intent of a person's words; its quantity by the lot of the contract on the market's day."""
     from core.market import from_ns, lot, parse_symbol
     from core.orders.tag import check_tag, make_tag
+    from core.orders.validity import check_option
     from core.records import Intent
 
     contract = parse_symbol(symbol)
     if contract.expiry is None:
         raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26D0124500CE")
+    check_option(contract)
     chain = _chain(client, contract.index)
     _require_listed(contract, chain)
     market_ns = chain.expiries["as_of_ns"].to_pylist()[0] if chain else client.status().market_ns

@@ -39,9 +39,15 @@ def contract_of(intent: Intent, today: dt.date) -> Contract:
     contract = parse_symbol(intent.symbol, today)
     if contract.index != intent.index:
         raise UnknownName(f"{intent.symbol} is a contract of {contract.index}, the order says {intent.index}")
-    if contract.kind not in (Kind.CALL, Kind.PUT):
-        raise InputError(f"{intent.symbol} is no option; only options are traded here")
-    return contract
+    return check_option(contract)
+
+
+def check_option(contract: Contract) -> Contract:
+    """`contract`, if it is one this desk trades; InputError, saying what it is, for a future or an index."""
+    if contract.kind in (Kind.CALL, Kind.PUT):
+        return contract
+    what = "a future" if contract.kind == Kind.FUTURE else "an index"
+    raise InputError(f"{contract.symbol} is {what}: this desk reads its price and trades options alone")
 
 
 def check(intent: Intent, now_ns: int) -> tuple[Refusal, ...]:

@@ -34,6 +34,7 @@ const desk = (() => {
 
   function apply(message) {
     connection.heard();
+    ticket.restore();
     if (message.layout !== undefined) build(message.layout);
     for (const [id, text] of Object.entries(message.texts)) {
       const element = node(id);
@@ -164,12 +165,13 @@ const connection = (() => {
     setText($("connection"), `no connection to the desk since ${heardTime}`);
     for (const id of ["phase", "oms-state", "ledger-state"]) put($(id), "unknown", "badge bad");
     for (const element of document.querySelectorAll("#strip .age, #actors td[id$='-age']")) {
-      const [, minutes, seconds] = element.textContent.match(/^(?:(\d+)m)?([\d.]+)s$/) || [];
-      if (seconds !== undefined) ages.push([element, 60 * (minutes || 0) + Number(seconds)]);
+      const [, said, minutes, seconds] = element.textContent.match(/^(cached )?(?:(\d+)m)?([\d.]+)s$/) || [];
+      if (seconds !== undefined) ages.push([element, 60 * (minutes || 0) + Number(seconds), said || ""]);
       put(element, null, element.closest("#strip") ? "age bad" : null);
     }
     for (const element of document.querySelectorAll("#actors td.state")) put(element, "unknown", element.className);
     put($("chain-box"), null, "stale");
+    put($("provenance"), `cached, not heard of since ${heardTime}`, "is-cached");
   }
 
   function look() {
@@ -177,9 +179,10 @@ const connection = (() => {
     const silent = performance.now() - heardAt;
     if (aside === null && silent > SILENT_MS) lose();
     if (aside === null) return;
-    for (const [element, before] of ages) {
+    for (const [element, before, said] of ages) {
       const age = before + silent / 1000;
-      setText(element, age < 60 ? `${age.toFixed(1)}s` : `${Math.floor(age / 60)}m${String(Math.floor(age % 60)).padStart(2, "0")}s`);
+      const since = age < 60 ? `${age.toFixed(1)}s` : `${Math.floor(age / 60)}m${String(Math.floor(age % 60)).padStart(2, "0")}s`;
+      setText(element, said + since);
     }
   }
   setInterval(look, 250);
@@ -191,5 +194,5 @@ const connection = (() => {
     return true;
   }
 
-  return { heard, tell };
+  return { heard, tell, lost: () => aside !== null };
 })();

@@ -4,7 +4,8 @@ const ticket = (() => {
   const COSTS = ["quantity", "premium", "span", "exposure", "margin", "charges"];
   const MOST_LOTS = 10000; // gateway/models.py
   const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; // as core/orders/tag.py writes a tag
-  let now = { symbol: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "", sent: "" };
+  const INDEX = "vikalp-index"; // the index a person looked at last, remembered by the browser
+  let now = { symbol: "", index: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "", sent: "" };
 
   // ---- answers
 
@@ -47,8 +48,16 @@ const ticket = (() => {
     };
   }
 
+  // What risk would say of an entry or a hedge on quotes that are no prices now; gateway/view.py, strip.
+  function cached() {
+    const age = $(`strip-${now.index}-age`);
+    if ($("ticket-purpose").value === "exit" || connection.lost() || !age?.classList.contains("bad")) return null;
+    return [`${now.index} is ${age.textContent}: entries are refused, an exit passes`, "ticket-purpose"];
+  }
+
   // Why the ticket cannot be sent, and the field that says it; null when it can.
   function wrong() {
+    if (cached()) return cached();
     if (!now.side) return ["side: BUY or SELL", "ticket-buy"];
     const lots = $("ticket-lots").value.trim();
     if (!/^\d+$/.test(lots) || Number(lots) < 1) return ["lots: a whole number of 1 or more", "ticket-lots"];
@@ -103,10 +112,11 @@ const ticket = (() => {
   function take(cell) {
     const { symbol, column } = cell.dataset;
     const price = cell.textContent.replaceAll(",", "");
-    Object.assign(now, { symbol, tick: desk.tick(), sending: false, sent: "" });
+    Object.assign(now, { symbol, index: $("chain-index").textContent, tick: desk.tick(), sending: false, sent: "" });
     setText($("ticket-symbol"), symbol);
     $("ticket-limit").value = /^[\d.]+$/.test(price) ? price : "";
-    message("", "");
+    const why = cached();
+    message(why ? why[0] : "", why ? "bad" : "");
     choose(column === "bid" ? "SELL" : "BUY");
     $("ticket-lots").focus();
     $("ticket-lots").select();
@@ -144,10 +154,24 @@ const ticket = (() => {
     message("sending…", "");
   });
 
+  // ---- what is looked at
+
+  function look(index) {
+    if (tell({ do: "index", index })) localStorage.setItem(INDEX, index);
+  }
+
+  let restored = false;
+  function restore() {
+    if (restored) return;
+    restored = true;
+    const index = localStorage.getItem(INDEX);
+    if (index && $(`index-tab-${index}`)) connection.tell({ do: "index", index });
+  }
+
   // ---- one listener each on the document, since rows come and go
 
   const CLICKS = [
-    ["[data-index]", (hit) => tell({ do: "index", index: hit.dataset.index })],
+    ["[data-index]", (hit) => look(hit.dataset.index)],
     ["[data-expiry]", (hit) => tell({ do: "expiry", expiry: hit.dataset.expiry })],
     ["[data-cancel]", (hit) => tell({ do: "cancel", tag: hit.dataset.cancel })],
     ["td.c-bid[data-symbol], td.c-ask[data-symbol], td.c-ltp[data-symbol]", take],
@@ -186,5 +210,5 @@ const ticket = (() => {
     event.preventDefault();
   });
 
-  return { say };
+  return { say, restore };
 })();

@@ -11,6 +11,7 @@ from cluster.cli.books import orders_table, positions_table
 from cluster.cli.chain import AROUND, read, table
 from cluster.cli.columns import Column, Fit, Flow
 from cluster.cli.screen import View, look, screen
+from core.market.provenance import provenance
 from core.records import ActorStatus, Intent, Order, Position
 from tests.unit.cli.fake_world import STATE, STATUS, FakeDesk
 
@@ -62,9 +63,11 @@ def test_positions_keep_their_net_profit(width: int) -> None:
 
 
 @pytest.mark.parametrize("width", (60, *WIDTHS))
-def test_a_chain_is_symmetrical_with_the_strike_in_the_middle(width: int) -> None:
+@pytest.mark.parametrize("mode", ["LIVE", "SIMULATED", ""])
+def test_a_chain_is_symmetrical_with_the_strike_in_the_middle(width: int, mode: str) -> None:
     figures, rows = read(FakeDesk(), "NIFTY", None)
-    lines = drawn(table("NIFTY", figures, rows, around=AROUND), width)
+    found = provenance(mode, as_of_ns=0, now_ns=10**15) if mode else None
+    lines = drawn(table("NIFTY", figures, rows, found, around=AROUND), width)
     at = next(place for place, line in enumerate(lines) if "CALLS" in line)
     names = lines[at + 1].replace("IV %", "IV").replace("OI chg", "OI-chg").split()
     assert names == names[::-1]
@@ -84,12 +87,14 @@ def actors(count: int, state: str = "READY") -> Sequence[ActorStatus]:
 @pytest.mark.parametrize("height", (24, 50))
 def test_the_screen_fits_the_terminal_and_names_whoever_is_in_trouble(width: int, height: int) -> None:
     status = msgspec.structs.replace(STATUS, actors=(*actors(20), *STATUS.actors))
-    view = View(status=status, figures=look(FakeDesk()).figures)
+    seen = look(FakeDesk())
+    view = View(status=status, figures=seen.figures, provenance=seen.provenance)
     lines = drawn(screen(view, STATE), width, height)
     assert len(lines) < height
     assert any("shard.MIDCPNIFTY19" in line for line in lines) == (height == 50)
     assert any("DEAD" in line for line in lines)
     assert any("killed" in line for line in lines)
+    assert any("NIFTY" in line and "simulated" in line for line in lines)
     assert "Ctrl-C" in lines[-1]
 
 

@@ -3,16 +3,23 @@ import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from cluster.attach import Desk
 from cluster.cli.main import app
 from cluster.cli.out import plain
 from cluster.cli.replay import in_words
+from cluster.cli.screen import lines, look
+from cluster.client import RayDeskClient
+from core.errors import DeskError
 from core.market import lot, parse_symbol
-from tests.unit.cli.fake_world import FakeDesk, Place
+from core.records import LimitUse
+from core.schemas import CONTRACTS
+from tests.unit.cli.fake_world import NOW, STATUS, FakeDesk, Place
 
 CALL = "NIFTY26D0124500CE"
 
@@ -67,6 +74,7 @@ def test_a_refusal_is_one_line_with_the_tag() -> None:
     [
         (("order", "NIFTYX", "buy", "--yes"), "NIFTYX"),
         (("order", "NIFTY", "buy", "--yes"), "not a contract"),
+        (("order", "NIFTY26DECFUT", "buy", "--yes"), "is a future: this desk reads its price and trades options alone"),
         (("order", CALL, "hold", "--yes"), "expected BUY or SELL"),
         (("order", CALL, "buy", "--limit", "1.234", "--yes"), "at most two decimals"),
         (("order", CALL, "buy", "--limit", "free", "--yes"), "expected rupees"),
@@ -152,6 +160,81 @@ def test_before_the_first_chain_the_command_says_so() -> None:
     assert "no chain yet" in done.stderr
 
 
+def test_exit_all_asks_before_it_cancels_orders_although_nothing_is_held() -> None:
+    place = Place()
+    place.client.positions = list  # type: ignore[method-assign]
+    assert vikalp(place, "order", CALL, "buy", "--yes").exit_code == 0
+    (working,) = place.client.sent
+    asked = vikalp(place, "exit-all", typed="n\n")
+
+    assert asked.exit_code == 1
+    assert f"1 working orders: BUY {CALL} {working.tag}" in asked.stderr
+    assert "0 open positions: none" in asked.stderr
+    assert place.client.sent == [working]
+
+
+def at_mode(place: Place, mode: str, *, later_s: int) -> None:
+    """The desk's market is of that mode, and its clock that many seconds after the chain's newest quote."""
+    market_ns = NOW + (later_s - 2) * 10**9
+    found = msgspec.structs.replace(STATUS, mode=mode, market_ns=market_ns)
+    place.client.status = lambda: found  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(
+    ("mode", "later_s", "kind", "says"),
+    [
+        ("SIMULATED", 2, "simulated", "simulated"),
+        ("REPLAY", 60, "replay", "replay"),
+        ("PAPER", 2, "live", "live"),
+        ("LIVE", 10, "live", "live"),
+        ("LIVE", 11, "cached", "cached 11.0s  entries are refused, exits pass"),
+        ("SIMULATED", 11, "cached", "cached 11.0s, simulated  entries are refused, exits pass"),
+        ("LIVE", 7_200, "cached", "cached, 2026-11-20 15:14  entries are refused, exits pass"),
+    ],
+)
+def test_a_chain_says_whether_it_is_live_or_cached(mode: str, later_s: int, kind: str, says: str) -> None:
+    place = Place()
+    at_mode(place, mode, later_s=later_s)
+    shown = " ".join(vikalp(place, "chain", "NIFTY").stdout.split("CALLS")[0].split("\n"))
+    found = json.loads(vikalp(place, "chain", "NIFTY", "--json").stdout)["provenance"]
+
+    assert shown.rstrip().endswith(says)
+    assert (found["kind"], found["as_of_ns"]) == (kind, NOW - 2 * 10**9)
+    assert look(place.client).kind("NIFTY") == kind
+    assert f"NIFTY 2026-12-01 {kind} spot" in "\n".join(lines(look(place.client)))
+
+
+def test_risks_own_limit_decides_and_without_an_answer_of_it_or_the_supervisor_it_is_said() -> None:
+    place = Place()
+    at_mode(place, "LIVE", later_s=30)
+    limit = LimitUse(limit="stale_quote", used=0, allowed=60_000, unit="ms")
+    place.client.limits = lambda: [limit]  # type: ignore[method-assign]
+    assert look(place.client).kind("NIFTY") == "live"
+
+    def away() -> Any:
+        raise DeskError("risk is down or restarting")
+
+    place.client.limits = away  # type: ignore[method-assign]
+    assert look(place.client).kind("NIFTY") == "cached"
+    place.client.status = away  # type: ignore[method-assign]
+    done = vikalp(place, "chain", "NIFTY")
+    assert done.exit_code == 0
+    assert "live or cached is not known" in done.stdout
+
+
+def test_a_notebooks_tables_say_it_too() -> None:
+    place = Place()
+    at_mode(place, "LIVE", later_s=30)
+    desk = Desk(cast("RayDeskClient", place.client))
+
+    found = desk.provenance("NIFTY")
+    assert found is not None
+    assert (found.kind, found.age_ns) == ("cached", 30 * 10**9)
+    for table in (desk.chain("NIFTY"), desk.expiries("NIFTY")):
+        assert (table.schema.metadata or {})[b"provenance"] == b"cached 30.0s"
+    assert desk.chain("NIFTY").schema.equals(CONTRACTS)
+
+
 def test_env_can_be_evaluated_by_a_shell() -> None:
     text = vikalp(Place(), "env").stdout
     shell = ["/bin/sh", "-c", f'{text}echo "$RAY_AUTH_MODE|$RAY_AUTH_TOKEN_PATH|$RAY_ADDRESS|$PATH"']
@@ -170,8 +253,13 @@ def test_positions_orders_and_exit_all() -> None:
     assert "₹199.25" in shown  # net of charges
     assert json.loads(vikalp(place, "positions", "--json").stdout)[0]["net_paise"] == 19_925
     assert "no orders" in vikalp(place, "orders").stdout
-    assert vikalp(place, "exit-all", typed="n\n").exit_code == 1
+    asked = vikalp(place, "exit-all", typed="n\n")
+    assert asked.exit_code == 1
+    assert "cancel every working order and close every position?" in asked.stderr
+    assert "0 working orders: none" in asked.stderr
     assert place.client.sent == []
+    assert "mark" in shown
+    assert "last" not in shown
     assert vikalp(place, "exit-all", "--yes", "--why", "lunch").exit_code == 0
     assert place.client.sent[0].reason == "lunch"
     assert json.loads(vikalp(place, "orders", "--json").stdout)[0]["intent"]["tag"] == "X"

@@ -158,5 +158,16 @@ def test_the_command_exits_1_exactly_when_a_check_fails(monkeypatch: pytest.Monk
         assert done.exit_code == code
         found = json.loads(done.stdout)
         assert found["ok"] is (code == 0)
+        assert found["desk"] == 0
         assert len(found["checks"]) == len(doctor.CHECKS)
         assert msgspec.convert(found["checks"][0], dict)["name"] == "Python"
+
+
+@pytest.mark.parametrize(("words", "desk"), [([], 0), (["--desk", "3"], 3)])
+def test_the_command_says_for_which_desk_it_looked(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], desk: int
+) -> None:
+    monkeypatch.setattr(doctor, "probe", lambda desk: Machine(**(GOOD | {"desk": desk})))
+    done = CliRunner().invoke(app, ["doctor", *words])
+
+    assert done.stdout.splitlines()[0] == f"for desk {desk}; --desk N looks at the ports of another"

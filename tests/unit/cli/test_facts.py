@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,38 @@ def test_the_tables_are_shown_with_source_grade_and_horizon() -> None:
     assert "NSE/FAOP/71540" in out
     assert "provisional" in out
     assert "2026-12-31" in out
+
+
+def test_without_an_option_only_what_is_in_force_and_comes_next_is_shown() -> None:
+    code, out, said = run("--on", "2026-11-20")
+
+    assert code == 0
+    assert len(out.splitlines()) < 80
+    found = [line.split() for line in out.splitlines()]
+    assert ["freeze", "NIFTY", "2026-07-01"] in [words[:3] for words in found]
+    assert [words[2] for words in found if words[:2] == ["lot", "NIFTY"]] == ["2026-01-06"]
+    assert [words[2] for words in found if words[:2] == ["expiry", "NIFTY"]] == ["2026-11-23", "2026-12-01"]
+    assert [words[1] for words in found if words[:1] == ["calendar"] and "closed" in words] == [
+        "2026-11-24",
+        "2026-12-25",
+    ]
+    assert re.search(r"of \d{3} rows those in force and the next; .* --all", " ".join(said.split()))
+
+
+def test_a_filter_shows_every_row_with_its_source() -> None:
+    both = run("--on", "2026-11-20", "--table", "lot", "--index", "nifty")[1]
+    index = run("--on", "2026-11-20", "--index", "SENSEX")[1]
+    holidays = run("--on", "2026-11-20", "--table", "calendar", "--index", "NIFTY")[1]
+    every = run("--on", "2026-11-20", "--all")[1]
+
+    assert "75 units" in both
+    assert "NSE/FAOP/70616" in both
+    assert {line.split()[1] for line in both.splitlines() if line.startswith("lot ")} == {"NIFTY"}
+    assert {line.split()[0] for line in index.splitlines() if " SENSEX " in line} >= {"lot", "freeze", "expiry"}
+    assert "2024-12-25" in holidays
+    assert len(every.splitlines()) > 500
+    assert run("--index", "DAX")[0] == 2
+    assert len(json.loads(run("--json", "--table", "lot", "--index", "NIFTY")[1])["rows"]) < 12
 
 
 def test_json_has_the_same() -> None:

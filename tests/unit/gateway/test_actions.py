@@ -45,6 +45,10 @@ def test_a_whole_order_is_sent(world: World) -> None:
         ({"limit": "50.03"}, "expected a multiple of the tick, 5, was 5003"),
         ({"side": ""}, "side: not ''"),
         ({"symbol": "NIFTY"}, "in no chain of this desk"),
+        (
+            {"symbol": "NIFTY26NOVFUT"},
+            "NIFTY26NOVFUT is a future: this desk reads its price and trades options alone",
+        ),
     ],
 )
 def test_what_is_no_order_is_refused_in_our_words(world: World, change: dict[str, Any], words: str) -> None:

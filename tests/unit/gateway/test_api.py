@@ -8,9 +8,7 @@ import pytest
 from core.schemas import CONTRACTS, EXPIRIES
 from tests.e2e import synthetic
 from tests.e2e.fake_desk import NAMES
-from tests.unit.gateway.world import TOKEN, World
-
-BEARER = {"Authorization": f"Bearer {TOKEN}"}
+from tests.unit.gateway.world import BEARER, World
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the small tables and the charts say of a desk, as data: no browser."""
 
+import datetime as dt
 import math
 from pathlib import Path
 
@@ -7,8 +8,9 @@ import msgspec
 import pyarrow as pa
 import pytest
 
+from core.market import IST, to_ns
 from core.records import Alert, Chain, Intent, LimitUse, Order
-from core.schemas import CONTRACTS, Kind
+from core.schemas import CONTRACTS, EXPIRIES, Kind
 from gateway import panels
 from gateway.limits import cells, traders
 from gateway.store import ChainStore, Kept
@@ -122,10 +124,24 @@ def test_an_alert_goes_after_a_minute_and_an_alarm_stays() -> None:
     assert panels.current([alarm, old, new], now) == [new, alarm]
 
 
+def test_an_alert_says_by_which_clock_its_time_is(world: World) -> None:
+    """The clock beside it is the market's: in a simulated session another hour of another day."""
+    at = to_ns(dt.datetime(2026, 11, 21, 20, 31, 7, tzinfo=IST))
+    world.clock.wall_ns = lambda: at + S  # type: ignore[method-assign]
+    world.desk.alerts = (Alert(at_wall_ns=at, severity="warning", subject="oms", message="slow"),)
+    world.poll.once()
+    shown = Shown()
+
+    panels.banner(world.context, shown)
+
+    assert shown.texts["trouble"] == "20:31:07 by the wall clock, warning: oms: slow"
+    assert shown.texts["market-clock"] == "09:15:00"
+
+
 def test_the_exit_dialog_says_how_far_its_limits_reach(world: World) -> None:
     shown = Shown()
     panels.banner(world.context, shown)
-    assert shown.texts["exit-says"] == "Cancel every open order? No position is open."
+    assert shown.texts["exit-says"] == "Cancel every working order (0 now)? No position is open."
     world.desk.submit(order("A", "manual").intent)
     world.poll.once()
 
@@ -135,6 +151,11 @@ def test_the_exit_dialog_says_how_far_its_limits_reach(world: World) -> None:
         "close this position with limit orders that reach up to 5 % beyond the best price" in shown.texts["exit-says"]
     )
     assert [row["cells"][1][0] for row in panels.tables(world.context)["closing"]] == ["SELL"]
+    for tag in ("B", "C"):
+        world.desk.book[tag] = order(tag, "manual", state="OPEN", filled=0)
+    world.poll.once()
+    panels.banner(world.context, shown)
+    assert shown.texts["exit-says"].startswith("Cancel every working order (2 now), and close this position")
 
 
 def changed(index: str, **values: dict[str, object]) -> Kept:
@@ -171,3 +192,18 @@ def test_a_leg_without_both_quotes_has_no_point() -> None:
     gone = set(strikes(plain)[0]) - set(strikes(changed("NIFTY", **unquoted))[0])
 
     assert gone == {at + 50, at + 100, at + 150}
+
+
+def test_a_settled_expiry_has_no_smile_and_says_so_and_the_next_has_its_own() -> None:
+    chain = synthetic.chain("NIFTY", 1)
+    figures = [row | ({"years": 0.0} if row["expiry"] == DAY else {}) for row in chain.expiries.to_pylist()]
+    settled = Chain(contracts=chain.contracts, expiries=pa.RecordBatch.from_pylist(figures, schema=EXPIRIES))
+    kept = ChainStore(("NIFTY",), 1).put(settled, 1)
+
+    gone, there = (smile(kept, day) for day in synthetic.EXPIRY_DAYS[:2])
+
+    assert [series["data"] for series in gone["series"]] == [[], []]
+    assert gone["series"][0]["markLine"]["data"] == []
+    assert gone["title"]["text"] == "Implied vol by strike, %: settled"
+    assert all(series["data"] for series in there["series"])
+    assert there["title"]["text"] == "Implied vol by strike, %"

@@ -15,6 +15,7 @@ from tests.e2e import synthetic
 from tests.e2e.fake_desk import FakeClock, FakeDesk
 
 TOKEN = "sekrit"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 INDICES = ("NIFTY", "SENSEX")
 
 
