@@ -17,6 +17,7 @@ class Wants:
 
     def __init__(self, registry: Registry, indices: Sequence[str]) -> None:
         self._registry, self._indices = registry, frozenset(indices)
+        self._names = registry.contracts.select(["index", "symbol"])
         self._carried: dict[str, Tokens] = {}
 
     def read(self, wanted: pa.RecordBatch) -> tuple[str, Tokens, list[str]]:
@@ -28,7 +29,7 @@ class Wants:
         check("wanted", wanted)
         tokens = wanted.column("token").to_numpy()
         rows = self._registry.rows(tokens)
-        ours = self._registry.contracts.take(rows.clip(0))
+        ours = self._names.take(rows.clip(0))
         known = (rows >= 0) & pc.equal(ours.column("symbol"), wanted.column("symbol")).to_numpy(zero_copy_only=False)
         mask = pa.array(known)
         indices = [str(index) for index in ours.column("index").filter(mask).unique().to_pylist()]

@@ -49,7 +49,7 @@ class ListSocket:
     """Gives what it is told to, and refuses what one socket cannot carry."""
 
     def __init__(self) -> None:
-        self.next, self.is_open = Arrived(), False
+        self.next, self.is_open, self.dropped = Arrived(), False, 0
         self.asked: list[Mapping[int, Mode]] = []
         self._wants = Subscriptions()
 
@@ -68,7 +68,7 @@ class ListSocket:
         return given
 
     def counts(self) -> Mapping[str, int]:
-        return {"connections": 2, "dropped": 1}
+        return {"connections": 2, "dropped_frames": self.dropped}
 
 
 class StillClock:
@@ -151,9 +151,9 @@ def test_frames_a_tenth_of_a_second_apart_go_on_at_once_and_a_flood_is_gathered(
     for at in range(12, 20):
         world.comes((frame(NIFTY, CALL, at_s=at), at))
     assert len(world.bus.of("quotes")) == 4
-    world.quiet(79)
+    world.quiet(69)
     assert len(world.bus.of("quotes")) == 4
-    world.quiet(1)
+    world.quiet(1)  # the look nearest to 80 ms
 
     assert world.bus.of("quotes")[4]["received_ns"].to_pylist() == sorted([*range(12, 20)] * 2)
     world.quiet()
@@ -366,6 +366,16 @@ def test_prices_that_come_for_the_first_time_after_a_wait_have_nothing_to_be_mea
     world.comes((frame(NIFTY), 100 * S), states=[("open", "")])
     assert world.alerts()[-1] == ("info", "prices come")
     assert world.counts("away_ms") == {"away_ms": 0}
+
+
+def test_frames_that_were_dropped_are_an_alarm() -> None:
+    world = World()
+    for world.socket.dropped in (0, 3, 3, 10):
+        world.comes()
+    assert world.alerts() == [
+        ("alarm", "3 frames were dropped: this link did not keep up"),
+        ("alarm", "7 frames were dropped: this link did not keep up"),
+    ]
 
 
 def test_it_keeps_its_latest_alerts() -> None:
