@@ -10,6 +10,7 @@ VikalpError
 ├── OrderRefused      a limit said no: which, allowed, asked
 ├── LedgerDown        the ledger cannot be reached; nothing is sent
 ├── BrokerDown        the broker does not say what it has; asked again
+│   └── NotLoggedIn   it does not since nobody is logged in there; somebody must log in
 ├── LedgerFenced      a newer order manager holds the ledger's epoch; this one must stop
 ├── ReplayBroken      a replay's feed died: a second life would play the day a second time; start it again
 └── DeskError         no desk, a second desk, or a desk that does not answer
@@ -71,6 +72,10 @@ class LedgerDown(VikalpError):
 
 class BrokerDown(VikalpError):
     """The broker's book cannot be read now."""
+
+
+class NotLoggedIn(BrokerDown):
+    """Nobody is logged in at the broker, or the login is dead: nothing is sent until somebody has logged in."""
 
 
 class LedgerFenced(VikalpError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from core.errors import BrokerDown, ConfigError, InputError
+from core.errors import ConfigError, InputError, NotLoggedIn
 from core.market import IST, from_ns, to_ns
 
 KITE = "https://api.kite.trade"
@@ -50,7 +50,7 @@ class StoredToken:
         self._root, self._api_key, self._load, self._now = root, api_key, load, now
 
     def __call__(self) -> str:
-        """Raises BrokerDown, which says to log in, when no session is stored, or that of another app, or a dead one."""
+        """Raises NotLoggedIn, with what to do, when no session is stored, or that of another app, or a dead one."""
         login = self._load()
         if login is None:
             why = f"nobody is logged in at {self._root}"
@@ -59,7 +59,7 @@ class StoredToken:
         else:
             why = login.why_not(self._now())
         if login is None or why:
-            raise BrokerDown(f"{why}: log in (vikalp login)")
+            raise NotLoggedIn(f"{why}: log in (vikalp login)")
         return login.access_token
 
 

@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from brokers.kite.access import ASK_NS
 from brokers.kite.broker import KiteBroker, KiteConfig
 from brokers.kite.login import KITE, Login, StoredToken, expiry_ns, login_url
 from brokers.kite.session import adopt, close_session, is_alive, open_session
 from cluster.account import login_path
 from cluster.cli.main import app
-from core.errors import BrokerDown, InputError
+from core.errors import BrokerDown, InputError, NotLoggedIn
 from core.orders.tag import make_tag
 from core.records import Intent
 from exchange.accounts import User, next_death_ns
@@ -235,23 +236,30 @@ def test_a_root_in_the_clear_is_refused_before_anything_is_asked() -> None:
 
 def test_the_broker_trades_on_what_login_has_kept_and_finds_the_next_login(server: Served) -> None:
     store = Secrets(login_path(server.root), Passphrase(WORDS), Login)
-    now = [time.time_ns()]
-    token = StoredToken(server.root, "vikalp", store.load, lambda: now[0])
-    broker = KiteBroker(KiteConfig(api_key="vikalp", root=server.root), token)
-    with pytest.raises(BrokerDown, match="log in"):
-        broker.book()
+    now, asks = [time.time_ns()], []
+
+    def token() -> str:
+        asks.append(now[0])
+        return StoredToken(server.root, "vikalp", store.load, lambda: now[0])()
+
+    broker = KiteBroker(KiteConfig(api_key="vikalp", root=server.root), token, clock=lambda: now[0])
+    for _ in range(3):
+        with pytest.raises(NotLoggedIn, match=r"nobody is logged in .*: log in"):
+            broker.book()
+    assert len(asks) == 1, "a token is asked for every few seconds only"
     store.save(session(server))
+    now[0] += ASK_NS
     assert list(broker.book()) == []
     server.world.accounts.kill_all()
-    with pytest.raises(BrokerDown, match="Incorrect"):
+    with pytest.raises(NotLoggedIn, match=r"Incorrect.*log in"):
         broker.book()
     store.save(session(server))
     assert list(broker.book()) == []
     now[0] += 24 * 3600 * 10**9
     server.world.accounts.kill_all()
-    with pytest.raises(BrokerDown, match="Incorrect"):
+    with pytest.raises(NotLoggedIn, match="Incorrect"):
         broker.book()
-    with pytest.raises(BrokerDown, match=r"ended at .* 06:00 IST: log in"):
+    with pytest.raises(NotLoggedIn, match=r"ended at .* 06:00 IST: log in"):
         broker.book()
 
 
@@ -268,8 +276,8 @@ def test_root_and_key_come_from_the_settings(
 
 def test_an_order_without_a_login_is_refused_with_nothing_sent(server: Served) -> None:
     store = Secrets(login_path(server.root), Passphrase(WORDS), Login)
-    token = StoredToken(server.root, "vikalp", store.load, time.time_ns)
-    broker = KiteBroker(KiteConfig(api_key="vikalp", root=server.root), token)
+    token, later = StoredToken(server.root, "vikalp", store.load, time.time_ns), [0]
+    broker = KiteBroker(KiteConfig(api_key="vikalp", root=server.root), token, clock=lambda: later[0])
     before = len(server.world.engine.orders)
     intent = Intent(
         tag=make_tag("no login"), strategy="manual", index="NIFTY", symbol="NIFTY26NOV25000CE", side="BUY",
@@ -279,6 +287,7 @@ def test_an_order_without_a_login_is_refused_with_nothing_sent(server: Served) -
         assert (answer.kind, "log in" in answer.message) == ("REFUSED", True)
     store.path.parent.mkdir(exist_ok=True)
     store.path.write_text("{")
+    later[0] += ASK_NS
     assert "damaged" in broker.place(intent).message
     assert len(server.world.engine.orders) == before
 

@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -56,7 +57,10 @@ class Client:
 
     def __init__(self, root: str) -> None:
         self._login = Login(root=root, api_key="key", api_secret="secret", access_token="T" * 32)
-        self._broker = KiteBroker(KiteConfig(api_key="key", root=root, timeout_s=PATIENCE_S), lambda: "T" * 32)
+        tokens = map("{:032}".format, count())  # another each time: one that was called dead is not used again
+        self._broker = KiteBroker(
+            KiteConfig(api_key="key", root=root, timeout_s=PATIENCE_S + WHOLE_S), lambda: next(tokens)
+        )
         self._plain = careful(KiteConnect("key", "T" * 32, root=root, timeout=PATIENCE_S))
 
     def ask(self, name: str) -> object:
@@ -78,13 +82,13 @@ class Client:
         return calls[name]()
 
 
-def fuzz(count: int, seed: int) -> Counter[str]:
+def fuzz(rounds: int, seed: int) -> Counter[str]:
     """How often each call came to what; AssertionError, with seed, number and answer, for what it may not come to."""
     totals: Counter[str] = Counter()
     replies: dict[str, Reply] = {}
     with patience(), Server(lambda method, path: replies.get(_kind(method, path), replies["other"])) as server:
         client = Client(server.root)
-        for number in range(count):
+        for number in range(rounds):
             rng = random.Random(f"{seed} {number}")
             (call,) = rng.choices(list(WEIGHTS), list(WEIGHTS.values()))
             reply = sound(rng, ASKS[call])
