@@ -38,3 +38,5 @@ bench: install
 
 fuzz: install
 	$(BIN)/python -m tests.unit.kite.fuzz_frames 1000000
+	$(BIN)/python -m tests.unit.kite.fuzz_client 6000
+	$(BIN)/python -m tests.unit.kite.fuzz_exchange 4000

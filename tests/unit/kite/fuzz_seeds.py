@@ -64,7 +64,7 @@ def order_id(rng: random.Random) -> str:
 
 
 def sound(rng: random.Random, call: str) -> Reply:
-    """A sound answer to `call`: most often what was asked for, an order with an id of its own, else a refusal of Kite's."""
+    """A sound answer to `call`: most often what was asked for, an order with an id of its own, or else a refusal."""
     if rng.random() < 0.12:
         return failure(
             *rng.choice(
