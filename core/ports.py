@@ -182,9 +182,12 @@ class Ledger(Protocol):
 class BrokerAnswer(Protocol):
     """ACK with the broker's id, REFUSED with words, or UNKNOWN (timeout, 5xx, anything else)."""
 
-    kind: str
-    broker_id: str
-    message: str
+    @property
+    def kind(self) -> str: ...
+    @property
+    def broker_id(self) -> str: ...
+    @property
+    def message(self) -> str: ...
 
 
 class Broker(Protocol):

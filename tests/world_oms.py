@@ -23,7 +23,13 @@ class World:
 
     def make(self) -> OmsActor:
         return OmsActor(
-            self.config, bus=self.bus, clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
+            self.config,
+            bus=self.bus,
+            clock=self.clock,
+            ledger=self.ledger,
+            broker=self.broker,
+            risk=self.risk,
+            pause=self.clock.sleep,
         )
 
     def restart(self) -> OmsActor:

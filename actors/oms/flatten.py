@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from actors.oms.broker_link import BrokerLink
 from actors.oms.follow import Follower
 from actors.oms.gate import leaving
 from actors.oms.journal import Journal
@@ -20,8 +21,6 @@ from core.orders.positions import Holding, market_date
 from core.ports import Clock
 from core.records import LIVE, Alert, Intent, Order
 
-LOOKS = 3  # at the broker's book, for the end of what was cancelled
-ASK_NS = 2_000_000_000  # wall; cancels are asked for no longer than this at a time
 _BAD = frozenset({"REFUSED", "REJECTED", "UNKNOWN"})
 GIVE_UP_NS = 60_000_000_000  # wall; an order that cannot be cancelled for so long is a person's
 
@@ -40,15 +39,18 @@ class Flattener:
         follow: Follower,
         send: Sender,
         *,
+        broker: BrokerLink,
         standing: Standing,
         clock: Clock,
         exit_cross: float,
     ) -> None:
-        self._journal, self._follow, self._send, self._standing = journal, follow, send, standing
+        self._journal, self._follow, self._send, self._broker = journal, follow, send, broker
+        self._standing = standing
         self._clock, self._exit_cross = clock, exit_cross
         self._wish: dict[str, str] = {}  # tag of an order that was not over yet → why the cancel was not taken
         self._foreseen: dict[str, int] = {}  # tag of the same → units filled in the end, if the exits are to be enough
-        self._unsent = Counter[str]()  # by symbol, units of exits never sent: + long, − short
+        self._unsent = Counter[str]()  # by symbol, units of exits that could not be sent: + long, − short
+        self._later = Counter[str]()  # the same, of exits there was no time for
         self._why, self._asked_ns = "", 0  # wall
 
     def exit_all(self, board: Board, why: str) -> list[Order]:
@@ -63,26 +65,39 @@ class Flattener:
         self._wish = {tag: words for tag, words in said.items() if self._journal.orders[tag].state in LIVE}
         self._foreseen = {tag: self._foresee(self._journal.orders[tag]) for tag in self._wish}
         kept = [self._alive(tag, words) for tag, words in self._wish.items()]
+        self._later.clear()
         exits = self._close({one.symbol: one.quantity for one in self._journal.holdings.values()}, board)
         self._unsent = _units(order.intent for order in exits if order.intent.tag not in self._journal.orders)
+        self._unsent.subtract(self._later)
         return kept + exits
 
     def go_on(self, board: Board) -> None:
-        """Exit what orders have left that are over by now, ask for the others once more; nothing without the ledger."""
-        if not self._wish or self._standing.against:
+        """Exit what there was no time for, and what orders over by now have left; ask for the others once more.
+
+        Exits first: cancels that take long must not keep them waiting for ever. Nothing without ledger and login.
+        """
+        if not (self._wish or self._later) or self._standing.stop:
             return
-        over = {tag for tag in self._wish if self._journal.orders[tag].state not in LIVE}
-        left = {tag: words for tag, words in self._wish.items() if tag not in over}
-        if self._clock.wall_ns() - self._asked_ns >= GIVE_UP_NS:
-            for tag, words in left.items():
-                self._alive(
-                    tag, f"{words or self._send.unheard()}; given up after {GIVE_UP_NS / 1e9:.0f} s, cancel it by hand"
-                )
-            left = {}
-        self._wish = left | self._ask([tag for tag, words in left.items() if words])
-        for order in self._close(self._due([self._journal.orders[tag] for tag in over]), board):
+        over = [tag for tag in self._wish if self._journal.orders[tag].state not in LIVE]
+        due = self._due([self._journal.orders[tag] for tag in over])
+        due.update(self._later)
+        self._later.clear()
+        self._wish = {tag: words for tag, words in self._wish.items() if tag not in over}
+        gives_up = self._clock.wall_ns() - self._asked_ns >= GIVE_UP_NS
+        for order in self._close(due, board):
             if order.intent.tag in self._journal.orders:  # of the others `_failed` has told
                 self._tell(order.intent, f"{order.state} {order.message}", bad=order.state in _BAD)
+        if gives_up:
+            self._give_up()
+        self._wish |= self._ask([tag for tag, words in self._wish.items() if words])
+
+    def _give_up(self) -> None:
+        after = f"given up after {GIVE_UP_NS / 1e9:.0f} s"
+        for tag, words in self._wish.items():
+            self._alive(tag, f"{words or self._send.unheard()}; {after}, cancel it by hand")
+        for symbol, units in self._later.items():
+            self._say(f"exit all, {units:+d} of {symbol}: not sent; {after}, exit it by hand", bad=True)
+        self._wish, self._later = {}, Counter()
 
     def _foresee(self, order: Order) -> int:
         """Units of a live order that the exits reckon with: an exit takes all of it off, unless nobody waits for it."""
@@ -102,15 +117,13 @@ class Flattener:
     def _take_back(self, tags: list[str]) -> dict[str, str]:
         """Why each was not cancelled, empty if the broker took the request: the broker is asked before any write."""
         said = self._ask([tag for tag in tags if self._journal.orders[tag].broker_id])
-        followed = self._look()
-        for _ in range(LOOKS - 1):
-            if not followed or not any(self._journal.orders[tag].state in LIVE for tag in said):
-                break
-            followed = self._look()
+        if not self._broker.over:
+            self._send.look([tag for tag, words in said.items() if not words])
         late = [tag for tag in tags if tag not in said and self._journal.orders[tag].state in LIVE]
         if late:
-            said |= self._ask(late)
-            self._look()
+            said |= (asked := self._ask(late))
+            if not self._broker.over:
+                self._send.look([tag for tag, words in asked.items() if not words])
         self._standing.attempt(lambda: self._note(said))
         return said
 
@@ -119,9 +132,9 @@ class Flattener:
             self._journal.note(tag, words)
 
     def _ask(self, tags: list[str]) -> dict[str, str]:
-        until_ns, said = self._clock.wall_ns() + ASK_NS, {}
+        said = {}
         for tag in tags:
-            if self._clock.wall_ns() >= until_ns:
+            if self._broker.over:
                 said[tag] = "not cancelled yet: the broker took long over the others"
                 continue
             try:
@@ -129,9 +142,6 @@ class Flattener:
             except VikalpError as error:
                 said[tag] = f"not cancelled: {error}"
         return said
-
-    def _look(self) -> bool:
-        return self._standing.attempt(self._follow.reconcile, asks_broker=True)
 
     def _close(self, due: Mapping[str, int], board: Board) -> list[Order]:
         """Exits of up to `due` units a symbol, + long, − short, of what is held; of shorts before what covers them."""
@@ -153,7 +163,11 @@ class Flattener:
             yield self._failed(whole_exit(holding, working=working, seed=seed, reason=self._why), f"not sent: {error}")
             return
         for intent in intents:
-            yield self._sent(intent)
+            if self._broker.over:
+                self._later.update(_units([intent]))
+                yield self._failed(intent, "not sent yet: the broker takes long; it is sent as soon as there is time")
+            else:
+                yield self._sent(intent)
 
     def _sent(self, intent: Intent) -> Order:
         try:
@@ -166,7 +180,8 @@ class Flattener:
         today = market_date(self._clock.now_ns())
         expiry = parse_symbol(holding.symbol, today).expiry
         assert expiry is not None, "only options are traded"
-        return exit_intents(
+        product = self._journal.product(holding.symbol) or "NRML"  # of what was carried over
+        exits = exit_intents(
             holding,
             depth,
             working=working,
@@ -176,6 +191,7 @@ class Flattener:
             seed=seed,
             reason=self._why,
         )
+        return (msgspec.structs.replace(intent, product=product) for intent in exits)
 
     def _alive(self, tag: str, words: str) -> Order:
         order = self._journal.orders[tag]
@@ -188,7 +204,9 @@ class Flattener:
         return refused(msgspec.structs.replace(intent, created_ns=intent.created_ns or now_ns), now_ns, why)
 
     def _tell(self, intent: Intent, what: str, *, bad: bool) -> None:
-        words = f"exit all, {intent.side} {intent.quantity} {intent.symbol} ({intent.tag}): {what}".rstrip()
+        self._say(f"exit all, {intent.side} {intent.quantity} {intent.symbol} ({intent.tag}): {what}".rstrip(), bad=bad)
+
+    def _say(self, words: str, *, bad: bool) -> None:
         severity: Literal["alarm", "info"] = "alarm" if bad else "info"
         at_ns = self._clock.wall_ns()
         self._journal.alert(Alert(at_wall_ns=at_ns, severity=severity, subject="orders exit all", message=words))

@@ -37,3 +37,11 @@ def true_exit(intent: Intent, holding: Holding | None, working: int) -> Refusal 
         return None
     why = f"{held:+d} of {intent.symbol} are held and {working} are already leaving; an exit must reduce the position"
     return Refusal(limit="exit", allowed=f"{left if towards_flat else 0}", asked=f"{intent.quantity}", why=why)
+
+
+def one_product(intent: Intent, product: str) -> Refusal | None:
+    """A broker keeps NRML and MIS of a symbol apart, and a sale in one opens a short beside the long in the other."""
+    if product in {"", intent.product}:
+        return None
+    why = f"{intent.symbol} is held or being traded as {product}; an order must be of the same product"
+    return Refusal(limit="product", allowed=product, asked=intent.product, why=why)

@@ -71,6 +71,15 @@ class Journal:
     def live(self) -> list[Order]:
         return [order for order in self.orders.values() if order.state in LIVE]
 
+    def product(self, symbol: str) -> str:
+        """NRML or MIS: what `symbol` is held in, or being traded; empty if it is neither. There is one at a time."""
+        holding = self.holdings.get(symbol)
+        for order in reversed(self.orders.values()):
+            own = order.intent.symbol == symbol
+            if own and (order.state in LIVE or (holding and holding.quantity and order.filled_quantity)):
+                return order.intent.product
+        return ""
+
     def filled(self, tag: str) -> int:
         """Units of the order that its trades add up to."""
         return self._tallies.get(tag, Tally()).quantity

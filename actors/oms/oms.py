@@ -6,12 +6,14 @@ state    orders, fills, settlements, positions (hard: journalled before they are
 restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag → ACTIVE
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from actors.oms.broker_link import BrokerLink
 from actors.oms.config import OmsConfig
 from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
@@ -39,40 +41,41 @@ class OmsActor:
     """
 
     def __init__(
-        self, config: OmsConfig, *, bus: Bus, clock: Clock, ledger: Ledger, broker: Broker, risk: Risk
-    ) -> None:
-        self._clock, self._board, self._indices = clock, Board(), config.indices
+        self, config: OmsConfig, *, bus: Bus, clock: Clock, ledger: Ledger, broker: Broker, risk: Risk,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:  # fmt: skip
+        self._clock, self._board, self._indices, self._progress_ns = clock, Board(), config.indices, 0
         journal = self._journal = Journal(ledger, clock)
-        link = RiskLink(risk, journal, clock)
-        follow = self._follow = Follower(journal, broker, link, clock)
+        way, link = BrokerLink(broker, clock), RiskLink(risk, journal, clock)
+        follow = Follower(journal, way, link, clock)
         standing = self._standing = Standing(config.state_after_start, journal, clock)
-        send = self._send = Sender(journal, follow, broker=broker, risk=link, standing=standing, clock=clock)
-        flatten = self._flatten = Flattener(
-            journal, follow, send, standing=standing, clock=clock, exit_cross=config.exit_cross
+        send = Sender(journal, follow, broker=way, risk=link, standing=standing, clock=clock, pause=pause)
+        flatten = Flattener(
+            journal, follow, send, broker=way, standing=standing, clock=clock, exit_cross=config.exit_cross
         )
+        self._way, self._follow, self._send, self._flatten = way, follow, send, flatten
         settler = self._settler = Settler(journal, link, clock)
         self._symbols = Symbols(journal, bus, clock, config.indices)
         self._rounds = Rounds(
-            journal, follow, flatten, settler, standing=standing, risk=link, symbols=self._symbols, board=self._board,
-            bus=bus, clock=clock, indices=config.indices,
+            journal, follow, flatten, settler, standing=standing, broker=way, risk=link, symbols=self._symbols,
+            board=self._board, bus=bus, clock=clock, indices=config.indices,
         )  # fmt: skip
-        self._progress_ns = 0
 
     def open(self) -> None:
         """Fence older order managers, then recover; raises LedgerDown or what the broker raises, to be tried again."""
         self._journal.take_epoch()
-        self._rounds.open()
+        self._turn(self._rounds.open)
 
     def submit(self, intent: Intent) -> Order:
         """The order of this tag, sent now if it is new; a refused one is no error, it comes back REFUSED with words.
 
         Raises InputError or UnknownName for an intent that is no order at all, or another one than its tag names.
         """
-        return self._done(self._send.submit(intent, self._standing.state))
+        return self._turn(lambda: self._send.submit(intent, self._standing.state))
 
     def cancel(self, tag: str) -> Order:
         """Ask the broker to take the order back; the order as it is afterwards. UnknownName for a tag never sent."""
-        return self._done(self._send.cancel(tag))
+        return self._turn(lambda: self._send.cancel(tag))
 
     def exit_all(self, why: str) -> Sequence[Order]:
         """Cancel every live order, then exit every position by limits that cross; allowed in every state.
@@ -80,7 +83,7 @@ class OmsActor:
         The exits, and as REFUSED whatever could not be cancelled or sent. What an unsure order may still take off is
         left out, so that nothing is sold twice; the timer sends it once that order is known to be over.
         """
-        return self._done(self._flatten.exit_all(self._board, why))
+        return self._turn(lambda: self._flatten.exit_all(self._board, why))
 
     def orders(self) -> Sequence[Order]:
         """Every order of the session, oldest first, refusals included; of a live one also whether it is lost."""
@@ -113,10 +116,7 @@ class OmsActor:
         self._board.update(ticks)
         if ticks.num_rows:
             self._clock.advance(pc.max(ticks.column("exchange_ns")).as_py())
-        if not self._standing.against:
-            self._standing.attempt(lambda: self._follow.match(ticks))
-        self._rounds.catch_up()
-        self._done(None)
+        self._turn(lambda: self._rounds.tick(ticks))
 
     on_snapshot = on_ticks
 
@@ -128,22 +128,22 @@ class OmsActor:
 
     def on_order_news(self, news: pa.RecordBatch) -> None:
         """The broker's socket tells of an order, or was opened anew: its book is looked at. SchemaError."""
-        self._rounds.hear(news)
-        self._done(None)
+        self._turn(lambda: self._rounds.hear(news))
 
     def on_gap(self, source: str) -> None:
         """Ticks of a feed were lost: its whole book again, so that no mark and no paper fill is of an old quote."""
         self._rounds.refresh([index for index in self._indices if source == f"feed.{index}"])
 
     def on_timer(self) -> None:
-        self._rounds.timer()
-        self._done(None)
+        self._turn(self._rounds.timer)
 
     def check_health(self) -> int:
         """Wall ns of the last tick, timer or order handled; 0 before the first."""
         return self._progress_ns
 
-    def _done(self, answer: T) -> T:
+    def _turn(self, do: Callable[[], T]) -> T:
+        self._way.begin()
+        answer = do()
         self._symbols.tell()
         self._progress_ns = self._clock.wall_ns()
         return answer

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from actors.oms.broker_link import BrokerLink
 from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
 from actors.oms.journal import Journal
@@ -33,6 +34,7 @@ class Rounds:
         settler: Settler,
         *,
         standing: Standing,
+        broker: BrokerLink,
         risk: RiskLink,
         symbols: Symbols,
         board: Board,
@@ -42,7 +44,7 @@ class Rounds:
     ) -> None:
         self._journal, self._follow, self._flatten, self._settler = journal, follow, flatten, settler
         self._standing, self._risk, self._symbols, self._board = standing, risk, symbols, board
-        self._bus, self._clock, self._indices = bus, clock, indices
+        self._bus, self._clock, self._indices, self._broker = bus, clock, indices, broker
         self._opened = False
         self._nudged = self._whole = False  # news have come since the last look; of a new connection
         self._looked_ns = self._heeded_ns = 0  # wall: the last look, and the last that news asked for
@@ -65,11 +67,19 @@ class Rounds:
         self._flatten.go_on(self._board)
         self._symbols.again()
 
+    def tick(self, ticks: pa.RecordBatch) -> None:
+        """Show the broker the market, if it matches itself; then the look that news have asked for."""
+        if not self._standing.against:
+            self._standing.attempt(lambda: self._follow.match(ticks))
+        self.catch_up()
+
     def hear(self, news: pa.RecordBatch) -> None:
         """Look at once, or as soon as the last look is LOOK_NS old; SchemaError for what is no ORDER_NEWS."""
         ids = check("order_news", news).column("order_id")
         self._nudged |= news.num_rows > 0
-        self._whole |= "" in ids.to_pylist()
+        if "" in ids.to_pylist():
+            self._whole = True
+            self._broker.hope()  # who has opened a socket answers calls too
         self.catch_up()
 
     def catch_up(self) -> None:

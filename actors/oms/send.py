@@ -1,9 +1,12 @@
 """From intent to broker, once: validity, state, risk, ledger, broker, in that order and with no second try."""
 
+from collections.abc import Callable, Collection
+
 import msgspec
 
+from actors.oms.broker_link import BrokerLink
 from actors.oms.follow import Follower
-from actors.oms.gate import gate, leaving, true_exit
+from actors.oms.gate import gate, leaving, one_product, true_exit
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.standing import LedgerTrouble, Standing, State
@@ -12,10 +15,11 @@ from core.orders import validity
 from core.orders.answer import printable
 from core.orders.machine import noted, refused
 from core.orders.tag import check_same
-from core.ports import Broker, BrokerAnswer, Clock
+from core.ports import BrokerAnswer, Clock
 from core.records import LIVE, Intent, Order, OrderEvent, OrderState, Verdict
 
 _STATES: dict[str, OrderState] = {"ACK": "OPEN", "REFUSED": "REJECTED"}  # anything else is UNKNOWN
+LOOKS, LOOK_AGAIN_S = 3, 0.1  # at the broker's book, for the end of what it took to cancel
 
 
 class Sender:
@@ -24,13 +28,14 @@ class Sender:
         journal: Journal,
         follow: Follower,
         *,
-        broker: Broker,
+        broker: BrokerLink,
         risk: RiskLink,
         standing: Standing,
         clock: Clock,
+        pause: Callable[[float], None],
     ) -> None:
         self._journal, self._follow, self._broker, self._risk = journal, follow, broker, risk
-        self._standing, self._clock = standing, clock
+        self._standing, self._clock, self._pause = standing, clock, pause
 
     def submit(self, intent: Intent, state: State) -> Order:
         """The order of this tag: the first one ever, else a new one, sent once if `state` and everything else allow.
@@ -43,8 +48,8 @@ class Sender:
             check_same(known.intent, intent)
             return known
         intent = msgspec.structs.replace(intent, created_ns=intent.created_ns or self._clock.now_ns())
-        if self._standing.against:
-            return self._unsent(intent, self._standing.against)
+        if self._standing.stop:
+            return self._unsent(intent, self._standing.stop)
         try:
             self._send(intent, state)
         except LedgerTrouble as error:
@@ -71,7 +76,8 @@ class Sender:
         if order.state not in LIVE:
             return order
         said = self.ask_back(order)
-        self._standing.attempt(lambda: self._told(tag, said), asks_broker=True)
+        if self._standing.attempt(lambda: self._journal.note(tag, said)):
+            self.look(() if said else (tag,))
         order = self._journal.orders[tag]
         # Without the ledger the words are in no journal, but whoever asked is told.
         return noted(order, said or self.unheard(), order.updated_ns)
@@ -88,12 +94,21 @@ class Sender:
 
     def unheard(self) -> str:
         """Why an order lives on though the broker took the request to cancel it."""
-        why = self._standing.against or "the broker has not confirmed that yet"
+        why = self._standing.stop or "the broker has not confirmed that yet"
         return f"asked to cancel it; {why}"
 
-    def _told(self, tag: str, said: str) -> None:
-        self._journal.note(tag, said)
-        self._follow.reconcile()
+    def look(self, asked_back: Collection[str]) -> bool:
+        """Compare the broker's book, and a moment later again while it has not confirmed what it took to cancel.
+
+        Whether it could be compared.
+        """
+        for _ in range(LOOKS):
+            if not self._standing.attempt(lambda: self._follow.reconcile(whole=False), asks_broker=True):
+                return False
+            if self._broker.over or not any(self._journal.orders[tag].state in LIVE for tag in asked_back):
+                break
+            self._pause(LOOK_AGAIN_S)
+        return True
 
     def _send(self, intent: Intent, state: State) -> None:
         verdict = self._judge(intent, self._clock.now_ns(), state)
@@ -111,8 +126,9 @@ class Sender:
         """Risk is asked last: what it lets through it counts as working."""
         working = leaving(self._journal.orders, intent.symbol, vanished=self._follow.vanished)
         own = (
-            gate(state, self._standing.why, intent),
+            gate(state, self._standing.said, intent),
             true_exit(intent, self._journal.holdings.get(intent.symbol), working),
+            one_product(intent, self._journal.product(intent.symbol)),
         )
         broken = (*validity.check(intent, now_ns), *(refusal for refusal in own if refusal is not None))
         return Verdict(refusals=broken) if broken else self._risk.check(intent)

@@ -4,17 +4,22 @@ from collections.abc import Callable
 from typing import Literal
 
 from actors.oms.journal import Journal
-from core.errors import LedgerDown, LedgerFenced, VikalpError
+from core.errors import LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
 from core.ports import Clock
 from core.records import Alert
 
 State = Literal["ACTIVE", "REDUCING", "HALTED"]
 _STRICT: tuple[State, ...] = ("ACTIVE", "REDUCING", "HALTED")
 LedgerTrouble = (LedgerDown, LedgerFenced)
+BLIND_NS = 3_000_000_000  # wall
 
 
 class Standing:
-    """HALTED while `against` is not empty, whatever is wanted; `fenced` is for good. Every change is an alert.
+    """HALTED while `stop` says why, whatever is wanted; `fenced` is for good. Every change is an alert.
+
+    `against` is what the ledger has against it, `locked` that nobody is logged in at the broker. While the broker's
+    book cannot be read an order may be filled and nobody knows: after BLIND_NS of that entries are refused, and exits,
+    which take risk off, pass: REDUCING. Both end by themselves, once the book has been compared.
 
     What a person wants is kept in the ledger: after a crash the stricter of it and the settings holds.
     """
@@ -22,13 +27,33 @@ class Standing:
     def __init__(self, wanted: State, journal: Journal, clock: Clock) -> None:
         self.wanted, self.why = wanted, "the settings say so"
         self.against = "it has not been opened"
+        self.locked = ""
         self.fenced = False
         self._unkept = False
-        self._journal, self._clock, self._broker_away = journal, clock, False
+        self._journal, self._clock = journal, clock
+        self._away, self._followed_ns = "", 0  # why the book could not be read the last time; wall, when it was
 
     @property
     def state(self) -> State:
-        return "HALTED" if self.against else self.wanted
+        if self.stop:
+            return "HALTED"
+        return "REDUCING" if self.blind and self.wanted == "ACTIVE" else self.wanted
+
+    @property
+    def stop(self) -> str:
+        """Why nothing at all is sent; empty if it is."""
+        return self.against or self.locked
+
+    @property
+    def blind(self) -> str:
+        """Why nobody knows what an order sent now would become; empty if somebody does."""
+        blind_ns = self._clock.wall_ns() - self._followed_ns
+        return f"the broker's book cannot be read: {self._away}" if self._away and blind_ns >= BLIND_NS else ""
+
+    @property
+    def said(self) -> str:
+        """Why the state is what it is."""
+        return self.stop or (self.blind if self.wanted == "ACTIVE" else "") or self.why
 
     def want(self, state: State, why: str) -> State:
         """The state there is now; LedgerDown if less than ACTIVE is wanted and could not be kept for the next process.
@@ -38,7 +63,7 @@ class Standing:
         self.wanted, self.why, self._unkept = state, why, True
         if not self.against:
             self.attempt(self._keep)
-        self._alert("info", f"{self.state}: {self.against or why}")
+        self._alert("info", f"{self.state}: {self.said}")
         if self._unkept and state != "ACTIVE" and not self.fenced:
             raise LedgerDown(
                 f"the order manager is {self.state}, but {state} is not kept: if its process ends before the ledger is "
@@ -79,7 +104,7 @@ class Standing:
             self._alert("alarm", f"HALTED, {self.against}")
 
     def attempt(self, action: Callable[[], None], *, asks_broker: bool = False) -> bool:
-        """Do what needs broker and ledger; whether it was done. Without the ledger halt; without the broker go on.
+        """Do what needs broker and ledger; whether it was done. Without ledger or login halt; without the broker go on.
 
         The broker counts as away from the first failure until an action that surely asks it has been done; both are
         said once.
@@ -88,16 +113,26 @@ class Standing:
             action()
         except LedgerTrouble as error:
             self.lose(error)
+        except NotLoggedIn as error:
+            if not self.locked:
+                self._alert("alarm", f"HALTED: {error}")
+            self.locked = f"{error}"
         except VikalpError as error:
-            if not self._broker_away:
+            if not self._away:
                 self._alert("alarm", f"the broker cannot be followed, orders stand as last known: {error}")
-            self._broker_away = True
+            self._away = f"{error}"
         else:
-            if self._broker_away and asks_broker:
-                self._alert("info", "the broker can be followed again")
-                self._broker_away = False
+            if asks_broker:
+                self._follows()
             return True
         return False
+
+    def _follows(self) -> None:
+        if self._away or self.locked:
+            again = "somebody has logged in, and " if self.locked else ""
+            self._away = self.locked = ""
+            self._alert("info", f"{again}the broker can be followed again")
+        self._followed_ns = self._clock.wall_ns()
 
     def _alert(self, severity: Literal["info", "alarm"], message: str) -> None:
         self._journal.alert(Alert(at_wall_ns=self._clock.wall_ns(), severity=severity, subject="oms", message=message))

@@ -51,7 +51,13 @@ class Day:
     def start(self) -> None:
         """A new process; its guard tries open() again and again, here on every wait."""
         self.oms = OmsActor(
-            OmsConfig(), bus=ListBus(), clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
+            OmsConfig(),
+            bus=ListBus(),
+            clock=self.clock,
+            ledger=self.ledger,
+            broker=self.broker,
+            risk=self.risk,
+            pause=self.clock.sleep,
         )
         self.opened = False
         self.open()

@@ -63,7 +63,13 @@ class CrashDesk:
 
     def make(self) -> OmsActor:
         return OmsActor(
-            OmsConfig(), bus=ListBus(), clock=self.clock, ledger=self.ledger, broker=self.broker, risk=self.risk
+            OmsConfig(),
+            bus=ListBus(),
+            clock=self.clock,
+            ledger=self.ledger,
+            broker=self.broker,
+            risk=self.risk,
+            pause=self.clock.sleep,
         )
 
     def day(self) -> None:

@@ -1,0 +1,87 @@
+"""The order manager's way to its broker, which may be slow or away, and must not hold the order manager up for long.
+
+Every call here happens under the actor's lock: whoever wants something waits, and a supervisor ends an actor whose call
+has been in flight for supervision.stuck_s. So a turn, which is one call of the order manager, begins no question to the
+broker once it is TURN_NS old; what it left undone is told, and the timer's. And after a read that failed the book is
+left alone for PAUSE times as long as the failure took: a broker that hangs takes a quarter of the order manager's time
+at most. Orders and cancels are not: they wait for nobody's pause.
+
+A turn is over after TURN_NS, the broker's longest call, which began just before, one deadline of the ledger and one of
+risk: 2 + 2.5 + 2 + 1 = 7.5 s, below 8 (tests/unit/test_oms_turn.py).
+"""
+
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import pyarrow as pa
+
+from core.errors import BrokerDown, LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
+from core.orders.answer import Answer
+from core.ports import Broker, BrokerAnswer, Clock
+from core.records import Fill, Intent, Order
+
+TURN_NS = 2_000_000_000  # wall
+PAUSE = 3
+LATE = "the broker takes long: not asked any more in this turn"
+T = TypeVar("T")
+
+
+class BrokerLink:
+    """core.ports.Broker of one broker; `begin` at the start of every turn."""
+
+    def __init__(self, broker: Broker, clock: Clock) -> None:
+        self._broker, self._clock = broker, clock
+        self.unlisted_ms, self.trades_at_once = broker.unlisted_ms, broker.trades_at_once
+        self._begun_ns = self._failed_ns = self._cost_ns = 0  # wall
+        self._why = ""  # of the last read that failed, until one has not
+
+    def begin(self) -> None:
+        self._begun_ns = self._clock.wall_ns()
+
+    @property
+    def over(self) -> bool:
+        """Whether the turn is old: nothing more is asked in it."""
+        return self._clock.wall_ns() - self._begun_ns >= TURN_NS
+
+    def hope(self) -> None:
+        """Something says that the broker is back: its book may be read again."""
+        self._cost_ns = 0
+
+    def place(self, intent: Intent) -> BrokerAnswer:
+        if self.over:
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}")
+        return self._broker.place(intent)
+
+    def cancel(self, broker_id: str) -> BrokerAnswer:
+        if self.over:
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}")
+        return self._broker.cancel(broker_id)
+
+    def find(self, tag: str) -> Order | None:
+        return self._read(lambda: self._broker.find(tag))
+
+    def book(self) -> Sequence[Order]:
+        return self._read(self._broker.book)
+
+    def trades(self) -> Sequence[Fill]:
+        return self._read(self._broker.trades)
+
+    def on_ticks(self, ticks: pa.RecordBatch) -> bool:
+        return self._broker.on_ticks(ticks)
+
+    def _read(self, ask: Callable[[], T]) -> T:
+        began_ns = self._clock.wall_ns()
+        if self.over:
+            raise BrokerDown(LATE)
+        if self._why and 0 <= began_ns - self._failed_ns < PAUSE * self._cost_ns:
+            raise BrokerDown(self._why)
+        try:
+            answer = ask()
+        except (LedgerDown, LedgerFenced, NotLoggedIn):
+            raise  # not the broker's fault, or told without asking it
+        except VikalpError as error:
+            self._why, self._failed_ns = f"{error}", self._clock.wall_ns()
+            self._cost_ns = self._failed_ns - began_ns
+            raise
+        self._why = ""
+        return answer
