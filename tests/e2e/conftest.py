@@ -49,7 +49,7 @@ def page(browser: Browser) -> Iterator[Page]:
 class Gateway:
     """tests.e2e.fake_desk as a process; `say` is a word on its stdin."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *more: str) -> None:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -58,7 +58,7 @@ class Gateway:
         self.url = f"http://127.0.0.1:{self.port}"
         environment = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.e2e.fake_desk", str(self.port), str(token), "--every", "250"],
+            [sys.executable, "-m", "tests.e2e.fake_desk", str(self.port), str(token), "--every", "250", *more],
             cwd=ROOT,
             env=environment,
             stdin=subprocess.PIPE,

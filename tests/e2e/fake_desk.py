@@ -1,14 +1,18 @@
-"""The real gateway on an invented desk: python -m tests.e2e.fake_desk PORT TOKEN [--every MS]. Ends with its stdin.
+"""The real gateway on an invented desk: python -m tests.e2e.fake_desk PORT TOKEN [--every MS] [--paper]. Ends with its
+stdin.
 
 Orders at or above 100 lots are refused; a BUY below 1 rupee stays open; everything else fills at once. The word `down`
 on stdin makes the supervisor unreachable, `up` brings it back; `crash` shows shard.NIFTY restarting, `well` ends that;
 `worn` shows every actor with restarts and gaps behind it, `fresh` ends that; `warn` and `old` raise an alert, now and
-two minutes ago, `alarm` one that stays, `quiet` forgets them; `mute` takes the next order without an answer.
+two minutes ago, `alarm` one that stays, `quiet` forgets them; `mute` takes the next order without an answer; `settle`
+settles NIFTY's nearest expiry, `unsettle` ends that. With --paper its market is the live one, of which nothing comes
+before `login`: until then it has a tape of NIFTY that ends twenty hours ago.
 """
 
 import argparse
 import dataclasses
 import itertools
+import math
 import sys
 import threading
 import time
@@ -65,6 +69,9 @@ class FakeDesk:
     alerts: tuple[Alert, ...] = ()
     worn: bool = False
     mute: bool = False
+    settled: bool = False
+    mode: Literal["SIMULATED", "PAPER"] = "SIMULATED"
+    logged_in: bool = True
 
     def chain(self, index: str) -> Chain | None:
         return synthetic.chain(index, 1)
@@ -75,7 +82,7 @@ class FakeDesk:
         now = time.time_ns()
         return DeskStatus(
             desk=0,
-            mode="SIMULATED",
+            mode=self.mode,
             market_ns=self.clock.now_ns(),
             market_says="simulated session of 2026-11-20, seed 7",
             phase="open",
@@ -208,8 +215,28 @@ def listen(desk: FakeDesk, ended: threading.Event) -> None:
         desk.crashed = {"crash": True, "well": False}.get(word, desk.crashed)
         desk.alerts = alerts(word, desk.alerts)
         desk.mute = desk.mute or word == "mute"
+        desk.logged_in = desk.logged_in or word == "login"
+        desk.settled = {"settle": True, "unsettle": False}.get(word, desk.settled)
         desk.worn = {"worn": True, "fresh": False}.get(word, desk.worn)
     ended.set()
+
+
+class Tape:
+    """core.ports.LastChains of a live market that was last heard of twenty hours ago."""
+
+    def last(self, index: str) -> Chain | None:
+        if index != "NIFTY":
+            return None
+        as_of_ns = time.time_ns() - 20 * 3_600 * 10**9
+        return synthetic.figured(synthetic.chain(index, 1), {"as_of_ns": as_of_ns})
+
+
+def next_chain(desk: FakeDesk, name: str, n: int) -> Chain:
+    made = synthetic.chain(name, n)
+    if not (desk.settled and name == "NIFTY"):
+        return made
+    near = synthetic.EXPIRY_DAYS[0]
+    return synthetic.figured(made, {"years": 0.0}, near, {"iv": math.nan, "iv_reason": 2})
 
 
 def main() -> None:
@@ -217,11 +244,12 @@ def main() -> None:
     parser.add_argument("port", type=int)
     parser.add_argument("token_path")
     parser.add_argument("--every", type=int, default=250)
+    parser.add_argument("--paper", action="store_true")
     given = parser.parse_args()
     clock = FakeClock()
-    desk = FakeDesk(clock)
+    desk = FakeDesk(clock, mode="PAPER", logged_in=False) if given.paper else FakeDesk(clock)
     config = GatewayConfig(port=given.port, token_path=given.token_path, indices=tuple(synthetic.SPOTS))
-    actor = GatewayActor(config, bus=FakeBus(), clock=clock, desk=desk)
+    actor = GatewayActor(config, bus=FakeBus(), clock=clock, desk=desk, last=Tape() if given.paper else None)
     actor.open()
     print("READY", flush=True)
     ended = threading.Event()
@@ -230,9 +258,9 @@ def main() -> None:
     for n in itertools.count(4):
         if ended.wait(given.every / 1000):
             break
-        chains = [*chains[1:], {name: synthetic.chain(name, n) for name in synthetic.SPOTS}]
+        chains = [*chains[1:], {name: next_chain(desk, name, n) for name in synthetic.SPOTS}]
         for name, chain in chains[-1].items():
-            if not (desk.crashed and name == "NIFTY"):
+            if desk.logged_in and not (desk.crashed and name == "NIFTY"):
                 actor.on_chain(chain)
         actor.on_timer()
     actor.close()

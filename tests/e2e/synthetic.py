@@ -2,6 +2,7 @@
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -118,3 +119,18 @@ def chain(index: str, n: int) -> Chain:
         contracts=pa.RecordBatch.from_pylist(contracts, schema=CONTRACTS),
         expiries=pa.RecordBatch.from_pylist(expiries, schema=EXPIRIES),
     )
+
+
+def figured(
+    made: Chain,
+    figures: Mapping[str, object],
+    day: dt.date | None = None,
+    contracts: Mapping[str, object] | None = None,
+) -> Chain:
+    """`made` with other figures and contracts of one expiry; of all of them where no day is named."""
+
+    def changed(batch: pa.RecordBatch, values: Mapping[str, object]) -> pa.RecordBatch:
+        rows = [row | (values if day in (None, row["expiry"]) else {}) for row in batch.to_pylist()]
+        return pa.RecordBatch.from_pylist(rows, schema=batch.schema)
+
+    return Chain(contracts=changed(made.contracts, contracts or {}), expiries=changed(made.expiries, figures))

@@ -160,6 +160,7 @@ def test_a_gateway_that_is_gone_leaves_nothing_on_the_page_that_looks_well(page:
 
     expect(page.locator("#connection")).to_have_text(re.compile(r"^no connection to the desk since \d\d:\d\d:\d\d$"))
     expect(page.locator("#chain-box")).to_have_class("stale")
+    expect(page.locator("#provenance")).to_have_text(re.compile(r"^cached, not heard of since \d\d:\d\d:\d\d$"))
     expect(page.locator("#strip-NIFTY-age")).to_have_class("age bad")
     for name in ("phase", "oms-state", "ledger-state"):
         expect(page.locator(f"#{name}")).to_have_text("unknown")
@@ -184,6 +185,7 @@ def test_a_pause_of_the_desk_is_forgotten_when_it_speaks_again(page: Page, gatew
     expect(page.locator("#oms-state")).to_have_text("ACTIVE")
     expect(page.locator("#actors-oms-state")).to_have_text("READY")
     expect(page.locator("#strip-NIFTY-age")).to_have_class("age good")
+    expect(page.locator("#provenance")).to_have_text("simulated")
     expect(page.locator("#chain-box")).not_to_have_class("stale")
 
 
@@ -191,7 +193,9 @@ def test_an_alert_has_its_time_and_is_whole_in_its_title_and_an_alarm_stays(page
     load(page, gateway.url)
     trouble = page.locator("#trouble")
     gateway.say("warn")
-    expect(trouble).to_have_text(re.compile(r"^\d\d:\d\d:\d\d warning: shard.SENSEX: started again, .* by its id$"))
+    expect(trouble).to_have_text(
+        re.compile(r"^\d\d:\d\d:\d\d by the wall clock, warning: shard.SENSEX: started again, .* by its id$")
+    )
     expect(trouble).to_have_attribute("title", str(trouble.text_content()))
     gateway.say("quiet")
     expect(trouble).to_have_text("")
@@ -199,7 +203,7 @@ def test_an_alert_has_its_time_and_is_whole_in_its_title_and_an_alarm_stays(page
     gateway.say("old")
     gateway.say("alarm")
 
-    expect(trouble).to_have_text(re.compile(r"^\d\d:\d\d:\d\d alarm: shard.SENSEX"))
+    expect(trouble).to_have_text(re.compile(r"^\d\d:\d\d:\d\d by the wall clock, alarm: shard.SENSEX"))
     gateway.say("quiet")
     expect(trouble).to_have_text("")
 

@@ -1,5 +1,7 @@
 """Nothing on the page is ever cut: at the widths of a desk, of laptops and of a phone, with prices of five digits."""
 
+from pathlib import Path
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -70,6 +72,22 @@ def test_no_text_is_cut(page: Page, traded: Gateway, width: int, height: int) ->
     for name in ("bid", "ask", "ltp"):
         assert page.locator(f"#chain-body tr.atm td.c-{name}").first.is_visible()
     expect(page.locator("#exit-all")).to_be_in_viewport(ratio=1)
+
+
+@pytest.mark.parametrize(("width", "height"), SIZES)
+def test_no_text_is_cut_on_a_cached_chain(page: Page, tmp_path: Path, width: int, height: int) -> None:
+    """Its words are the longest there are: of a chain of the tape, before anybody has logged in."""
+    paper = Gateway(tmp_path, "--paper")
+    page.set_viewport_size({"width": width, "height": height})
+    load(page, paper.url)
+    expect(page.locator("#provenance")).to_contain_text("entries are refused, exits pass")
+    expect(page.locator("#strip-NIFTY-age")).to_contain_text("cached")
+
+    cut = page.evaluate(CUT)
+    assert paper.end() == 0
+
+    assert not cut, cut
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_the_least_important_columns_go_first_and_come_back(page: Page, traded: Gateway) -> None:

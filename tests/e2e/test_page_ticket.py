@@ -1,5 +1,7 @@
 """The ticket and the exit dialog: said in words before anything is sent, and once sent never twice."""
 
+import re
+
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
@@ -80,15 +82,20 @@ def test_exit_all_says_what_it_closes_and_how(page: Page, gateway: Gateway) -> N
     expect(page.locator(f"#positions-{symbol}-quantity")).not_to_have_text("0")
     held = str(page.locator(f"#positions-{symbol}-quantity").text_content())
 
+    expect(page.locator("#exit-all")).to_have_text("Cancel & exit all")
     page.locator("#exit-all").click()
 
+    expect(page.locator("#exit-confirm")).to_have_text("Yes, cancel and exit all")
+    expect(page.locator("#exit-says")).to_contain_text("Cancel every working order")
     expect(page.locator("#exit-says")).to_contain_text("limit orders that reach up to 5 % beyond the best price")
     expect(page.locator(f"#closing-{symbol}-quantity")).to_have_text(held.removeprefix("−"))
     expect(page.locator(f"#closing-{symbol}-side")).to_have_text("SELL")
     page.locator("#exit-confirm").click()
     until(lambda: page.locator("#closing tbody tr").count() == 0, "nothing is left to close")
     page.locator("#exit-all").click()
-    expect(page.locator("#exit-says")).to_have_text("Cancel every open order? No position is open.")
+    expect(page.locator("#exit-says")).to_have_text(
+        re.compile(r"^Cancel every working order \(\d+ now\)\? No position is open\.$")
+    )
     page.locator("#exit-cancel").click()
 
 
