@@ -51,7 +51,7 @@ class StreamConfig(BaseModel, frozen=True, extra="forbid"):
     ping_s: float = Field(default=5, gt=0, description="between our pings, and how long one may go unanswered, s")
     first_delay_s: float = Field(default=0.5, gt=0, description="before the first attempt after a loss, s, at most")
     most_delay_s: float = Field(default=30, gt=0, description="the cap of the doubling delay, s")
-    proven_s: float = Field(default=10, ge=0, description="a connection this old makes the next delay short again, s")
+    proven_s: float = Field(default=3, ge=0, description="a connection this old makes the next delay short again, s")
 
     @field_validator("root")
     @classmethod

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from websockets.asyncio.server import ServerConnection
 
-from brokers.kite.stream import State, Stream
+from brokers.kite.stream import State, Stream, StreamConfig
 from core.errors import ConfigError
 from core.kite import Mode, Segment, token_of
 from tests.unit.kite.sockets import (
@@ -69,6 +69,30 @@ def test_whatever_ends_a_connection_the_next_one_carries_all_of_it_once(script: 
     assert len(server.paths) == 2
     assert got.whys(State.WAITING)[0].startswith(why)
     assert got.whys(State.WAITING)[0].endswith("; next attempt in 0.0 s")
+
+
+def test_stalls_one_after_the_other_are_each_left_as_soon_as_the_first() -> None:
+    """A stall ends when it ends: with a delay that doubles the prices come back half a minute after it."""
+    quick, usual = config("ws://127.0.0.1:1"), StreamConfig(api_key="k")
+    scale = quick.silent_s / usual.silent_s
+
+    async def scene(stream: Stream, got: Got) -> None:
+        await until(lambda: stream.counts().get("silent") == 3)
+
+    _, got = play(Server(stall), scene, first_delay_s=0.2, most_delay_s=20.0, proven_s=usual.proven_s * scale)
+
+    assert [why.split("; ")[1] for why in got.whys(State.WAITING)] == ["next attempt in 0.1 s"] * 3
+
+
+def test_a_server_that_lets_nobody_stay_is_left_alone_for_longer_and_longer() -> None:
+    async def scene(stream: Stream, got: Got) -> None:
+        await until(lambda: stream.counts().get("dropped") == 3)
+
+    _, got = play(Server(drop), scene, first_delay_s=0.2, most_delay_s=20.0)
+
+    assert [why.split("; ")[1] for why in got.whys(State.WAITING)] == [
+        f"next attempt in {delay_s} s" for delay_s in (0.1, 0.2, 0.4)
+    ]
 
 
 def test_a_line_on_which_our_pings_are_lost_is_left() -> None:
