@@ -20,6 +20,7 @@ from core.kite.ticks import CONTRACT
 from core.ports import Arrived
 from core.schemas import WANTED, Kind, check
 from tests.fakes_feed import HeardBus
+from tests.unit.kite.frames import framed, packets
 
 MS, S = 1_000_000, 1_000_000_000
 EXPIRY = dt.date(2026, 11, 24)
@@ -405,3 +406,49 @@ def test_an_index_nobody_has_listed_is_refused_at_the_start() -> None:
         World("FINNIFTY")
     with pytest.raises(ValueError, match="indices"):
         LinkConfig(indices=())
+
+
+KNOWN = st.sampled_from([NIFTY, CALL, PUT, BANK, BANK_CALL, SENSEX_CALL, STRANGER])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.lists(KNOWN, max_size=5, unique=True), max_size=12), st.integers(1, 5))
+def test_what_is_carried_is_the_last_that_fitted_of_each_feed(messages: list[list[int]], most: int) -> None:
+    class Narrow(ListSocket):
+        def subscribe(self, modes: Mapping[int, Mode]) -> None:
+            if len(modes) > most:
+                raise InputError(f"{len(modes)} are too many")
+            super().subscribe(modes)
+
+    world = World()
+    world.socket = world.link._socket = Narrow()
+    carried: dict[str, set[int]] = {}
+    for tokens in messages:
+        indices = {CONTRACTS[token][0] for token in tokens if token in CONTRACTS}
+        before = len(world.socket.asked)
+        if len(indices) > 1:
+            with pytest.raises(InputError):
+                world.link.on_wanted(wanted(*tokens))
+        else:
+            world.link.on_wanted(wanted(*tokens))
+            (index,) = indices or {""}
+            then = carried | {index: {token for token in tokens if token in CONTRACTS}}
+            fits = index in {"NIFTY", "BANKNIFTY"} and sum(map(len, then.values())) <= most
+            changed = fits and then != carried
+            carried = then if fits else carried
+            assert len(world.socket.asked) == before + changed
+            continue
+        assert len(world.socket.asked) == before
+    if carried:
+        assert world.socket.asked[-1] == dict.fromkeys(set().union(*carried.values()), Mode.FULL)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.one_of(st.binary(max_size=300), packets().map(framed)), max_size=4))
+def test_no_bytes_stop_it(frames: list[bytes]) -> None:
+    world = World(batch_ms=0)
+    own = [raw[:4] + NIFTY.to_bytes(4) + raw[8:] if len(raw) > 10 else raw for raw in frames]
+    world.comes(*((raw, 1) for raw in own))
+    counts = world.link.counts()
+    assert counts["frames"] == len(frames)
+    assert counts["ticks"] == len(world.quotes("NIFTY"))
