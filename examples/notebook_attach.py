@@ -15,6 +15,7 @@ with attach(number) as desk:
     print(", ".join(f"{actor.name} {actor.state}" for actor in status.actors))
 
     chain = desk.chain(index)  # pyarrow.Table, schemas.CONTRACTS
+    print((chain.schema.metadata or {})[b"provenance"].decode())  # live, simulated, replay, or cached and how old
     print(f"{index}: {chain.num_rows} contracts, {pc.sum(pc.is_finite(chain['iv'])).as_py()} with an implied vol")
 
     for row in desk.expiries(index).to_pylist():

@@ -16,8 +16,9 @@ from cluster.cli.books import orders_table, positions_table
 from cluster.cli.options import DeskNumber, Json
 from cluster.cli.out import FAILURE, out, print_json, print_problem, say
 from cluster.cli.world import world
+from cluster.shown import provenance_of
 from core.errors import InputError, VikalpError
-from gateway.format import money, paise, strike
+from gateway.format import money, paise, provenance, strike
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -141,6 +142,8 @@ def make_intent(
         raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26D0124500CE")
     check_option(contract)
     chain = _chain(client, contract.index)
+    if chain and purpose != "exit":
+        _say_cached(client, contract.index, chain)
     _require_listed(contract, chain)
     market_ns = chain.expiries["as_of_ns"].to_pylist()[0] if chain else client.status().market_ns
     return Intent(
@@ -168,6 +171,13 @@ def _chain(client: DeskClient, index: str) -> Chain | None:
         say(f"whether the contract is listed is not checked: {error}")
         return None
     return chain if chain and chain.expiries.num_rows else None
+
+
+def _say_cached(client: DeskClient, index: str, chain: Chain) -> None:
+    """What risk will say of an entry or a hedge, before anything is asked."""
+    found = provenance_of(client, chain.expiries["as_of_ns"][0].as_py())
+    if found is not None and found.cached:
+        say(f"{index} is {provenance(found)}: entries are refused, an exit passes")
 
 
 def _require_listed(contract: Contract, chain: Chain | None) -> None:
