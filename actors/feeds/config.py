@@ -18,7 +18,7 @@ class FeedConfig(BaseModel, frozen=True, extra="forbid"):
     budget_ms: int = Field(default=200, gt=0, description="ms one timer call may spend stepping through a replay")
     bar_seconds: tuple[int, ...] = Field(default=(60, 180), description="lengths of the bars made, s")
     bar_grace_ms: int = Field(
-        default=1_000, ge=0, description="live: market ms a bar without further ticks stays open after its end"
+        default=1_000, ge=0, description="live: ms without quotes after which the clock closes a bar"
     )
     resend_s: int = Field(default=30, ge=0, description="after a start, bars that closed this recently are sent, s")
     kept_bars: int = Field(default=40, ge=1, description="bars of each length given again on refresh")

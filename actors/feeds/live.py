@@ -10,9 +10,12 @@ restart  bars so far from the tape; its link goes on with what it was told, and 
 import pyarrow as pa
 
 from actors.feeds.config import FeedConfig
+from actors.feeds.cover import Cover
 from actors.feeds.outlet import Outlet
+from actors.feeds.resume import resume
 from actors.feeds.sift import by_time
 from actors.feeds.wanted import Wanted
+from core.errors import VikalpError
 from core.kite import Registry
 from core.market import check_index, from_ns
 from core.market.universe import Band
@@ -41,24 +44,32 @@ class LiveFeedActor:
         self._alerts: tuple[Alert, ...] = ()
 
     def open(self) -> None:
-        """Raises UnknownName for an index nobody knows, and what the tape raises: InputError, OSError."""
-        check_index(self._config.index)
-        c = self._config
-        self._out = Outlet(c, self._bus, self._clock)
+        """Take up the session where the tape ends; UnknownName for an index nobody knows."""
+        c, now_ns = self._config, self._clock.now_ns()
+        check_index(c.index)
         band = Band(strikes=c.strikes, slack=c.slack, expiries=c.expiries)
-        today = from_ns(self._clock.now_ns()).date()
-        self._wanted = Wanted(self._registry, index=c.index, band=band, most=c.most, on=today)
+        self._wanted = Wanted(self._registry, index=c.index, band=band, most=c.most, on=from_ns(now_ns).date())
+        self._empty()
+        try:
+            unsent = resume(self._past, self._out, self._cover, c, now_ns)
+        except (VikalpError, OSError) as error:
+            self._warn(f"this session's bars so far cannot be read, they begin now: {error}")
+            self._empty()
+            unsent = []
+        self._out.send_past()  # what was on its way when the life before ended
+        for bars in unsent:
+            self._out.send_bars(bars)
         self._opened_ns = self._clock.wall_ns()
 
     def on_quotes(self, quotes: pa.RecordBatch) -> None:
         """A link's ticks; those of a contract that is watched no longer are on their way when it is told."""
-        self._heard_ns = self._clock.wall_ns()
-        watched = self._wanted.symbols if self._spoken else None
-        ticks = self._out.passing(quotes, self._clock.now_ns(), watched=watched)
+        now_ns, self._heard_ns = self._clock.now_ns(), self._clock.wall_ns()
+        self._cover.heard(now_ns, self._heard_ns)
+        ticks = self._out.passing(quotes, now_ns, watched=self._wanted.symbols if self._spoken else None)
         if ticks is None:
             return
         ticks = by_time(ticks)
-        self._out.send_bars(self._out.send(ticks))
+        self._out.send_bars(self._cover.whole(self._out.send(ticks)))
         unknown = not self._wanted.level_paise
         self._wanted.see(ticks)
         if unknown and self._wanted.level_paise:
@@ -72,8 +83,10 @@ class LiveFeedActor:
 
     def on_timer(self) -> None:
         """Bars of a quiet market; once a second the universe."""
-        self._out.send_bars(self._out.bars.advance(self._clock.now_ns() - self._config.bar_grace_ms * 1_000_000))
-        if self._clock.wall_ns() - self._said_ns >= AGAIN_NS:
+        wall = self._clock.wall_ns()
+        if wall - self._heard_ns >= self._config.bar_grace_ms * 1_000_000:  # else a tick of the old bar may be to come
+            self._out.send_bars(self._cover.whole(self._out.bars.advance(self._clock.now_ns())))
+        if wall - self._said_ns >= AGAIN_NS:
             self._look(again=True)
 
     def on_refresh(self, _: pa.RecordBatch) -> None:
@@ -82,19 +95,16 @@ class LiveFeedActor:
 
     def progress(self) -> FeedProgress:
         """How far it is; a live market has no end."""
-        counts = self._out.counts
+        out = self._out
         return FeedProgress(
-            index=self._config.index, market_ns=self._out.market_ns, batches=counts["batches"], total=0,
-            ticks=counts["ticks"], done=False, counts=self.counts(),
+            index=self._config.index, market_ns=out.market_ns, batches=out.counts["batches"], total=0,
+            ticks=out.counts["ticks"], done=False, counts=self.counts(),
         )  # fmt: skip
 
     def counts(self) -> dict[str, int]:
-        """Of this life, by name: batches and ticks sent, rows refused by reason, ticks too late for their bar.
-
-        watched: contracts now; left_out: those of the bands for which FeedConfig.most had no room.
-        """
+        """Of this life: batches and ticks sent, rows refused by reason, Cover's, contracts watched and without room."""
         sizes = {"watched": len(self._wanted.symbols), "left_out": self._wanted.left_out}
-        return {**self._out.counts, **sizes, "late_for_bars": self._out.bars.late}
+        return {**self._out.counts, **self._cover.counts, **sizes, "late_for_bars": self._out.bars.late}
 
     def alerts(self) -> tuple[Alert, ...]:
         """Its latest, oldest first."""
@@ -103,6 +113,10 @@ class LiveFeedActor:
     def check_health(self) -> int:
         """Wall nanoseconds of the last batch sent; 0 before the first."""
         return self._out.progress_ns
+
+    def _empty(self) -> None:
+        self._out = Outlet(self._config, self._bus, self._clock)
+        self._cover = Cover(max(self._config.bar_seconds))
 
     def _look(self, *, again: bool = False) -> None:
         """Choose the universe anew; tell the link at once if it is another one, and on every `again`."""
@@ -113,6 +127,7 @@ class LiveFeedActor:
         changed = self._wanted.choose()
         if changed:
             self._out.latest.keep(self._wanted.symbols)
+            self._cover.watch(self._wanted.symbols, self._clock.now_ns())
         if changed or again or not self._spoken:
             self._bus.publish("wanted", self._wanted.batch(), index=self._config.index)
             self._spoken, self._said_ns = True, wall
