@@ -1,18 +1,18 @@
-"""Kite's historical candles of the simulated past: pure functions of the seed, the instrument and the dates.
+"""Kite's historical candles, made of the minutes of the days that the market has.
 
-A candle is stamped with its opening moment and made of the market sampled every SAMPLE_S seconds; a candle that has
-not closed yet holds what has happened of it. Intervals and the longest request of each: kite.md §6.
+A candle is stamped with its opening moment; one that has not closed yet holds what has happened of it. Intervals and
+the longest request of each: kite.md §6.
 """
 
 import datetime as dt
 from collections.abc import Iterator
 
-import numpy as np
-
 from core.errors import UnknownDate
 from core.market import IST, from_ns, session, to_ns
-from exchange.day import BATCH_MS, Day
+from exchange.day import Day
 from exchange.listing import Instrument
+from exchange.minutes import MINUTE_NS, Minutes
+from exchange.quotes import grouped
 from exchange.refusal import bad_input
 
 MINUTES = {"minute": 1, "3minute": 3, "5minute": 5, "10minute": 10, "15minute": 15, "30minute": 30, "60minute": 60}
@@ -20,16 +20,17 @@ LONGEST_DAYS = {
     "minute": 60, "3minute": 100, "5minute": 100, "10minute": 100, "15minute": 200, "30minute": 200, "60minute": 400,
     "day": 2000,
 }  # fmt: skip
-SAMPLE_S = 5
 Candle = list[object]
 
 
 def candles(
-    today: Day, one: Instrument, interval: str, first: dt.datetime, last: dt.datetime, *, now_ns: int, oi: bool
-) -> list[Candle]:
+    today: Day, one: Instrument, interval: str, first: dt.datetime, last: dt.datetime, *, minutes: Minutes,
+    now_ns: int, oi: bool,
+) -> list[Candle]:  # fmt: skip
     """Candles of `one` that open in [first, last], both aware, oldest first, none from the future.
 
-    Raises KiteError in Kite's words for an interval nobody knows or too long a stretch of it.
+    `minutes` are those of `today`, which goes on meanwhile. Raises KiteError in Kite's words for an interval nobody
+    knows or too long a stretch of it.
     """
     if interval not in LONGEST_DAYS:
         raise bad_input("invalid interval")
@@ -37,17 +38,17 @@ def candles(
         raise bad_input("invalid from date, it is after the to date")
     if (last.date() - first.date()).days > LONGEST_DAYS[interval]:
         raise bad_input(f"interval exceeds max limit: {LONGEST_DAYS[interval]} days")
-    until = min(to_ns(last) + 1, now_ns)
+    span = to_ns(first), min(to_ns(last) + 1, now_ns)
     out: list[Candle] = []
     for day in _days(today, one, first.date(), min(last.date(), today.date)):
         same = day.listing.by_name.get((one.exchange, one.symbol))
         if same is not None:
-            out += _of_day(day, same, interval, (to_ns(first), until, now_ns), oi=oi)
+            out += _of_day(day, minutes if day is today else day.minutes(same, now_ns), interval, span, oi=oi)
     return out
 
 
 def _days(today: Day, one: Instrument, first: dt.date, last: dt.date) -> Iterator[Day]:
-    """Every session of the stretch, today's as it is; a date that no table covers has none."""
+    """Every session of the stretch that the market has, today's as it is; a date that no table covers has none."""
     exchange = "BSE" if one.exchange in {"BSE", "BFO"} else "NSE"
     for ahead in range((last - first).days + 1):
         date = first + dt.timedelta(days=ahead)
@@ -57,32 +58,25 @@ def _days(today: Day, one: Instrument, first: dt.date, last: dt.date) -> Iterato
             day = today if date == today.date else today.before(date, one.index)
         except UnknownDate:
             continue
-        yield day
+        if day is not None:
+            yield day
 
 
-def _of_day(day: Day, one: Instrument, interval: str, moments_ns: tuple[int, int, int], *, oi: bool) -> list[Candle]:
-    """`moments_ns`: the first opening asked for, the end of those asked for, and now."""
-    first_ns, until_ns, now_ns = moments_ns
-    length_s = int((day.close_ns - day.open_ns) // 1_000_000_000) if interval == "day" else 60 * MINUTES[interval]
-    step = SAMPLE_S * 1000 // BATCH_MS
-    moments = np.arange(0, day.batches(now_ns), step, dtype=np.int64)
-    if not moments.size:
+def _of_day(day: Day, bars: Minutes, interval: str, span_ns: tuple[int, int], *, oi: bool) -> list[Candle]:
+    """`span_ns`: the first opening asked for, and the end of those asked for."""
+    if not bars.start_ns.size:
         return []
-    ticks = day.ticks(one, moments)
-    last = ticks.column("last_paise").to_numpy()
-    volume, interest = ticks.column("volume").to_numpy(), ticks.column("oi").to_numpy()
-    which = moments * BATCH_MS // (1000 * length_s)
+    length_ns = day.close_ns - day.open_ns if interval == "day" else MINUTES[interval] * MINUTE_NS
+    _, first, final = grouped((bars.start_ns - day.open_ns) // length_ns)
     out: list[Candle] = []
-    for candle in np.unique(which):
-        opens_ns = day.open_ns + int(candle) * length_s * 1_000_000_000
-        if interval != "day" and not first_ns <= opens_ns < until_ns:
+    for a, b in zip(first.tolist(), final.tolist(), strict=True):
+        opens_ns = day.open_ns + int(bars.start_ns[a] - day.open_ns) // length_ns * length_ns
+        if interval != "day" and not span_ns[0] <= opens_ns < span_ns[1]:
             continue
-        inside = np.flatnonzero(which == candle)
-        before = volume[inside[0] - 1] if inside[0] else 0
-        prices = last[inside]
-        ohlc = (prices[0], prices.max(), prices.min(), prices[-1])
-        row: Candle = [_stamp(opens_ns, interval), *(int(p) / 100 for p in ohlc), int(volume[inside[-1]] - before)]
-        out.append([*row, int(interest[inside[-1]])] if oi else row)
+        inside = slice(a, b + 1)
+        ohlc = (bars.open[a], bars.high[inside].max(), bars.low[inside].min(), bars.close[b])
+        row: Candle = [_stamp(opens_ns, interval), *(int(p) / 100 for p in ohlc), int(bars.volume[inside].sum())]
+        out.append([*row, int(bars.oi[b])] if oi else row)
     return out
 
 

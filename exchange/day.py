@@ -1,80 +1,86 @@
-"""One trading day of the exchange: what is listed, what it is worth now, and what it was worth before.
+"""One trading day of the exchange: what is listed and what it is worth now, whoever's prices they are.
 
-The five indices are simulated side by side from one seed (exchange.simulator); a day is drawn whole from seed and
-date, so that a second exchange with the same seed has the same day, and yesterday's candles can be drawn today.
+A day's prices come from Sources of ticks, one an index. A subclass says where those come from, what an instrument was
+worth before, and which day is the next: exchange.simulated_day draws days from a seed, exchange.recorded_day shows one
+that was recorded.
 """
 
 import datetime as dt
-from collections.abc import Sequence
-from functools import lru_cache
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from core.market import INDICES, exchange_of, session, to_ns
-from exchange.listing import Instrument, Listing
+from core.errors import InputError
+from core.market import exchange_of, session, to_ns, why_closed
+from core.ports import Source
+from core.schemas import TICKS
+from exchange.listing import INDEX_ROWS, Instrument, Listing
+from exchange.minutes import Minutes
 from exchange.quotes import Quotes
-from exchange.simulator import SimulatedSource
 
 Ints = NDArray[np.int64]
-BATCH_MS = 100
 
 
-class Day:
-    """The session of `date`; `strikes_each_side` and `ticks_per_second` are the simulator's, an index."""
+class Day(ABC):
+    """The session of `date`: its listing, its quotes, its hours in UTC ns.
 
-    def __init__(
-        self, date: dt.date, *, seed: int, indices: Sequence[str] = INDICES, strikes_each_side: int = 20,
-        ticks_per_second: int = 400,
-    ) -> None:  # fmt: skip
-        """Raises InputError for a day without a session, UnknownDate past the calendar."""
-        self.date, self.seed, self.indices = date, seed, tuple(indices)
-        self._strikes = strikes_each_side
-        self.sources = [
-            SimulatedSource(index=index, seed=seed, session_date=date, strikes_each_side=strikes_each_side,
-                            ticks_per_second=ticks_per_second, batch_ms=BATCH_MS)
-            for index in indices
-        ]  # fmt: skip
-        for source in self.sources:
-            source.open()
-        self.listing = Listing([source.market.universe for source in self.sources])
-        self.quotes = Quotes(len(self.listing))
-        hours = session(exchange_of(self.indices[0]), date)
-        assert hours is not None, "a source refuses a day without a session"
-        self.open_ns, self.close_ns = to_ns(hours.open), to_ns(hours.close)
-        self._places = [dict(zip(_symbols(source), range(first, first + len(source.market.universe)), strict=True))
-                        for source, first in zip(self.sources, self.listing.first, strict=True)]  # fmt: skip
+    market: what it is, for people. begins_ns: market time of its first quotes. max_age_ns: how old a quote may be to
+    value a position by.
+    """
+
+    market: str
+    max_age_ns: int
+
+    def __init__(self, date: dt.date, listing: Listing, sources: Mapping[str, Source]) -> None:
+        """`sources` by index, opened; raises InputError for a day without a session, UnknownDate past the calendar."""
+        self.date, self.listing, self.indices = date, listing, tuple(sources)
+        self.quotes = Quotes(len(listing))
+        hours = [hours_of(index, date) for index in sources]
+        self.open_ns, self.close_ns = min(opens for opens, _ in hours), max(closes for _, closes in hours)
+        self.begins_ns = self.open_ns
+        self._sources = sources
 
     def step(self, now_ns: int) -> Ints:
         """Bring the quotes to `now_ns`; the places that changed, each once."""
-        changed = []
-        for source, places in zip(self.sources, self._places, strict=True):
-            for batch in source.poll(now_ns):
-                at = np.array([places[symbol] for symbol in batch.column("symbol").to_pylist()], np.int64)
-                self.quotes.take(at, batch)
-                changed.append(at)
-        return np.unique(np.concatenate(changed)) if changed else np.empty(0, np.int64)
+        batches = [batch for source in self._sources.values() for batch in source.poll(now_ns)]
+        if not batches:
+            return np.empty(0, np.int64)
+        ticks = pa.Table.from_batches(batches, TICKS)
+        named = ticks["symbol"].combine_chunks().dictionary_encode()
+        of_name = np.array([self.listing.place[str(name)] for name in named.dictionary.to_pylist()], np.int64)
+        places = of_name[named.indices.to_numpy()]
+        self.publish(places, ticks)
+        return np.unique(places)
 
-    def ticks(self, one: Instrument, moments: Ints) -> pa.RecordBatch:
-        """TICKS of one instrument at batch numbers of the day: what it was, or will have been."""
-        which = int(np.searchsorted(self.listing.first, one.place, side="right")) - 1
-        rows = np.full(moments.size, one.place - self.listing.first[which], np.int64)
-        return self.sources[which].market.ticks(rows, moments)
+    def publish(self, places: Ints, ticks: pa.Table) -> None:
+        """Let everybody see `ticks`, oldest first, row i of the instrument at `places[i]`."""
+        self.quotes.take(places, ticks)
 
-    def batches(self, until_ns: int) -> int:
-        """How many batches of the day lie before `until_ns`, its close at most."""
-        return max(0, int((min(until_ns, self.close_ns) - self.open_ns) // (BATCH_MS * 1_000_000)))
+    def index_of(self, index: str) -> Instrument:
+        """The index itself."""
+        _, name, exchange = INDEX_ROWS[index]
+        return self.listing.by_name[exchange, name]
 
-    def before(self, date: dt.date, index: str) -> "Day":
-        """Another day of one index of the same market, drawn from the same seed."""
-        return _drawn(date, self.seed, index, self._strikes)
+    @abstractmethod
+    def minutes(self, one: Instrument, now_ns: int) -> Minutes:
+        """What `one` of this day's listing was worth up to `now_ns`, the minute under way as far as it has gone."""
+
+    @abstractmethod
+    def before(self, date: dt.date, index: str) -> "Day | None":
+        """An earlier day of one index of the same market; None where there is none. Raises UnknownDate."""
+
+    @abstractmethod
+    def following(self, date: dt.date, held: Collection[Instrument]) -> "Day | None":
+        """The same market's day of `date`, which goes on listing what is `held`; None where the market ends."""
 
 
-@lru_cache(maxsize=32)
-def _drawn(date: dt.date, seed: int, index: str, strikes_each_side: int) -> Day:
-    return Day(date, seed=seed, indices=(index,), strikes_each_side=strikes_each_side)
-
-
-def _symbols(source: SimulatedSource) -> list[str]:
-    return [str(symbol) for symbol in source.market.universe.contracts.column("symbol").to_pylist()]
+def hours_of(index: str, date: dt.date) -> tuple[int, int]:
+    """First and last moment of the session, UTC ns; InputError, with the reason, for a day without one."""
+    exchange = exchange_of(index)
+    hours = session(exchange, date)
+    if hours is None:
+        raise InputError(f"no session of {index} on {date}: {why_closed(exchange, date)}; choose a trading day")
+    return to_ns(hours.open), to_ns(hours.close)

@@ -10,13 +10,15 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.market import derivatives_exchange_of, future_tick_paise, tick_paise
 from core.schemas import Kind
-from exchange.universe import VIX, Universe
+from exchange.universe import VIX
 
 Ints = NDArray[np.int64]
 
@@ -70,18 +72,25 @@ class Instrument:
         return {Kind.INDEX: "EQ", Kind.FUTURE: "FUT", Kind.CALL: "CE", Kind.PUT: "PE"}[self.kind]
 
 
-class Listing:
-    """Every instrument of the day, the indices' universes one after the other."""
+class Contracts(NamedTuple):
+    """Some contracts of one index: the five columns that TICKS begins with, and units a lot."""
 
-    def __init__(self, universes: Sequence[Universe]) -> None:
+    rows: pa.RecordBatch
+    lots: Ints
+
+
+class Listing:
+    """Every instrument of the day, one group of contracts after the other; `place` is by the name that TICKS has."""
+
+    def __init__(self, groups: Sequence[Contracts]) -> None:
         self.instruments: list[Instrument] = []
-        self.first = []  # where each universe begins
+        self.names: list[str] = []  # as TICKS has them, by place
         taken: set[int] = set()
-        for universe in universes:
-            self.first.append(len(self.instruments))
-            rows = zip(universe.contracts.to_pylist(), universe.lots.tolist(), strict=True)
-            for row, lot in rows:
+        for rows, lots in groups:
+            for row, lot in zip(rows.to_pylist(), lots.tolist(), strict=True):
+                self.names.append(str(row["symbol"]))
                 self.instruments.append(_instrument(len(self.instruments), row, lot, taken))
+        self.place = {name: place for place, name in enumerate(self.names)}
         self.token: Ints = np.array([one.token for one in self.instruments], np.int64)
         self.by_token = {one.token: one for one in self.instruments}
         self.by_name = {(one.exchange, one.symbol): one for one in self.instruments}

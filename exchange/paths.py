@@ -4,7 +4,9 @@ The whole session is drawn at once on a grid of one second, so that any moment o
 by any process, with the same answer: a feed that is killed and started again shows no jump.
 
 Log spot is a Heston-like diffusion with log-Ornstein–Uhlenbeck vol, a U-shaped activity over the day and a few jumps;
-a common factor, drawn from the seed alone, moves every index.
+a common factor, drawn from the seed alone, moves every index. Where each session ends is drawn from its date, and its
+path is bent to end there, in proportion to the variance passed (a Brownian bridge): the next session begins where this
+one ended without either drawing the other. Moves from close to close have the variance of the long-run vol.
 """
 
 import zlib
@@ -12,6 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from exchange.levels import Level
 
 Floats = NDArray[np.float64]
 
@@ -63,25 +67,32 @@ def _jumps(rng: np.random.Generator, seconds: int, expected: float) -> Floats:
     return out
 
 
-def draw(*, index: str, level: float, vol: float, beta: float, seed: int, ordinal: int, seconds: int) -> Path:
-    """The path of one index over a session of `seconds`."""
+def closing(index: str, level: Level, *, seed: int, ordinal: int) -> float:
+    """Where the path of `index` ends on a session, points: a pure function of the date."""
+    common, own = (generator(seed, ordinal, f"{name} close").normal() for name in ("common factor", index))
+    mixed = level.beta * common + np.sqrt(1.0 - level.beta**2) * own
+    return float(level.level * np.exp(level.vol / np.sqrt(2.0 * DAYS) * mixed))
+
+
+def draw(index: str, level: Level, *, seed: int, ordinal: int, before: int, seconds: int) -> Path:
+    """The path of one index over a session of `seconds`; `before` is the ordinal of the session before it."""
     common = generator(seed, ordinal, "common factor")
     own = generator(seed, ordinal, index)
-    gap_common, close_common = common.normal(size=2)
-    gap_own, close_own = own.normal(size=2)
-    alone = np.sqrt(1.0 - beta * beta)
-    prev_close = level * np.exp(0.012 * (beta * close_common + alone * close_own))
-    start = prev_close * np.exp(0.003 * (beta * gap_common + alone * gap_own))
+    beta, alone = level.beta, np.sqrt(1.0 - level.beta**2)
+    prev_close = closing(index, level, seed=seed, ordinal=before)
+    start = prev_close * np.exp(0.003 * (beta * common.normal() + alone * own.normal()))
 
-    shocks, vol_shocks, jumps = common.normal(size=seconds), common.normal(size=seconds), None
+    shocks, vol_shocks = common.normal(size=seconds), common.normal(size=seconds)
     jumps = beta * _jumps(common, seconds, 0.7 * _JUMPS) + _jumps(own, seconds, 0.3 * _JUMPS)
     steps = np.arange(1, seconds + 1) / seconds
     growth = np.exp(_REVERSION * steps)
     mixed = _LEVERAGE * shocks + np.sqrt(1.0 - _LEVERAGE**2) * vol_shocks
     log_vol = np.cumsum(growth * mixed) * (_VOL_OF_VOL / np.sqrt(seconds)) / growth
-    vols = vol * np.exp(np.concatenate(([0.0], log_vol)))
+    vols = level.vol * np.exp(np.concatenate(([0.0], log_vol)))
 
     per_second = vols[:-1] * np.sqrt(activity(steps) / (DAYS * seconds))
-    returns = per_second * (beta * shocks + alone * own.normal(size=seconds)) - 0.5 * per_second**2 + jumps
-    spot = start * np.exp(np.concatenate(([0.0], np.cumsum(returns))))
-    return Path(float(prev_close), spot, vols)
+    moved = np.cumsum(per_second * (beta * shocks + alone * own.normal(size=seconds)) + jumps)
+    passed = np.cumsum(per_second**2)
+    end = np.log(closing(index, level, seed=seed, ordinal=ordinal) / start)
+    moved += (end - moved[-1]) * passed / passed[-1]
+    return Path(prev_close, start * np.exp(np.concatenate(([0.0], moved))), vols)

@@ -1,20 +1,26 @@
-"""From one day to the next: premium, charges and fees leave or reach the cash, what expired is settled, the rest kept.
+"""From one day to the next: premium, charges and fees leave or reach the cash, what expired is settled.
 
-Days of the simulator are drawn apart: a contract that lies outside the next day's strikes is listed no more. It is
-carried at its last price, cannot be traded, and is settled when it expires; an exchange would keep it listed.
+What has not expired is carried at its last price, and stays listed.
 """
 
 import datetime as dt
 from dataclasses import replace
 from decimal import Decimal
 
-import numpy as np
-
-from core.market import brokerage, exercise_charges, settlement, turnover_charges, whole_paise
+from core.errors import InputError
+from core.market import (
+    brokerage,
+    exercise_charges,
+    settlement,
+    settlement_price,
+    turnover_charges,
+    whole_paise,
+)
 from core.schemas import Kind
 from exchange.accounts import User
 from exchange.day import Day
-from exchange.listing import INDEX_ROWS, Instrument
+from exchange.listing import Instrument
+from exchange.minutes import MINUTE_NS
 from exchange.orders.engine import Engine
 from exchange.orders.funds import Funds
 from exchange.orders.order import Trade
@@ -38,11 +44,20 @@ def roll(old: Day, new: Day, *, positions: Positions, funds: Funds, engine: Engi
 
 
 def settle_paise(day: Day, one: Instrument) -> int:
-    """Level of the index when the settlement price is known: on `day`, or on a day that was jumped over."""
+    """What `one` settles at, by the index's minutes on `day`, or on a day that was jumped over.
+
+    The print of the closing auction, before 2026-08-03 the mean of the last half hour: core.market.settlement_price,
+    whose InputError this raises for a day that does not have them.
+    """
     on = day if one.expiry_date == day.date else day.before(one.expiry_date, one.index)
-    _, name, exchange = INDEX_ROWS[one.index]
-    moment = np.array([on.batches(settlement(one.index, one.expiry_date).known_ns)], np.int64)
-    return int(on.ticks(on.listing.by_name[exchange, name], moment).column("last_paise")[0].as_py())
+    if on is None:
+        raise InputError(f"{one.symbol} expired on {one.expiry_date}, a day this market does not have")
+    bars = on.minutes(on.index_of(one.index), on.close_ns)
+    ends = settlement(one.index, one.expiry_date)
+    return settlement_price(
+        ends, published_paise=None, start_ns=bars.start_ns, seconds=MINUTE_NS // 1_000_000_000, open_paise=bars.open,
+        close_paise=bars.close,
+    ).paise  # fmt: skip
 
 
 def relisted(one: Instrument, day: Day) -> Instrument:

@@ -1,10 +1,11 @@
 """What is listed in a simulated session: the index, India VIX, the monthly futures and the options around the money.
 
-The universe is fixed for the session around its opening money, as an exchange fixes it: a contract never vanishes
-while somebody holds it.
+The universe is fixed for the session around its opening money; what somebody holds or has orders in from the day before
+stays listed until it expires, as on an exchange.
 """
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from core.market import (
+    Contract,
     expiries,
     future_symbol,
     is_monthly,
@@ -29,7 +31,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Universe:
-    """One row a contract, in the order the simulator numbers them: index, VIX, futures, options.
+    """One row a contract, in the order the simulator numbers them: index, VIX, futures, options, what is held.
 
     `expiry_at` is the row's place in `expiry_days` and `settled_ns`; the index itself carries 0.
     """
@@ -41,15 +43,20 @@ class Universe:
     expiry_at: Ints
     expiry_days: tuple[dt.date, ...]
     settled_ns: Ints  # when the price it settles at is known: until then it has time value
+    held: int = 0  # how many of the last rows lie outside the strikes of the day
 
     def __len__(self) -> int:
         return int(self.kind.size)
 
 
-def build(index: str, on: dt.date, *, open_paise: int, expiry_count: int, strikes_each_side: int) -> Universe:
+def build(
+    index: str, on: dt.date, *, open_paise: int, expiry_count: int, strikes_each_side: int,
+    held: Collection[Contract] = (),
+) -> Universe:  # fmt: skip
     """The universe of `index` on `on`: `expiry_count` expiries × (2 × strikes_each_side + 1) strikes × call and put.
 
-    Futures of the next three months. Past the published calendar expiries are provisional; UnknownDate past 2031.
+    Futures of the next three months, and of `held` what would not be listed otherwise and has not expired. Past the
+    published calendar expiries are provisional; UnknownDate past 2031.
     """
     listed = expiries(index, on)
     days = listed[:expiry_count]
@@ -68,6 +75,11 @@ def build(index: str, on: dt.date, *, open_paise: int, expiry_count: int, strike
         size = lot(index, day, on)
         rows += [(option_symbol(index, day, k, K), k, day, K, size) for K in strikes for k in (Kind.CALL, Kind.PUT)]
 
+    own, there = len(rows), {row[0] for row in rows}
+    more = {c.symbol: (c.symbol, c.kind, c.expiry, c.strike_paise, lot(index, c.expiry, on))
+            for c in held if c.expiry is not None and c.expiry in place and c.symbol not in there}  # fmt: skip
+    rows += [more[symbol] for symbol in sorted(more)]
+
     symbols, kinds, days_of, strikes_of, sizes = zip(*rows, strict=True)
     schema = pa.schema([TICKS.field(i) for i in range(5)])
     columns = [[index] * len(rows), symbols, [int(k) for k in kinds], days_of, strikes_of]
@@ -81,4 +93,5 @@ def build(index: str, on: dt.date, *, open_paise: int, expiry_count: int, strike
         expiry_at=np.array([place[d] if d else 0 for d in days_of], np.int64),
         expiry_days=every,
         settled_ns=np.array([to_ns(settlement(index, day).known) for day in every], np.int64),
+        held=len(rows) - own,
     )

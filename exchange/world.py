@@ -19,6 +19,7 @@ from exchange.clock import VirtualClock
 from exchange.day import Day
 from exchange.faults import AT_ONCE, JUMP_S, Event, Fault, Faults, schedule
 from exchange.limits import Limits, Rates
+from exchange.listing import Instrument
 from exchange.orders.engine import Engine
 from exchange.orders.funds import Funds
 from exchange.orders.gtt import Triggers
@@ -28,7 +29,9 @@ from exchange.orders.positions import Positions
 from exchange.orders.rules import Rules
 from exchange.orders.square_off import AT as SQUARE_OFF
 from exchange.orders.square_off import SquareOff
+from exchange.recorded_day import RecordedDay, Recording
 from exchange.roll import roll
+from exchange.simulated_day import SimulatedDay
 
 Ints = NDArray[np.int64]
 DEFAULT_USER = User(user_id="VK0001", api_key="vikalp", api_secret="vikalp")  # noqa: S106 the local exchange's own, documented
@@ -46,6 +49,7 @@ class WorldConfig:
     indices: Sequence[str] = INDICES
     strikes_each_side: int = 20
     ticks_per_second: int = 400
+    recording: Recording | None = None  # the market, one day of it, instead of the simulator's
     users: tuple[User, ...] = (DEFAULT_USER,)
     rates: Rates = field(default_factory=Rates)
     one_login: bool = True
@@ -59,9 +63,9 @@ class World:
 
     def __init__(self, config: WorldConfig, *, wall: Callable[[], int] = time.time_ns) -> None:
         self.config, self.wall = config, wall
-        self.day = self._day(config.date or first_session(from_ns(wall()).date()))
+        self.day = self._first_day()
         self.clock = VirtualClock(
-            self.day.open_ns, config.speed, wall,
+            self.day.begins_ns if config.opens_wall_ns is None else self.day.open_ns, config.speed, wall,
             from_wall_ns=config.opens_wall_ns, end_ns=self.day.close_ns if config.one_day else None,
         )  # fmt: skip
         self.accounts = Accounts(config.users, config.seed, config.one_login)
@@ -79,9 +83,12 @@ class World:
         self.triggers = Triggers(lambda: self.day, self.clock.now_ns, self.engine)
         self._square_off = SquareOff(config.users, self.positions, self.engine, config.square_off)
 
-    def _day(self, date: dt.date) -> Day:
+    def _first_day(self) -> Day:
         c = self.config
-        return Day(
+        if c.recording is not None:
+            return RecordedDay(c.recording)
+        date = c.date or first_session(from_ns(self.wall()).date())
+        return SimulatedDay(
             date, seed=c.seed, indices=c.indices, strikes_each_side=c.strikes_each_side,
             ticks_per_second=c.ticks_per_second,
         )  # fmt: skip
@@ -90,13 +97,7 @@ class World:
         """Bring everything to now; the places whose quotes changed, by the market or by an order."""
         now = self.clock.now_ns()
         if now >= self.day.close_ns and (date := _session_at(now)) is not None and date > self.day.date:
-            self.engine.end_day(self.day.close_ns)
-            old, self.day = self.day, self._day(date)
-            roll(old, self.day, positions=self.positions, funds=self.funds, engine=self.engine)
-            self.engine.new_day()
-            self._planned = deque(self._schedule())
-            for limits in self.limits.values():
-                limits.new_day()
+            self._next_day(date)
         while self._planned and self._planned[0].market_ns <= now:
             event = self._planned.popleft()
             self.fault(event.fault, seconds=event.seconds)
@@ -106,6 +107,28 @@ class World:
         self.engine.advance(changed.tolist())
         touched = np.array(sorted(self.engine.drain()), np.int64)
         return np.union1d(changed, touched)
+
+    def _next_day(self, date: dt.date) -> None:
+        """Close the day and open that of `date`; a market that has no other day stands still."""
+        old = self.day
+        old.step(old.close_ns)  # what is carried is carried at the close, however late this comes
+        self.engine.end_day(old.close_ns)
+        new = old.following(date, self._held())
+        if new is None:
+            return
+        self.day = new
+        roll(old, new, positions=self.positions, funds=self.funds, engine=self.engine)
+        self.engine.new_day()
+        self._planned = deque(self._schedule())
+        for limits in self.limits.values():
+            limits.new_day()
+
+    def _held(self) -> set[Instrument]:
+        """What somebody holds, or has orders or triggers in: it stays listed."""
+        out = set(self.triggers.waiting())
+        for user in self.config.users:
+            out |= set(self.positions.units(user)) | {order.one for order in self.engine.live(user)}
+        return out
 
     def fault(self, fault: Fault, *, seconds: float = 10.0, uses: int = 0) -> None:
         """Switch a fault on, or let it happen."""

@@ -3,12 +3,16 @@
 # Imported where used: a command that does not need Arrow starts at once; a flag is a boolean.
 # ruff: noqa: PLC0415, PLR0917, FBT002
 
-from typing import Annotated
+import datetime as dt
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cluster.cli.options import parse_day
 from cluster.cli.out import say
+
+if TYPE_CHECKING:
+    from exchange.recorded_day import Recording
 
 Port = Annotated[int, typer.Option("--port", min=0, max=65535, help="Port on 127.0.0.1; 0 takes a free one.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="The same seed and date give the same market.")]
@@ -16,21 +20,27 @@ Speed = Annotated[float, typer.Option("--speed", help="Market seconds a second, 
 Date = Annotated[str, typer.Option("--date", help="Trading day, such as 2026-11-23; empty: today or the next one.")]
 FaultsAnHour = Annotated[float, typer.Option("--faults", min=0, help="Faults an hour, drawn from the seed.")]
 Limits = Annotated[bool, typer.Option("--limits/--no-limits", help="Kite's rate limits.")]
+Tape = Annotated[
+    str,
+    typer.Option("--tape", help="A recorded chain file, or a tape's root folder: the market instead of the simulator."),
+]
 AskLogin = Annotated[bool, typer.Option("--ask-login", help="A login page with a button, not a redirect at once.")]
 
 
 def exchange(
     port: Port = 8100, seed: Seed = 7, speed: Speed = 1.0, date: Date = "", faults: FaultsAnHour = 0.0,
-    limits: Limits = True, ask_login: AskLogin = False,
+    limits: Limits = True, ask_login: AskLogin = False, tape: Tape = "",
 ) -> None:  # fmt: skip
-    """Run the local exchange until Ctrl-C: Kite's REST and socket, an invented market, no account."""
+    """Run the local exchange until Ctrl-C: Kite's REST and socket, an invented market or a recorded one, no account."""
     from cluster.local_exchange import serve
     from exchange.limits import Rates
     from exchange.world import World, WorldConfig
 
+    day = parse_day(date, "--date") if date else None
     config = WorldConfig(
         seed=seed,
-        date=parse_day(date, "--date") if date else None,
+        date=day,
+        recording=recording(tape, day) if tape else None,
         speed=speed,
         rates=Rates(enforced=limits),
         faults_an_hour=faults,
@@ -40,10 +50,19 @@ def exchange(
 
     def tell(bound: int) -> None:
         root, many = f"http://127.0.0.1:{bound}", len(world.day.listing)
-        say(f"exchange of {world.day.date} at {root}: {many} instruments, seed {seed}, speed {speed:g}")
+        say(f"exchange of {world.day.date} at {root}: {world.day.market}; {many} instruments, speed {speed:g}")
         say(f"log in: {root}/connect/login?v=3&api_key=vikalp (secret vikalp); faults: {root}/admin")
 
     serve(world, port, tell)
+
+
+def recording(path: str, date: dt.date | None) -> "Recording":
+    """What lies at `path`, as a market. Raises as storage.recordings does."""
+    from exchange.recorded_day import Recording
+    from storage.recordings import recorded_sources
+
+    chosen, sources = recorded_sources(path, date)
+    return Recording(path, chosen, sources)
 
 
 COMMANDS = {"exchange": exchange}

@@ -157,6 +157,10 @@ class Triggers:
             raise KiteError(404, "GeneralException", "Trigger not found")
         return found
 
+    def waiting(self) -> list[Instrument]:
+        """The contracts of the active ones."""
+        return [one.one for one in self._all.values() if one.state == State.ACTIVE]
+
     def fire(self, changed: Iterable[int]) -> None:
         """Send the orders whose price the quotes of the places `changed` have reached."""
         day, places, now = self.day(), set(changed), self.now()

@@ -32,7 +32,6 @@ from exchange.levels import RATE
 from exchange.listing import Instrument
 
 Book_ = Mapping[Instrument, int]  # signed units
-MAX_AGE_NS = 60_000_000_000  # the far options of the simulator are published every few seconds
 FALLBACK_VOL = 0.15  # of an option whose expiry implies none: an estimate, met once an expiry is settled
 EPOCH = dt.date(1970, 1, 1)
 
@@ -65,7 +64,7 @@ class Margining:
         """The chain of `index` by the quotes as they stand."""
         day = self._day()
         book = Book(self._universe(day, index), self._values(day, index))
-        return analyse(book, as_of_ns=max(day.open_ns, self._now()), sequence=1, rate=RATE, max_age_ns=MAX_AGE_NS)
+        return analyse(book, as_of_ns=max(day.open_ns, self._now()), sequence=1, rate=RATE, max_age_ns=day.max_age_ns)
 
     def _universe(self, day: Day, index: str) -> Universe:
         key = day.date, index

@@ -19,7 +19,7 @@ class Position:
     product: str
     overnight: int = 0  # signed
     overnight_paise: int = 0  # Σ price·quantity of it, signed as it is
-    carried_at: int = 0  # paise a unit at the last close; the next day's quotes are drawn without it
+    carried_at: int = 0  # paise a unit at the last close
     bought: int = 0
     bought_paise: int = 0
     sold: int = 0

@@ -13,10 +13,11 @@ from exchange.server.reply import success
 
 
 async def state(request: Request) -> Response:
-    """GET /admin: seed, day, market time, faults that are on."""
+    """GET /admin: what market, seed, day, market time, faults that are on."""
     world = world_of(request)
     return success(
         {
+            "market": world.day.market,
             "seed": world.config.seed,
             "date": world.day.date.isoformat(),
             "market_time": from_ns(world.clock.now_ns()).isoformat(),

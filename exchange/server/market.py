@@ -57,7 +57,10 @@ async def historical(request: Request, _: Session) -> dict[str, list[Candle]]:
         raise bad_input("invalid token")
     first, last = _moment(asked.get("from", ""), "from"), _moment(asked.get("to", ""), "to")
     interval, oi, now = request.path_params["interval"], asked.get("oi") == "1", world.clock.now_ns()
-    found = await asyncio.to_thread(candles, world.day, one, interval, first, last, now_ns=now, oi=oi)
+    minutes = world.day.minutes(one, now)  # here, where nothing moves
+    found = await asyncio.to_thread(
+        candles, world.day, one, interval, first, last, minutes=minutes, now_ns=now, oi=oi
+    )  # fmt: skip
     return {"candles": found}
 
 

@@ -7,11 +7,11 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from core.market import IST, charges_at, exercise_charges, settlement, to_ns
 from core.schemas import Kind
+from exchange.day import Day
 from exchange.limits import Rates
 from exchange.listing import Instrument
 from exchange.orders.gtt import State, Wish
@@ -28,10 +28,10 @@ SECOND = 1_000_000_000
 class Run:
     """A world at any moment."""
 
-    def __init__(self, date: dt.date = FRIDAY) -> None:
+    def __init__(self, date: dt.date = FRIDAY, **config: Any) -> None:
         self.at = to_ns(dt.datetime.combine(date, dt.time(9, 15), IST))
         self.world = World(
-            WorldConfig(date=date, indices=("NIFTY",), rates=Rates(enforced=False)), wall=lambda: self.at
+            WorldConfig(date=date, indices=("NIFTY",), rates=Rates(enforced=False), **config), wall=lambda: self.at
         )
         self.user = self.world.config.users[0]
         self.go(dt.time(10, 0))
@@ -67,6 +67,22 @@ class Run:
         order = self.world.engine.place(self.user, parse(variety, form, self.world.day.listing))
         self.wait()
         return order
+
+    def fresh(self, date: dt.date) -> Day:
+        """The day of `date` in which nobody has done anything."""
+        found = self.world.day.following(date, ())
+        assert found is not None
+        return found
+
+    def trigger(self, one: Instrument) -> int:
+        """A trigger on a contract that its price does not reach."""
+        order = {
+            "exchange": one.exchange, "tradingsymbol": one.symbol, "transaction_type": "BUY", "quantity": str(one.lot),
+            "order_type": "LIMIT", "product": "NRML", "price": "1.0",
+        }  # fmt: skip
+        condition = {"exchange": one.exchange, "tradingsymbol": one.symbol, "last_price": "100000.0"}
+        wish = Wish(kind="single", condition=condition, values=[{"trigger_values": "0.05"}], orders=[order])
+        return self.world.triggers.place(self.user, wish)
 
     @property
     def cash(self) -> int:
@@ -114,7 +130,7 @@ def test_an_after_market_order_goes_to_the_market_at_the_next_open() -> None:
     run = Run()
     run.go(dt.time(16, 0))
     one, tomorrow = run.option(later=True), Run(EXPIRY).world.day
-    opening = tomorrow.ticks(tomorrow.listing.by_name["NFO", one.symbol], np.array([0])).column("last_paise")[0].as_py()
+    opening = int(tomorrow.minutes(tomorrow.listing.by_name["NFO", one.symbol], tomorrow.open_ns + SECOND).open[0])
     order = run.place(one, variety="amo", price=round(opening * 1.3 / 100, 1))
     symbol = order.one.symbol
     assert order.status == Status.AMO_RECEIVED
@@ -260,13 +276,7 @@ def test_a_trigger_lives_through_the_night_and_ends_with_its_contract() -> None:
     run = Run()
     names = {}
     for one in (run.option(), run.option(later=True)):
-        order = {
-            "exchange": one.exchange, "tradingsymbol": one.symbol, "transaction_type": "BUY", "quantity": str(one.lot),
-            "order_type": "LIMIT", "product": "NRML", "price": "1.0",
-        }  # fmt: skip
-        condition = {"exchange": one.exchange, "tradingsymbol": one.symbol, "last_price": "100000.0"}
-        wish = Wish(kind="single", condition=condition, values=[{"trigger_values": "0.05"}], orders=[order])
-        names[one.expiry_date] = run.world.triggers.place(run.user, wish)
+        names[one.expiry_date] = run.trigger(one)
     run.go(dt.time(9, 20), dt.date(2026, 11, 25))
     states = {expiry: run.world.triggers.find(run.user, str(name)).state for expiry, name in names.items()}
     assert states.pop(EXPIRY) == State.EXPIRED

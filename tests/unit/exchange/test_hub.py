@@ -9,9 +9,9 @@ import pytest
 
 from core.kite import decode
 from exchange.accounts import User
-from exchange.day import Day
 from exchange.limits import Rates
 from exchange.server.hub import HEARTBEAT, UNWANTED, Hub, Socket
+from exchange.simulated_day import SimulatedDay
 from exchange.world import DEFAULT_USER, World, WorldConfig
 
 NOTHING = np.empty(0, np.int64)
@@ -52,7 +52,7 @@ def test_a_subscription_taken_back_before_the_next_frame_sends_nothing(world: Wo
 def test_a_new_day_sends_what_it_lists_and_nothing_at_the_places_of_the_old(world: World) -> None:
     socket = logged_in(world)
     say(socket, "subscribe", [one.token for one in world.day.listing.instruments])
-    smaller = Day(FRIDAY, seed=7, indices=("NIFTY",), strikes_each_side=2)
+    smaller = SimulatedDay(FRIDAY, seed=7, indices=("NIFTY",), strikes_each_side=2)
     socket.relist(smaller.listing)
     due = socket.due(NOTHING)
     assert 0 < due.size <= len(smaller.listing)
