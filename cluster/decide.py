@@ -40,6 +40,7 @@ class Watch:
     process_alive: bool  # of the last known pid
     starts_ns: tuple[int, ...]
     quarantined: bool
+    speaks_since_ns: int = 0  # its first progress after the last pause that was longer than others wait for
 
 
 @dataclass(frozen=True)
@@ -105,18 +106,18 @@ def _mute(watch: Watch, now_ns: int, allowed_s: float) -> str:
 
 
 def _silent(watch: Watch, watches: Mapping[str, Watch], now_ns: int, limits: SupervisionConfig) -> str:
+    """Without progress while one of its sources has some: only the time that this one has spoken again counts."""
     if watch.vitals is None or not watch.upstream:
         return ""
     health = watch.vitals.health
-    quiet_ns = now_ns - max(health.progress_ns, health.ready_ns)
-    if quiet_ns <= limits.silent_s * NS:
-        return ""
+    since_ns = max(health.progress_ns, health.ready_ns)
     for name in watch.upstream:
         other = watches.get(name)
-        # A source that is its own upstream is silent by itself; anybody else only while its source speaks.
-        if other is watch or (
-            other and other.vitals and now_ns - other.vitals.health.progress_ns < limits.silent_s * NS / 2
-        ):
+        if other is None or other.vitals is None:
+            continue
+        speaks = other is watch or now_ns - other.vitals.health.progress_ns < limits.silent_s * NS / 2
+        quiet_ns = now_ns - max(since_ns, 0 if other is watch else other.speaks_since_ns)
+        if speaks and quiet_ns > limits.silent_s * NS:
             allowed = f"supervision.silent_s allows {limits.silent_s:g}"
             return f"no progress for {quiet_ns / NS:.0f} s while the market is open; {allowed}"
     return ""

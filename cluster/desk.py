@@ -18,7 +18,6 @@ from core.market import IST, check_index, exchange_of, from_ns, phase, session, 
 from core.market.overlay import DayContracts, UserFacts, use, user_facts
 from core.market.simclock import SimulatedSession, session_date, simulate
 from core.ports import Clock, Ledger, Source
-from exchange.simulator import SimulatedSource
 from storage.chain_files import ChainFileSource
 from storage.ledger import PostgresLedger
 from storage.tape_source import TapeSource
@@ -168,19 +167,6 @@ def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> 
             in_flight=bus.in_flight, waiting=bus.waiting, ring_bytes=bus.ring_mb * 1_000_000, lossless_s=bus.lossless_s
         ),
     )
-
-
-def make_source(desk: Desk, index: str) -> Source:
-    """Where the feed of `index` has its ticks from."""
-    market = desk.settings.market
-    if market.source == "simulated":
-        return SimulatedSource(
-            index=index,
-            seed=market.seed,
-            session_date=simulated(desk).date,
-            ticks_per_second=market.ticks_per_second,
-        )
-    return recorded(desk.settings, index)
 
 
 def recorded(settings: Settings, index: str) -> Source:

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from cluster.decide import Finding, Watch
+from cluster.decide import NS, Finding, Watch
 from cluster.pids import runs
 from cluster.refusals import Refusals, in_words
 from cluster.topology import Spec
@@ -24,6 +24,7 @@ class Seen:
     asked_ns: int = 0
     born: tuple[int, str] = (0, "")  # pid and node of its newest process, as that said itself
     starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
+    speaks_since_ns: int = 0
     quarantined: bool = False
     opened: bool = False  # it has been READY, or was there before this supervisor
     lost: int = 0  # messages to the recorder that its ring gave up
@@ -42,7 +43,15 @@ class Seen:
             process_alive=alive,
             starts_ns=tuple(self.starts),
             quarantined=self.quarantined,
+            speaks_since_ns=self.speaks_since_ns,
         )
+
+    def take(self, vitals: Vitals, silent_s: float) -> None:
+        """Its newest answer; progress after a pause of more than half of `silent_s` begins anew."""
+        before = self.vitals.health.progress_ns if self.vitals is not None else 0
+        if vitals.health.progress_ns - before > silent_s * NS / 2:
+            self.speaks_since_ns = vitals.health.progress_ns
+        self.vitals = vitals
 
     def processes(self, node: str) -> list[int]:
         """What runs of it on `node`, as far as it has said so."""

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError, create_model, field_vali
 
 from actors.analytics.shard import ShardConfig
 from actors.feeds.feed import FeedConfig
+from actors.links.link import LinkConfig
 from actors.oms.oms import OmsConfig
 from actors.recorder import RecorderConfig
 from actors.risk.risk import RiskConfig
@@ -121,6 +122,7 @@ def without(config: type[BaseModel], made: str, *names: str) -> type[BaseModel]:
 
 
 # An actor's own settings, less what the desk fills in: its index, its port, how a replay is paced.
+LinkSettings = without(LinkConfig, "LinkSettings", "indices")
 FeedSettings = without(FeedConfig, "FeedSettings", "index", "replay", "hold", "stagger_ms")
 ShardSettings = without(ShardConfig, "ShardSettings", "index")
 OmsSettings = without(OmsConfig, "OmsSettings", "indices")
@@ -135,6 +137,7 @@ class Settings(_Section):
     kite: KiteSettings = KiteSettings()
     ledger: LedgerSettings = LedgerSettings()
     tape: TapeSettings = TapeSettings()
+    link: LinkSettings = Field(default_factory=LinkSettings, description="every link")  # type: ignore[valid-type]
     feed: FeedSettings = Field(default_factory=FeedSettings, description="every feed")  # type: ignore[valid-type]
     shard: ShardSettings = Field(default_factory=ShardSettings, description="every shard")  # type: ignore[valid-type]
     risk: RiskConfig = RiskConfig()

@@ -11,15 +11,19 @@ from ray import cloudpickle
 from ray.actor import ActorHandle
 
 from actors.analytics.shard import ShardActor, ShardConfig
-from actors.feeds.feed import FeedActor, FeedConfig
+from actors.feeds.config import FeedConfig
+from actors.feeds.feed import FeedActor
+from actors.feeds.live import LiveFeedActor
+from actors.links.link import LinkActor, LinkConfig
 from actors.oms.oms import OmsActor, OmsConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
 from actors.strategies.strategy import StrategyActor, StrategyConfig
 from brokers.paper import PaperBroker
+from cluster.account import make_broker, make_socket
 from cluster.client import OrdersClient, RayDeskClient, RiskClient
 from cluster.crash import GROUPS, Guard
-from cluster.desk import Desk, make_bus, make_ledger, make_source, market_clock, tape_url
+from cluster.desk import Desk, book_id, make_bus, make_ledger, make_phase, market_clock, recorded, tape_url
 from cluster.ports import ports
 from cluster.state import desk_dir
 from core.errors import ConfigError
@@ -27,11 +31,17 @@ from core.market.overlay import DayContracts, UserFacts
 from core.ports import Clock
 from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
+from storage.last_chains import TapeLastChains
 from storage.ledger.ledger import TIMEOUT_S as LEDGER_S
+from storage.past import TapePast
 from storage.tape import ParquetTape
 
-# Who receives a topic, in the order a replay serves them; {index} is the message's own, strategy.* all that run.
+# Who receives a topic, in the order a replay serves them; {index} is the message's own, link.* all that there are.
 ROUTES: Mapping[str, tuple[str, ...]] = {
+    "quotes": ("feed.{index}",),
+    "wanted": ("link.*",),  # all that a feed watches; a link takes what is of its indices
+    "order_news": ("oms",),  # look at the broker's book: the facts come by awaited calls
+    "symbols": ("feed.{index}",),  # positions and live orders: watched wherever the money goes
     "ticks": ("oms", "shard.{index}", "recorder"),
     "snapshot": ("oms", "shard.{index}"),
     "bars": ("oms", "strategy.*", "recorder"),
@@ -84,6 +94,7 @@ def specs(desk: Desk) -> list[Spec]:
     """Every actor of the desk, in the order they are created. Each has a clock, all but the recorder a bus."""
     s, clock = desk.settings, market_clock(desk)
     actors = [
+        *(_link(desk, number) for number in range(_links(desk))),
         *(one(desk, index) for index in s.indices for one in (_feed, _shard)),
         _risk(desk),
         _oms(desk, clock),
@@ -91,11 +102,8 @@ def specs(desk: Desk) -> list[Spec]:
         _gateway(desk),
         *(_strategy(desk, strategy) for strategy in s.strategies),
     ]
-    running = _names("strategy", (strategy.name for strategy in s.strategies))
-    routes = {
-        topic: tuple(one for name in names for one in (running if name == "strategy.*" else (name,)))
-        for topic, names in ROUTES.items()
-    }
+    there = [spec.name for spec in actors]
+    routes = {topic: tuple(one for name in names for one in _those(name, there)) for topic, names in ROUTES.items()}
     bus = {spec.name: {"bus": make_bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
     own = {spec.name: {"clock": clock, **bus.get(spec.name, {}), **spec.ports} for spec in actors}
     return [replace(spec, ports=own[spec.name], facts=desk.facts, dump=desk.dump) for spec in actors]
@@ -107,8 +115,31 @@ def _feed(desk: Desk, index: str) -> Spec:
     stagger = s.indices.index(index) * s.feed.timer_ms // len(s.indices)
     pace = (s.market.speed or "max") if _replays(desk) else None
     config = FeedConfig(index=index, replay=pace, hold=s.market.hold, stagger_ms=stagger, **dict(s.feed))
-    ports = {"source": make_source(desk, index)}
-    return Spec(name=name, cls=FeedActor, config=config, ports=ports, upstream=(name,), timer_delay_s=stagger / 1000)
+    if desk.listing is None:
+        source = {"source": recorded(s, index)}
+        return Spec(
+            name=name, cls=FeedActor, config=config, ports=source, upstream=(name,), timer_delay_s=stagger / 1000
+        )
+    ports = {"registry": desk.listing.registry.of(index), "past": TapePast(tape_url(desk), index)}
+    link = (_link_of(desk, index),)
+    return Spec(name=name, cls=LiveFeedActor, config=config, ports=ports, upstream=link, timer_delay_s=stagger / 1000)
+
+
+def _link(desk: Desk, number: int) -> Spec:
+    assert desk.listing is not None, "a desk with a broker has its instruments"
+    own = tuple(index for index in desk.settings.indices if _link_of(desk, index) == f"link.{number}")
+    ports = {"socket": make_socket(desk, make_phase(desk)), "registry": desk.listing.registry}
+    config = LinkConfig(indices=own, **dict(desk.settings.link))
+    return Spec(name=f"link.{number}", cls=LinkActor, config=config, ports=ports)
+
+
+def _links(desk: Desk) -> int:
+    return 0 if _replays(desk) else desk.settings.kite.links
+
+
+def _link_of(desk: Desk, index: str) -> str:
+    """An index is on one link, and each link has one: its ticks tell a market that stands still from a dead socket."""
+    return f"link.{desk.settings.indices.index(index) % desk.settings.kite.links}"
 
 
 def _shard(desk: Desk, index: str) -> Spec:
@@ -133,7 +164,9 @@ def _oms(desk: Desk, clock: Clock) -> Spec:
     ports = {
         "ledger": make_ledger(desk, writer="oms"),
         # The actor's own clock, and in one pickle with it: in a replay it stands where the actor's data stand.
-        "broker": PaperBroker(PostgresBrokerStore(desk.dsn, desk.session_id), clock),
+        "broker": make_broker(desk)
+        if s.mode in {"SIMULATED", "LIVE"}
+        else PaperBroker(PostgresBrokerStore(desk.dsn, book_id(desk)), clock),
         "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s if _replays(desk) else RISK_DEADLINE_S),
     }
     config, feeds = OmsConfig(indices=s.indices, **dict(s.oms)), _names("feed", s.indices)
@@ -155,7 +188,9 @@ def _gateway(desk: Desk) -> Spec:
     config = GatewayConfig(**own, **dict(s.gateway))
     client = RayDeskClient(desk.namespace, deadline_s=s.supervision.deadline_s)
     shards = _names("shard", s.indices)
-    return Spec(name="gateway", cls=GatewayActor, config=config, ports={"desk": client}, upstream=shards)
+    # A simulated market and a replay are other markets than the one before.
+    last = {"last": TapeLastChains(tape_url(desk))} if s.mode in {"PAPER", "LIVE"} else {}
+    return Spec(name="gateway", cls=GatewayActor, config=config, ports={"desk": client, **last}, upstream=shards)
 
 
 def _strategy(desk: Desk, config: StrategyConfig) -> Spec:
@@ -170,6 +205,11 @@ def _replays(desk: Desk) -> bool:
 
 def _names(kind: str, of: Iterable[str]) -> tuple[str, ...]:
     return tuple(f"{kind}.{one}" for one in of)
+
+
+def _those(name: str, there: Iterable[str]) -> tuple[str, ...]:
+    """The actors that `name` means: itself, or of strategy.* all that are there."""
+    return tuple(one for one in there if one.startswith(name[:-1])) if name.endswith(".*") else (name,)
 
 
 def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":

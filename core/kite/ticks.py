@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from core.errors import InputError
@@ -44,6 +45,13 @@ class Registry:
 
     def __len__(self) -> int:
         return self.tokens.size
+
+    def of(self, index: str) -> "Registry":
+        """The contracts of one index, its level and India VIX with NIFTY's among them; InputError if there are none."""
+        own = pc.equal(self.contracts.column("index"), index)
+        if not pc.any(own).as_py():
+            raise InputError(f"the registry of tokens has no contract of {index}")
+        return Registry(self.tokens[own.to_numpy(zero_copy_only=False)], self.contracts.filter(own))
 
     def rows(self, tokens: Ints) -> Ints:
         """The row of each token in `contracts`, −1 for one nobody knows."""

@@ -17,6 +17,7 @@ import psutil
 import pytest
 import ray
 
+from brokers.kite.broker import KiteBroker
 from cluster.attach import Desk, attach
 from cluster.decide import SupervisionConfig
 from cluster.head import tagged
@@ -26,10 +27,10 @@ from cluster.settings import load
 from cluster.state import ROOT, DeskState, read_state, state_path
 from core.errors import ConfigError, DeskError
 from core.schemas import CONTRACTS
-from storage.broker_store import PostgresBrokerStore
 from tests.cluster.conftest import free_desk, supervisor_of, until
 from tests.cluster.whole_desk import (
     BACK_S,
+    at_exchange,
     back,
     buy_one_lot,
     few_starts,
@@ -50,6 +51,7 @@ SETTINGS = {
     "strategies": [{"name": "ema_channel", "index": "NIFTY", "enabled": True}],
 }
 STUCK_S = SupervisionConfig().stuck_s
+ABSENT_S = KiteBroker.unlisted_ms / 1000 + BACK_S  # until an order that never left is known not to be at the broker
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +86,7 @@ def test_the_desk_is_ready_private_and_says_what_it_is(state: DeskState, desk: D
     names = {actor.name for actor in said.actors}
 
     per_index = {f"{kind}.{index}" for kind in ("feed", "shard") for index in ("NIFTY", "SENSEX")}
-    assert names == per_index | {"risk", "oms", "recorder", "gateway", "strategy.ema_channel"}
+    assert names == per_index | {"link.0", "risk", "oms", "recorder", "gateway", "strategy.ema_channel"}
     assert said.mode == "SIMULATED"
     assert said.oms_state == "ACTIVE"
     assert "seed 11" in said.market_says
@@ -117,7 +119,9 @@ def test_ports_in_use_are_refused_in_words(state: DeskState, home: Path, tmp_pat
     assert not (tmp_path / f"desk-{state.desk}").exists(), "nothing half-started"
 
 
-@pytest.mark.parametrize("name", ["feed.NIFTY", "shard.NIFTY", "risk", "recorder", "gateway", "strategy.ema_channel"])
+@pytest.mark.parametrize(
+    "name", ["link.0", "feed.NIFTY", "shard.NIFTY", "risk", "recorder", "gateway", "strategy.ema_channel"]
+)
 def test_a_killed_actor_is_back_with_data_and_its_desk_went_on(desk: Desk, name: str) -> None:
     before = until(lambda: (r := row(desk, name)) and r.state == "READY" and r, within_s=BACK_S, what=name)
     other = row(desk, "feed.SENSEX")
@@ -158,14 +162,18 @@ def test_no_order_is_lost_or_doubled_when_the_order_manager_is_killed_while_it_t
     print(f"killed with the order: {dict(found)}")
 
     ended = {"COMPLETE", "REFUSED", "REJECTED"}
-    until(lambda: (o := try_(desk.orders)) and all(order.state in ended for order in o), within_s=40, what="all ended")
+    until(
+        lambda: (o := try_(desk.orders)) and all(order.state in ended for order in o),
+        within_s=ABSENT_S,
+        what="all ended",
+    )
     orders = {order.intent.tag: order for order in desk.orders()}
     assert sorted(order.intent.tag for order in desk.orders() if order.intent.tag in tags) == sorted(tags)
-    sent, fills = PostgresBrokerStore(state.dsn, state.session_id).load()
-    assert len({order.intent.tag for order in sent}) == len(sent), "nothing reached the broker twice"
-    assert {order.intent.tag for order in sent} == {tag for tag, order in orders.items() if order.broker_id}
-    for tag, order in orders.items():
-        assert order.filled_quantity == sum(fill.quantity for fill in fills if fill.tag == tag), tag
+    sent = at_exchange(state).orders()
+    assert len({order["tag"] for order in sent}) == len(sent), "nothing reached the broker twice"
+    assert {order["tag"] for order in sent} == {tag for tag, order in orders.items() if order.broker_id}
+    for order in sent:
+        assert orders[order["tag"]].filled_quantity == order["filled_quantity"], order
     held = sum(position.quantity for position in desk.positions())
     assert held == sum(order.filled_quantity for order in orders.values())
 
@@ -246,7 +254,7 @@ def test_a_crash_in_a_loop_is_quarantined_and_the_desk_goes_on(state: DeskState)
     others = [actor for actor in desk.status().actors if actor.name != "shard.SENSEX"]
     until(lambda: all(a.state == "READY" for a in desk.status().actors if a.name != "shard.SENSEX"),
           within_s=BACK_S, what="the others are READY")  # fmt: skip
-    assert len(others) == 8
+    assert len(others) == 9
     assert until(lambda: try_(lambda: buy_one_lot(desk)), within_s=BACK_S, what="an order beside it")
 
 

@@ -3,6 +3,8 @@
 import pytest
 
 from cluster.decide import NS, SupervisionConfig, Watch, decide
+from cluster.seen import Seen
+from cluster.topology import Spec
 from cluster.vitals import Vitals
 from core.records import Health
 
@@ -62,6 +64,23 @@ def test_only_the_one_that_is_silent_by_itself_is_killed() -> None:
 
     assert feed_speaks == {"feed": ("READY", "nothing"), "shard": ("SILENT", "kill")}
     assert feed_silent == {"feed": ("SILENT", "kill"), "shard": ("READY", "nothing")}
+
+
+def test_after_an_outage_nobody_is_silent_before_its_source_has_spoken_again_for_as_long() -> None:
+    quiet = vitals(progress_ns=NOW - 30 * NS)
+    for spoken_s, expected in ((2, "READY"), (9, "READY"), (11, "SILENT")):
+        link = watch(speaks_since_ns=NOW - spoken_s * NS)
+        assert judged(link=link, feed=watch(upstream=("link",), vitals=quiet))["feed"][0] == expected
+
+
+def test_progress_after_a_pause_begins_to_speak_anew() -> None:
+    seen = Seen(Spec(name="link", cls=object, config=SupervisionConfig()))
+    moments = []
+    for second in (0, 1, 4, 30, 31):
+        seen.take(vitals(progress_ns=NOW + second * NS), silent_s=10)
+        moments.append((seen.speaks_since_ns - NOW) // NS)
+
+    assert moments == [0, 0, 0, 30, 30]
 
 
 def test_nobody_is_silent_while_the_market_is_closed_or_before_it_had_time() -> None:

@@ -18,6 +18,7 @@ from core.market import IST, expiries, lot, parse_symbol, to_ns
 from core.market.overlay import dump_of, use_dump
 from core.records import RiskEvent
 from tests.fakes_ledger import MemoryLedger
+from tests.unit.cluster.listed import listed
 
 D = dt.date
 FRIDAY = D(2026, 11, 20)
@@ -64,7 +65,7 @@ def test_every_actor_is_made_with_it_and_the_differences_are_said(file: Path) ->
     made = desk(file)
 
     assert made.dump is not None
-    assert [spec.dump for spec in specs(made) if spec.dump != made.dump] == []
+    assert [spec.dump for spec in specs(listed(made)) if spec.dump != made.dump] == []
     assert made.dump.on == FRIDAY
     assert [words.split(";")[0] for words in made.differences] == [
         "NIFTY 2026-11-23: expiry is not listed in the instrument dump and listed in the tables",
@@ -84,7 +85,7 @@ def test_without_one_the_tables_answer() -> None:
     )  # fmt: skip
 
     assert with_dump(made) == made
-    assert {spec.dump for spec in specs(made)} == {None}
+    assert {spec.dump for spec in specs(listed(made))} == {None}
 
 
 def test_a_row_that_cannot_be_read_is_told_beside_the_differences(file: Path) -> None:

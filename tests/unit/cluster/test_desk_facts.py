@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from cluster import lifecycle
 from cluster.desk import Desk, make_phase, simulated
 from cluster.facts import COPY, facts_dir, install_copy, install_for_job, keep_copy
+from cluster.local_exchange import world_of
 from cluster.settings import load
 from cluster.state import SESSION_TAG, DeskState, desk_dir, pid_of, write_private, write_state
 from cluster.topology import specs
@@ -23,6 +24,7 @@ from core.market import IST, to_ns
 from core.market.overlay import UserFacts, UserSession, use, user_facts
 from core.strategies.ema_channel import EmaChannelConfig
 from jobs import backtest
+from tests.unit.cluster.listed import listed
 
 EVENING = UserSession(date=dt.date(2026, 11, 8), kind="muhurat", open=dt.time(18, 15), close=dt.time(19, 15))
 FACTS = UserFacts(source="NSE/CMTR/1", published=dt.date(2026, 11, 1), sessions=(EVENING,))
@@ -46,7 +48,7 @@ def desk(*facts: UserFacts) -> Desk:
 
 
 def test_every_actor_is_made_with_them() -> None:
-    assert {spec.facts for spec in specs(desk(FACTS))} == {(FACTS,)}
+    assert {spec.facts for spec in specs(listed(desk(FACTS)))} == {(FACTS,)}
 
 
 def test_the_supervisor_s_phase_brings_them_along() -> None:
@@ -68,9 +70,8 @@ def test_the_default_desk_can_be_made_past_the_last_published_expiry(day: dt.dat
     at = to_ns(dt.datetime.combine(day, dt.time(8), IST))
     made = replace(desk(), anchor_wall_ns=at)
 
-    assert len(specs(made)) > 10
-    feed = next(spec for spec in specs(made) if spec.name == "feed.NIFTY")
-    feed.ports["source"].open()
+    assert len(specs(listed(made))) > 10
+    assert len(world_of(made).day.listing) > 1_000
 
 
 @pytest.fixture

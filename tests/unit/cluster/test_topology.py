@@ -9,6 +9,7 @@ from cluster.desk import Desk
 from cluster.settings import load
 from cluster.topology import specs
 from core.errors import ConfigError
+from tests.unit.cluster.listed import listed
 
 REPLAY = {
     "indices": ["NIFTY", "SENSEX"],
@@ -25,6 +26,7 @@ def ports(overrides: dict[str, Any]) -> dict[str, dict[str, Any]]:
         desk=7, settings=load(overrides=overrides), session_id="s", namespace="vikalp", dsn="", data_dir="",
         anchor_wall_ns=1_763_000_000_000_000_000,
     )  # fmt: skip
+    desk = desk if desk.settings.mode == "REPLAY" else listed(desk)
     arrived = cloudpickle.loads(cloudpickle.dumps(specs(desk)))
     return {spec.name: cloudpickle.loads(cloudpickle.dumps(dict(spec.ports))) for spec in arrived}
 
@@ -42,3 +44,20 @@ def test_a_desk_that_would_kill_its_order_manager_for_waiting_on_a_ledger_that_h
     assert ports({"supervision.stuck_s": 7.5})
     with pytest.raises(ConfigError, match=r"supervision.stuck_s is 7: expected more than 7"):
         ports({"supervision.stuck_s": 7})
+
+
+def test_a_live_desk_has_links_whose_indices_are_all_carried_once_and_feeds_that_hang_on_them() -> None:
+    desk = Desk(
+        desk=7, settings=load(overrides={"kite.links": 2}), session_id="s", namespace="vikalp", dsn="", data_dir="",
+        anchor_wall_ns=1_763_000_000_000_000_000,
+    )  # fmt: skip
+    made = {spec.name: spec for spec in specs(listed(desk))}
+
+    assert made["link.0"].config.indices == ("NIFTY", "FINNIFTY", "SENSEX")
+    assert made["link.1"].config.indices == ("BANKNIFTY", "MIDCPNIFTY")
+    assert {name: made[f"feed.{name}"].upstream for name in ("NIFTY", "BANKNIFTY")} == {
+        "NIFTY": ("link.0",),
+        "BANKNIFTY": ("link.1",),
+    }
+    assert made["oms"].ports["bus"]._routes["wanted"] == ("link.0", "link.1")
+    assert "link.0" not in {name for name in made if made[name].upstream == (name,)}
