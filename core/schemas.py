@@ -43,7 +43,9 @@ TICKS = pa.schema(
     [
         *_CONTRACT,
         field("exchange_ns", pa.int64(), "ns", "time of the quote, market clock, UTC"),
-        field("received_ns", pa.int64(), "ns", "when the feed took it, wall clock, UTC; exchange_ns in a replay"),
+        field(
+            "received_ns", pa.int64(), "ns", "when it arrived at this machine, wall clock, UTC; exchange_ns in a replay"
+        ),
         field("last_paise", pa.int64(), "paise", "last traded price, or the index level; 0 before the first trade"),
         field("prev_close_paise", pa.int64(), "paise", "close of the previous session; 0 unknown"),
         field("volume", pa.int64(), "units", "traded today, cumulative"),

@@ -1,6 +1,6 @@
 """Forward, implied vols, Greeks and chain figures of every contract of one index.
 
-in       ticks, snapshot (of its index)
+in       ticks, snapshot, wanted (of its index)
 out      chain, marks, chain_tape, refresh
 state    latest quote per contract (soft: a snapshot from the feed refills it)
 restart  empty; whole again after the snapshot it asks for in open()
@@ -63,6 +63,40 @@ class ShardActor:
 
     def on_ticks(self, ticks: pa.RecordBatch) -> None:
         """Take quotes in and publish the chain as of the newest of them. Raises SchemaError for what is not ours."""
+        self._take(ticks)
+        if ticks.num_rows:
+            self._latencies_ns.append(self._progress_ns - pc.min(ticks["received_ns"]).as_py())
+
+    def on_snapshot(self, snapshot: pa.RecordBatch) -> None:
+        """The feed's answer to refresh: its latest quote of every contract. Newer quotes that came first stay."""
+        self._take(snapshot)
+
+    def on_wanted(self, wanted: pa.RecordBatch) -> None:
+        """All that the feed watches now: what has left has a quote that would never change again, and is forgotten."""
+        self._book = self._book.only(frozenset(map(str, schemas.check("wanted", wanted)["symbol"].to_pylist())))
+
+    def on_gap(self, source: str) -> None:
+        """Messages of `source` were lost: quotes may be old without looking it, so the whole book is asked for."""
+        if source == f"feed.{self._config.index}":
+            self._refresh()
+
+    def latencies_ns(self) -> list[int]:
+        """Wall nanoseconds from the arrival of a batch's first tick to its chain published, since last asked.
+
+        Arrival is at the link, which gathers for up to its batch period; of a source that is polled, at the feed.
+        """
+        taken, self._latencies_ns = self._latencies_ns, deque(maxlen=LATENCIES)
+        return list(taken)
+
+    def chain(self) -> Chain | None:
+        """Return the latest chain; None before the first tick."""
+        return self._chain
+
+    def check_health(self) -> int:
+        """Return the wall nanoseconds of the latest chain; 0 before the first."""
+        return self._progress_ns
+
+    def _take(self, ticks: pa.RecordBatch) -> None:
         book = self._book.updated(ticks)
         if ticks.num_rows == 0:
             return
@@ -77,29 +111,6 @@ class ShardActor:
         self._book, self._chain, self._sequence = book, chain, self._sequence + 1
         self._publish(chain, book.newest_ns)
         self._progress_ns = self._clock.wall_ns()
-        self._latencies_ns.append(self._progress_ns - pc.min(ticks["received_ns"]).as_py())
-
-    def on_snapshot(self, snapshot: pa.RecordBatch) -> None:
-        """The feed's answer to refresh: its latest quote of every contract. Newer quotes that came first stay."""
-        self.on_ticks(snapshot)
-
-    def on_gap(self, source: str) -> None:
-        """Messages of `source` were lost: quotes may be old without looking it, so the whole book is asked for."""
-        if source == f"feed.{self._config.index}":
-            self._refresh()
-
-    def latencies_ns(self) -> list[int]:
-        """Wall nanoseconds from a batch's first tick taken by the feed to its chain published, since last asked."""
-        taken, self._latencies_ns = self._latencies_ns, deque(maxlen=LATENCIES)
-        return list(taken)
-
-    def chain(self) -> Chain | None:
-        """Return the latest chain; None before the first tick."""
-        return self._chain
-
-    def check_health(self) -> int:
-        """Return the wall nanoseconds of the latest chain; 0 before the first."""
-        return self._progress_ns
 
     def _refresh(self) -> None:
         self._bus.publish("refresh", schemas.NO_TICKS, index=self._config.index)

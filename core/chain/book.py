@@ -1,5 +1,6 @@
 """The latest quote of every contract of one index, as arrays. A value: `updated` gives a new book or raises."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -71,6 +72,16 @@ class Book:
         values.flags.writeable = False
         spot = np.flatnonzero(fresh & (rows == universe.rows.get(universe.index, ABSENT)))
         return Book(universe, values, self._averaged_with(quotes[:, spot]))
+
+    def only(self, symbols: Collection[str]) -> "Book":
+        """Return the book without the contracts that are not among `symbols`; itself where it has no other."""
+        kept = [row for row, contract in enumerate(self.universe.contracts) if contract.symbol in symbols]
+        if len(kept) == len(self.universe.contracts):
+            return self
+        values = self.values[:, kept]
+        values.flags.writeable = False
+        universe = Universe(self.universe.index, (self.universe.contracts[row] for row in kept))
+        return Book(universe, values, self.averaged)
 
     def _averaged_with(self, spot: Ints) -> RunningMean:
         """`spot`: quotes of the index, oldest first."""

@@ -1,10 +1,11 @@
+import pyarrow as pa
 import pytest
 
 from actors.analytics.shard import ShardActor, ShardConfig
 from core import pricing
 from core.errors import SchemaError, UnknownName
 from core.records import Chain
-from core.schemas import Kind
+from core.schemas import WANTED, Kind
 from tests.fakes_numbers import NOW_NS, DataClock, KeepingBus, option, row, ticks
 
 SECOND = 10**9
@@ -96,3 +97,38 @@ def test_an_index_nobody_knows_does_not_open() -> None:
 
     with pytest.raises(UnknownName, match="NIFTY"):
         shard.open()
+
+
+def wanted(*symbols: str) -> pa.RecordBatch:
+    return pa.record_batch([pa.array(symbols, pa.string()), pa.array([1] * len(symbols), pa.int64())], schema=WANTED)
+
+
+def test_what_the_feed_watches_no_longer_is_in_no_later_chain_and_comes_back_with_its_next_quote() -> None:
+    shard, bus, _ = opened()
+    near, far = option(Kind.CALL, 100, last=5), option(Kind.PUT, 400, last=300)
+    shard.on_ticks(ticks(near, far, row("NIFTY", last_paise=100_00)))
+
+    shard.on_wanted(wanted("NIFTY", near["symbol"], "not quoted yet"))
+    shard.on_ticks(ticks(option(Kind.CALL, 100, last=6, exchange_ns=NOW_NS + SECOND)))
+
+    chains = [payload for topic, payload, _ in bus.sent if topic == "chain"]
+    assert [chain.contracts["symbol"].to_pylist() for chain in chains] == [
+        [near["symbol"], far["symbol"]], [near["symbol"]],
+    ]  # fmt: skip
+    assert chains[-1].expiries["spot_paise"].to_pylist() == [100_00]
+    assert chains[-1].expiries["put_oi"].to_pylist() == [0]
+
+    shard.on_ticks(ticks(option(Kind.PUT, 400, last=301, exchange_ns=NOW_NS + 2 * SECOND)))
+    chain = shard.chain()
+    assert chain is not None
+    assert chain.contracts["symbol"].to_pylist() == [near["symbol"], far["symbol"]]
+    with pytest.raises(SchemaError):
+        shard.on_wanted(ticks(near))
+
+
+def test_a_snapshot_whose_quotes_came_long_ago_is_no_slow_chain() -> None:
+    shard, _, _ = opened()
+    shard.on_snapshot(ticks(option(Kind.CALL, 100, last=5)))
+    assert shard.latencies_ns() == []
+    shard.on_ticks(ticks(option(Kind.CALL, 100, last=6, exchange_ns=NOW_NS + SECOND)))
+    assert len(shard.latencies_ns()) == 1
