@@ -3,10 +3,13 @@
 import datetime as dt
 import hashlib
 import hmac
+import ipaddress
 import random
 import string
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
+from core.errors import ConfigError
 from core.market import IST, from_ns, to_ns
 from exchange.refusal import KiteError, bad_input
 
@@ -20,7 +23,7 @@ ORDER_TYPES = ["MARKET", "LIMIT", "SL", "SL-M"]
 
 @dataclass(frozen=True)
 class User:
-    """One account and the app that may use it."""
+    """One account and the app that may use it; ConfigError for a `postback_url` that is none."""
 
     user_id: str
     api_key: str
@@ -30,6 +33,10 @@ class User:
     redirect_url: str = "http://127.0.0.1:5000/success"
     postback_url: str = ""
     cash_paise: int = 10_00_000_00
+
+    def __post_init__(self) -> None:
+        if self.postback_url:
+            check_postback(self.postback_url)
 
 
 @dataclass
@@ -109,6 +116,26 @@ class Accounts:
 
     def _word(self, length: int) -> str:
         return "".join(self._random.choice(ALPHABET) for _ in range(length))
+
+
+def check_postback(url: str) -> None:
+    """Raises ConfigError for anything but https, or http on this machine: an update tells what an account does."""
+    try:
+        parts = urlsplit(url)
+        port, host = parts.port, parts.hostname or ""
+    except ValueError as why:
+        raise ConfigError(f"the postback URL {url!r} is none: {why}") from None
+    if parts.scheme not in {"http", "https"} or not host or port == 0:
+        raise ConfigError(f"the postback URL {url!r} is none; one looks like http://127.0.0.1:5000/postback")
+    if parts.scheme == "http" and not _loopback(host):
+        raise ConfigError(f"the postback URL {url!r} leaves this machine in the clear: give it with https")
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def next_death_ns(now_ns: int) -> int:

@@ -4,6 +4,7 @@
 # ruff: noqa: PLC0415, PLR0917, FBT002
 
 import datetime as dt
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -24,17 +25,20 @@ Tape = Annotated[
     str,
     typer.Option("--tape", help="A recorded chain file, or a tape's root folder: the market instead of the simulator."),
 ]
+Postback = Annotated[
+    str, typer.Option("--postback", help="URL that order updates are posted to; http on this machine alone.")
+]
 AskLogin = Annotated[bool, typer.Option("--ask-login", help="A login page with a button, not a redirect at once.")]
 
 
 def exchange(
     port: Port = 8100, seed: Seed = 7, speed: Speed = 1.0, date: Date = "", faults: FaultsAnHour = 0.0,
-    limits: Limits = True, ask_login: AskLogin = False, tape: Tape = "",
+    limits: Limits = True, ask_login: AskLogin = False, tape: Tape = "", postback: Postback = "",
 ) -> None:  # fmt: skip
     """Run the local exchange until Ctrl-C: Kite's REST and socket, an invented market or a recorded one, no account."""
     from cluster.local_exchange import serve
     from exchange.limits import Rates
-    from exchange.world import World, WorldConfig
+    from exchange.world import DEFAULT_USER, World, WorldConfig
 
     day = parse_day(date, "--date") if date else None
     config = WorldConfig(
@@ -44,6 +48,7 @@ def exchange(
         speed=speed,
         rates=Rates(enforced=limits),
         faults_an_hour=faults,
+        users=(replace(DEFAULT_USER, postback_url=postback),),
         ask_login=ask_login,
     )
     world = World(config)

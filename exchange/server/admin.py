@@ -13,7 +13,7 @@ from exchange.server.reply import success
 
 
 async def state(request: Request) -> Response:
-    """GET /admin: what market, seed, day, market time, faults that are on."""
+    """GET /admin: what market, seed, day, market time, faults that are on, what became of postbacks."""
     world = world_of(request)
     return success(
         {
@@ -25,6 +25,7 @@ async def state(request: Request) -> Response:
             "instruments": len(world.day.listing),
             "faults": world.faults.now(world.wall()),
             "sockets": len(request.app.state.hub.sockets),
+            "postbacks": request.app.state.postbacks.counts(),
         }
     )
 

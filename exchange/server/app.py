@@ -14,6 +14,7 @@ from core.kite import warm
 from exchange.refusal import Gateway, KiteError
 from exchange.server import admin, gtt, margins, market, orders, users
 from exchange.server.hub import Hub
+from exchange.server.postbacks import Postbacks
 from exchange.server.reply import error, gateway, refused, unforeseen
 from exchange.server.stream import pump, stream
 from exchange.world import World
@@ -66,12 +67,14 @@ def build(world: World) -> Starlette:
         warm()  # nothing compiles once clients are connected
         world.step()
         world.funds.margining.warm()
-        moving = app.state.moving = asyncio.create_task(pump(world, app.state.hub))
-        moving.add_done_callback(lambda _: app.state.hub.drop_all())
-        yield
-        moving.cancel()
-        with suppress(asyncio.CancelledError):
-            await moving
+        async with Postbacks() as postbacks:
+            app.state.postbacks = postbacks
+            moving = app.state.moving = asyncio.create_task(pump(world, app.state.hub, postbacks))
+            moving.add_done_callback(lambda _: app.state.hub.drop_all())
+            yield
+            moving.cancel()
+            with suppress(asyncio.CancelledError):
+                await moving
 
     app = Starlette(
         routes=list(ROUTES),

@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from exchange.faults import Fault
 from exchange.refusal import KiteError
 from exchange.server.hub import Hub, Socket
+from exchange.server.postbacks import Postbacks
 from exchange.world import World
 
 PERIOD_S = 0.1  # wall seconds between two steps of the market
@@ -63,8 +64,8 @@ async def _send(websocket: WebSocket, socket: Socket) -> None:
         await websocket.close(1008)
 
 
-async def pump(world: World, hub: Hub) -> None:
-    """Move the market every PERIOD_S and tell the sockets, for ever; run beside the server, one a process."""
+async def pump(world: World, hub: Hub, postbacks: Postbacks) -> None:
+    """Move the market every PERIOD_S and tell who listens, for ever; run beside the server, one a process."""
     listing = world.day.listing
     while True:
         began = time.monotonic()
@@ -74,7 +75,7 @@ async def pump(world: World, hub: Hub) -> None:
             hub.relist(listing)
         for socket in [one for one in hub.sockets if not world.accounts.lives(one.session, world.clock.now_ns())]:
             hub.drop(socket)
-        _tell(world, hub)
+        _tell(world, hub, postbacks)
         now, on = world.wall(), world.faults.on
         if world.cut_all:
             world.cut_all = False
@@ -85,10 +86,12 @@ async def pump(world: World, hub: Hub) -> None:
         await asyncio.sleep(max(0.0, PERIOD_S - (time.monotonic() - began)))
 
 
-def _tell(world: World, hub: Hub) -> None:
-    """Order updates to their users' sockets; by a fault each comes twice, and the last first."""
+def _tell(world: World, hub: Hub, postbacks: Postbacks) -> None:
+    """Order updates to their users' servers and sockets; to these by a fault each comes twice, and the last first."""
     news = list(world.news)
     world.news.clear()
+    for user, row in news:
+        postbacks.put(user, row)
     if news and world.faults.on(Fault.UPDATES_OUT_OF_ORDER, world.wall()):
         news = [*reversed(news), *news]
     for user, row in news:
