@@ -14,6 +14,7 @@ from core.kite import Mode
 from core.ports import Arrived
 
 ASK_S = 2.0  # between two questions for an access token
+AGAIN_S = 60.0  # before a refused one is tried again
 CLOSE_S = 1.0  # for the thread to end
 NO_LOGIN = "nobody is logged in; log in (vikalp login)"
 REFUSED = "the access token was refused; log in (vikalp login)"
@@ -24,7 +25,8 @@ class KiteSocket:
 
     `token` gives the day's access token, or raises a VikalpError that says what to do while nobody is logged in. It may
     take its time: at the start, and when Kite has refused the one there was, it is asked in a thread of its own until
-    it gives another; then everything goes on by itself. LOGIN_NEEDED is said once it has been asked in vain.
+    it gives another; then everything goes on by itself. LOGIN_NEEDED is said once it has been asked in vain. A 403 may
+    also be about one socket too many, while an earlier one lingers: a refused token is tried again every minute.
 
     If nobody takes for too long the oldest frames go (see Waiting). An exception that ends the thread, which is a bug,
     is raised by every `take` from then on.
@@ -74,7 +76,7 @@ class _Line(Waiting):
     def __init__(self, config: StreamConfig, token: Callable[[], str], market_open: Callable[[], bool]) -> None:
         super().__init__()
         self._token, self._stream = token, Stream(config, self, market_open=market_open)
-        self._needed = asyncio.Event()
+        self._needed, self._said = asyncio.Event(), ""
         self._failed: BaseException | None = None
         self._loop = asyncio.new_event_loop()
         self._task = self._loop.create_task(self._run())
@@ -90,8 +92,10 @@ class _Line(Waiting):
         """Everything but LOGIN_NEEDED is handed on: that one is said when there is no token, after a look for one."""
         if state == State.LOGIN_NEEDED:
             self._needed.set()
-        else:
-            super().on_state(state, why)
+            return
+        if state == State.OPEN:
+            self._said = ""
+        super().on_state(state, why)
 
     def take(self) -> Arrived:
         if self._failed is not None:
@@ -135,20 +139,20 @@ class _Line(Waiting):
             refused = await self._login(refused)
 
     async def _login(self, refused: str) -> str:
-        """The token that the stream was given, which is not `refused`, the one it had."""
-        said = ""
+        """The token that the stream was given: another than `refused`, the one it had, unless a minute is over."""
+        began = self._loop.time()
         while True:
             try:
                 token = await asyncio.to_thread(self._token)
                 why = REFUSED if token else NO_LOGIN
             except VikalpError as error:
                 token, why = "", str(error)
-            if token not in {"", refused}:
+            if token and (token != refused or self._loop.time() - began >= AGAIN_S):
                 self._stream.login(token)
                 return token
-            if why != said:
+            if why != self._said:
+                self._said = why
                 super().on_state(State.LOGIN_NEEDED, why)
-                said = why
             await asyncio.sleep(ASK_S)
 
 

@@ -5,6 +5,7 @@ import pickle
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from core.errors import BrokerDown, InputError
 from core.kite import Mode, decode
 from core.ports import Arrived
 from exchange.faults import Fault
+from exchange.limits import Rates
 from exchange.server.hub import Socket
 from tests.unit.exchange.conftest import Served, served
 
@@ -224,6 +226,22 @@ def test_a_login_that_is_there_when_the_old_one_dies_is_taken_without_a_word(
     got.until(lambda: got.socket.counts()["connections"] == 2)
     got.until_ticks()
     assert State.LOGIN_NEEDED not in got.words()
+
+
+def test_a_refusal_that_was_about_something_else_is_over_by_itself(
+    served: Served, store: Store, got: Got, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One socket too many is a 403 as well."""
+    monkeypatch.setattr(kite_socket, "AGAIN_S", 0.1)
+    room = served.world.config
+    monkeypatch.setattr(served.world, "config", replace(room, rates=Rates(enforced=True, sockets=0)))
+    got.socket.subscribe(WANTED)
+    got.socket.open()
+    got.until(lambda: got.socket.counts().get("forbidden", 0) > 3)
+    assert got.words().count(State.LOGIN_NEEDED) == 1
+    monkeypatch.setattr(served.world, "config", room)
+    got.until_ticks()
+    assert len(store.tokens) == 1
 
 
 def test_it_waits_for_the_first_login(served: Served, store: Store, got: Got) -> None:
