@@ -3,11 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-import numpy as np
 import pyarrow as pa
 
-from core.errors import InputError
 from core.kite import Registry, decode, to_ticks
+
+_COUNTED = (
+    "frames", "ticks", "refused_unknown_length", "refused_cut_short", "refused_damaged", "refused_unknown",
+    "refused_not_full", "refused_untimed", "trailing",
+)  # fmt: skip
 
 
 class Gather:
@@ -20,9 +23,9 @@ class Gather:
 
     def __init__(self, registry: Registry, indices: Sequence[str]) -> None:
         """InputError if the registry has nothing of an index."""
-        self._parts = [(index, part(registry, index)) for index in indices]
+        self._parts = [(index, registry.of(index)) for index in indices]
         self._ticks: dict[str, list[pa.RecordBatch]] = {index: [] for index in indices}
-        self.counts: Counter[str] = Counter()
+        self.counts = Counter(dict.fromkeys(_COUNTED, 0))
 
     def add(self, frame: bytes, received_ns: int) -> int:
         """How many ticks the frame holds."""
@@ -52,11 +55,3 @@ class Gather:
 
 def _joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return pa.Table.from_batches(batches).combine_chunks().to_batches()[0]
-
-
-def part(registry: Registry, index: str) -> Registry:
-    """The contracts of one index."""
-    of_index = np.array(registry.contracts.column("index").to_pylist(), object) == index
-    if not of_index.any():
-        raise InputError(f"the registry of tokens has no contract of {index}")
-    return Registry(registry.tokens[of_index], registry.contracts.filter(pa.array(of_index)))
