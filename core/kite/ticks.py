@@ -48,7 +48,7 @@ class Registry:
 
     def of(self, index: str) -> "Registry":
         """The contracts of one index, its level and India VIX with NIFTY's among them; InputError if there are none."""
-        own = pc.equal(self.contracts.column("index"), index)
+        own = pc.equal(self.contracts.column("index"), pa.scalar(index))
         if not pc.any(own).as_py():
             raise InputError(f"the registry of tokens has no contract of {index}")
         return Registry(self.tokens[own.to_numpy(zero_copy_only=False)], self.contracts.filter(own))
