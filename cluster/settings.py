@@ -15,7 +15,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, create_model, field_validator
 
 from actors.analytics.shard import ShardConfig
-from actors.feeds.feed import FeedConfig
+from actors.feeds.config import FeedConfig
 from actors.links.link import LinkConfig
 from actors.oms.oms import OmsConfig
 from actors.recorder import RecorderConfig

@@ -39,7 +39,7 @@ from storage.tape import ParquetTape
 # Who receives a topic, in the order a replay serves them; {index} is the message's own, link.* all that there are.
 ROUTES: Mapping[str, tuple[str, ...]] = {
     "quotes": ("feed.{index}",),
-    "wanted": ("link.*",),  # all that a feed watches; a link takes what is of its indices
+    "wanted": ("link.*", "shard.{index}"),  # all that a feed watches; a link takes what is of its indices
     "order_news": ("oms",),  # look at the broker's book: the facts come by awaited calls
     "symbols": ("feed.{index}",),  # positions and live orders: watched wherever the money goes
     "ticks": ("oms", "shard.{index}", "recorder"),

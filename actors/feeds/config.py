@@ -20,7 +20,6 @@ class FeedConfig(BaseModel, frozen=True, extra="forbid"):
     bar_grace_ms: int = Field(
         default=1_000, ge=0, description="live: ms without quotes after which the clock closes a bar"
     )
-    resend_s: int = Field(default=30, ge=0, description="after a start, bars that closed this recently are sent, s")
     kept_bars: int = Field(default=40, ge=1, description="bars of each length given again on refresh")
     max_ahead_ms: int = Field(default=2_000, ge=0, description="a tick further ahead of the clock is refused, ms")
     max_behind_s: int = Field(default=86_400, gt=0, description="a tick further behind the clock is refused, s")

@@ -20,15 +20,6 @@ class Kept:
             part = bars.filter(pa.array(bars["seconds"].to_numpy() == seconds))
             self._by_length.setdefault(seconds, deque(maxlen=self._many)).append(part)
 
-    def closed_after(self, market_ns: int) -> list[pa.RecordBatch]:
-        """The kept batches whose bars ended after `market_ns`, by length and then by time."""
-        return [
-            batch
-            for seconds, kept in sorted(self._by_length.items())
-            for batch in kept
-            if batch["start_ns"][0].as_py() + seconds * 1_000_000_000 > market_ns
-        ]
-
     def batches(self) -> list[pa.RecordBatch]:
         """One batch of BARS a length, oldest bar first."""
         return [

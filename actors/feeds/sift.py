@@ -1,4 +1,4 @@
-"""Which rows of a batch of ticks may pass, and when they were taken.
+"""Which rows of a batch of ticks may pass.
 
 One bad row never spoils the others: it is dropped and counted by reason.
 """
@@ -46,12 +46,6 @@ def sift(
             counts[reason] = int(new.sum())
             good &= ~new
     return (ticks if good.all() else ticks.filter(pa.array(good))), counts
-
-
-def received(ticks: pa.RecordBatch, wall_ns: int) -> pa.RecordBatch:
-    """The ticks, stamped with when a feed took them: what latency is measured from."""
-    at = ticks.schema.get_field_index("received_ns")
-    return ticks.set_column(at, ticks.schema.field(at), pa.array([wall_ns] * ticks.num_rows, pa.int64()))
 
 
 def by_time(ticks: pa.RecordBatch) -> pa.RecordBatch:

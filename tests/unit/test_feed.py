@@ -1,6 +1,5 @@
-"""The feed: what it sends, what it drops, what it gives again."""
+"""The feed of a replay: what it sends, what it drops, what it gives again."""
 
-import datetime as dt
 from typing import Any
 
 import pyarrow as pa
@@ -10,10 +9,8 @@ from hypothesis import strategies as st
 
 from actors.feeds.feed import FeedActor, FeedConfig
 from actors.feeds.sift import sift
-from core.errors import ReplayBroken
-from core.market import session, to_ns
+from core.errors import ConfigError, ReplayBroken
 from core.schemas import DEPTH, TICKS
-from exchange.simulator import SimulatedSource
 from tests.fakes_feed import HeardBus, ListSource, ToldClock, ticks
 
 S = 1_000_000_000
@@ -28,36 +25,9 @@ def quote(second: float, **row: Any) -> pa.RecordBatch:
 def feed(batches: list[tuple[float, pa.RecordBatch]], **config: Any) -> tuple[FeedActor, HeardBus, ToldClock]:
     bus, clock = HeardBus(), ToldClock(OPEN)
     source = ListSource([(OPEN + round(second * S), batch) for second, batch in batches])
-    actor = FeedActor(FeedConfig(**{"index": "NIFTY", **config}), bus=bus, clock=clock, source=source)
+    actor = FeedActor(FeedConfig(**{"index": "NIFTY", "replay": "max", **config}), bus=bus, clock=clock, source=source)
     actor.open()
     return actor, bus, clock
-
-
-def test_what_is_due_is_sent_stamped_with_the_wall_and_bars_follow() -> None:
-    actor, bus, clock = feed([(s, quote(s, last_paise=100 + s)) for s in (0, 30, 61)])
-    assert actor.check_health() == 0
-
-    actor.on_timer()
-    assert [topic for topic, _, _ in bus.heard] == ["ticks"]
-    clock.now = OPEN + 61 * S
-    actor.on_timer()
-
-    sent = bus.of("ticks")
-    assert [batch["last_paise"][0].as_py() for batch in sent] == [100, 130, 161]
-    assert all(0 < batch["received_ns"][0].as_py() < S for batch in sent)  # the wall's, not the exchange's
-    assert [bar["close_paise"] for bar in bus.of("bars")[0].to_pylist()] == [130]
-    assert actor.check_health() == clock.wall
-    assert {index for _, _, index in bus.heard} == {"NIFTY"}
-
-
-def test_a_bar_closes_by_the_clock_when_no_tick_comes() -> None:
-    actor, bus, clock = feed([(0, quote(0)), (10_000, quote(10_000))])
-    actor.on_timer()
-
-    clock.now = OPEN + 200 * S
-    actor.on_timer()
-
-    assert sorted(bar["seconds"] for batch in bus.of("bars") for bar in batch.to_pylist()) == [60, 180]
 
 
 def test_one_bad_row_never_spoils_the_others() -> None:
@@ -112,12 +82,11 @@ def test_every_row_is_either_kept_or_counted_once(rows: list[tuple[int, int, int
 
 
 def test_refresh_gives_the_latest_of_every_contract_and_the_bars_so_far() -> None:
-    times = [(s, {"exchange_ns": OPEN + s * S}) for s in (*range(70), 1000)]
-    actor, bus, clock = feed([(s, ticks({**at, "last_paise": s + 1}, {**CALL, **at})) for s, at in times])
+    times = [(s, {"exchange_ns": OPEN + s * S}) for s in range(70)]
+    actor, bus, _ = feed([(s, ticks({**at, "last_paise": s + 1}, {**CALL, **at})) for s, at in times])
     empty = pa.RecordBatch.from_pylist([], schema=TICKS)
     actor.on_refresh(empty)
     assert bus.heard == []
-    clock.now = OPEN + 69 * S
     actor.on_timer()
 
     bus.heard.clear()
@@ -125,7 +94,8 @@ def test_refresh_gives_the_latest_of_every_contract_and_the_bars_so_far() -> Non
 
     (book,) = bus.of("snapshot")
     assert {row["symbol"]: row["last_paise"] for row in book.to_pylist()} == {"NIFTY": 70, CALL["symbol"]: 10_000}
-    assert [(bar["seconds"], bar["close_paise"]) for b in bus.of("past_bars") for bar in b.to_pylist()] == [(60, 60)]
+    given = [(bar["seconds"], bar["close_paise"]) for b in bus.of("past_bars") for bar in b.to_pylist()]
+    assert given == [(60, 60), (60, 70), (180, 70)]
     assert not bus.of("bars")  # the recorder has them on tape already
 
 
@@ -174,43 +144,18 @@ def test_a_held_replay_waits_to_be_begun() -> None:
     assert len(bus.of("ticks")) == 1
 
 
-def test_after_a_restart_a_simulated_feed_has_the_session_s_bars_again() -> None:
-    day = dt.date(2026, 11, 20)
-    hours = session("NSE", day)
-    assert hours is not None
-    bus, clock = HeardBus(), ToldClock(to_ns(hours.open) + 900 * S)
-    actor = FeedActor(
-        FeedConfig(index="NIFTY"), bus=bus, clock=clock,
-        source=SimulatedSource(index="NIFTY", seed=7, session_date=day),
-    )  # fmt: skip
-    actor.open()
-    actor.on_timer()
-    closed = {(bar["start_ns"], bar["seconds"]) for b in bus.of("bars") for bar in b.to_pylist()}
-    bus.heard.clear()
-    actor.on_refresh(pa.RecordBatch.from_pylist([], schema=TICKS))
-
-    opened = to_ns(hours.open)
-    assert closed == {(opened + 840 * S, 60), (opened + 720 * S, 180)}  # what may have closed while it was down
-    (book,) = bus.of("snapshot")
-    assert book.num_rows == 4 * 41 * 2 + 3 + 2  # options of four expiries, three futures, the index and its VIX
-    sent = [bar for b in bus.of("past_bars") for bar in b.to_pylist()]
-    spot = [bar for bar in sent if bar["symbol"] == "NIFTY" and bar["seconds"] == 180]
-    starts = sorted({bar["start_ns"] for bar in spot})
-    assert starts == [to_ns(hours.open) + i * 180 * S for i in range(5)]
-
-
-def test_a_replay_is_not_played_a_second_time_by_a_second_life_and_a_live_feed_goes_on() -> None:
-    actor, bus, _ = feed([(1, quote(1))], replay="max")
+def test_a_replay_is_not_played_a_second_time_by_a_second_life() -> None:
+    actor, bus, _ = feed([(1, quote(1))])
     actor.restarted()
     actor.on_timer()
     assert bus.heard == []
     with pytest.raises(ReplayBroken, match=r"feed\.NIFTY died"):
         actor.progress()
 
-    live, bus, _ = feed([(0, quote(0))])
-    live.restarted()
-    live.on_timer()
-    assert len(bus.of("ticks")) == live.progress().batches == 1
+
+def test_a_replay_without_a_speed_does_not_open() -> None:
+    with pytest.raises(ConfigError, match=r"feed\.NIFTY: a replay needs a speed"):
+        feed([(1, quote(1))], replay=None)
 
 
 def test_a_setting_nobody_knows_is_refused() -> None:

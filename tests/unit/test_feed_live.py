@@ -65,11 +65,18 @@ REGISTRY = Registry(
 SMALL: dict[str, Any] = {"index": "NIFTY", "strikes": 2, "slack": 1, "expiries": 2}
 
 
+class StillClock(ToldClock):
+    """Its wall goes with the market, and by no look."""
+
+    def wall_ns(self) -> int:
+        return self.wall
+
+
 class World:
     """A live feed in an exchange of notes."""
 
     def __init__(self, *, past: ListPast | None = None, at: float = 0.0, **config: Any) -> None:
-        self.bus, self.clock = HeardBus(), ToldClock(OPEN + round(at * S))
+        self.bus, self.clock = HeardBus(), StillClock(OPEN + round(at * S))
         self.clock.wall = 1_000 * S
         self.feed = LiveFeedActor(
             FeedConfig(**{**SMALL, **config}), bus=self.bus, clock=self.clock, registry=REGISTRY,
@@ -115,8 +122,47 @@ def test_quotes_are_sent_on_at_once_with_the_time_the_link_took_them() -> None:
 
     (sent,) = world.bus.of("ticks")
     assert sent["received_ns"].to_pylist() == [77]
-    assert world.feed.check_health() > 1_000 * S  # the wall's
+    assert world.feed.check_health() == world.clock.wall
     assert world.feed.progress().ticks == 1
+
+
+def minute(*, then: float) -> World:
+    """A minute of quotes, one a second and the last at 00:59, and `then` seconds of silence."""
+    world = World(at=-1)
+    for last in range(61):
+        world.quote("NIFTY", last=100_00 + last)
+        world.go(1 if last < 60 else then)
+    return world
+
+
+def test_a_bar_follows_the_tick_that_closes_it() -> None:
+    world = minute(then=0.9)
+    world.clock.now += S // 5
+    world.feed.on_timer()
+    assert world.bus.of("bars") == []  # its last tick may still be on its way
+    world.quote("NIFTY")
+    (bar,) = world.bus.of("bars")[0].to_pylist()
+    assert (bar["seconds"], bar["start_ns"], bar["open_paise"], bar["close_paise"]) == (60, OPEN, 100_01, 100_60)
+    assert [topic for topic, _, _ in world.bus.heard if topic in {"ticks", "bars"}][-2:] == ["ticks", "bars"]
+
+
+def test_in_a_silence_the_clock_closes_the_bar() -> None:
+    world = minute(then=1.3)
+    (bar,) = world.bus.of("bars")[0].to_pylist()
+    assert (bar["start_ns"], bar["close_paise"]) == (OPEN, 100_60)
+
+
+def test_ticks_of_a_batch_that_lie_across_a_bar_s_end_are_each_in_their_own() -> None:
+    world = World()
+    world.quote("NIFTY")
+    world.clock.now += 60 * S
+    early, late = world.rows("NIFTY", last=27_000_00, exchange_ns=OPEN + 59 * S), world.rows("NIFTY", last=25_000_00)
+    world.clock.wall += S
+    world.feed.on_quotes(pa.Table.from_batches([late, early]).combine_chunks().to_batches()[0])
+
+    (bar,) = world.bus.of("bars")[0].to_pylist()
+    assert (bar["high_paise"], bar["low_paise"]) == (27_000_00, 26_000_00)
+    assert world.feed.counts()["late_for_bars"] == 0
 
 
 def test_at_first_the_level_and_the_futures_are_wanted_and_with_the_first_level_the_band_at_once() -> None:

@@ -19,9 +19,9 @@ from core.records import Stamp
 from core.schemas import BARS, NO_TICKS
 from storage.past import TapePast
 from storage.tape import ParquetTape
-from tests.fakes_feed import HeardBus, ToldClock, ticks
+from tests.fakes_feed import HeardBus, ticks
 from tests.fakes_past import ListPast
-from tests.unit.test_feed_live import OPEN, REGISTRY, SMALL, TERMS, WEEKS, S, World, held, option
+from tests.unit.test_feed_live import OPEN, REGISTRY, SMALL, TERMS, WEEKS, S, StillClock, World, held, option
 
 CALL, QUIET = option(WEEKS[0], 26_000), option(WEEKS[1], 26_000, "PE")
 SYMBOLS = ("NIFTY", CALL, QUIET)
@@ -56,7 +56,7 @@ class Life:
     """A feed from one second of the session to another, and what of it a recorder had flushed: every two seconds."""
 
     def __init__(self, first: int, past: Past | None = None) -> None:
-        self.bus, self.clock = HeardBus(), ToldClock(OPEN + first * S)
+        self.bus, self.clock = HeardBus(), StillClock(OPEN + first * S)
         self.clock.wall = WALL + first * S
         config = FeedConfig(**{**SMALL, "expiries": 3})
         self.feed = LiveFeedActor(

@@ -59,5 +59,5 @@ def test_a_live_desk_has_links_whose_indices_are_all_carried_once_and_feeds_that
         "NIFTY": ("link.0",),
         "BANKNIFTY": ("link.1",),
     }
-    assert made["oms"].ports["bus"]._routes["wanted"] == ("link.0", "link.1")
+    assert made["oms"].ports["bus"]._routes["wanted"] == ("link.0", "link.1", "shard.{index}")
     assert "link.0" not in {name for name in made if made[name].upstream == (name,)}
