@@ -51,6 +51,7 @@ class Flattener:
         self._foreseen: dict[str, int] = {}  # tag of the same → units filled in the end, if the exits are to be enough
         self._unsent = Counter[str]()  # by symbol, units of exits that could not be sent: + long, − short
         self._later = Counter[str]()  # the same, of exits there was no time for
+        self._unsure: set[str] = set()  # tags of exits sent, of which nobody knows whether the broker has them
         self._why, self._asked_ns = "", 0  # wall
 
     def exit_all(self, board: Board, why: str) -> list[Order]:
@@ -69,6 +70,7 @@ class Flattener:
         exits = self._close({one.symbol: one.quantity for one in self._journal.holdings.values()}, board)
         self._unsent = _units(order.intent for order in exits if order.intent.tag not in self._journal.orders)
         self._unsent.subtract(self._later)
+        self._watch(exits)
         return kept + exits
 
     def go_on(self, board: Board) -> None:
@@ -76,15 +78,18 @@ class Flattener:
 
         Exits first: cancels that take long must not keep them waiting for ever. Nothing without ledger and login.
         """
-        if not (self._wish or self._later) or self._standing.stop:
+        if not (self._wish or self._later or self._unsure) or self._standing.stop:
             return
         over = [tag for tag in self._wish if self._journal.orders[tag].state not in LIVE]
         due = self._due([self._journal.orders[tag] for tag in over])
         due.update(self._later)
+        due.update(self._never_had())
         self._later.clear()
         self._wish = {tag: words for tag, words in self._wish.items() if tag not in over}
         gives_up = self._clock.wall_ns() - self._asked_ns >= GIVE_UP_NS
-        for order in self._close(due, board):
+        exits = self._close(due, board)
+        self._watch(exits)
+        for order in exits:
             if order.intent.tag in self._journal.orders:  # of the others `_failed` has told
                 self._tell(order.intent, f"{order.state} {order.message}", bad=order.state in _BAD)
         if gives_up:
@@ -98,6 +103,17 @@ class Flattener:
         for symbol, units in self._later.items():
             self._say(f"exit all, {units:+d} of {symbol}: not sent; {after}, exit it by hand", bad=True)
         self._wish, self._later = {}, Counter()
+
+    def _watch(self, exits: list[Order]) -> None:
+        self._unsure |= {order.intent.tag for order in exits if order.state == "UNKNOWN"}
+
+    def _never_had(self) -> Counter[str]:
+        """By symbol, what exits were to take off that have turned out never to have been taken, or to be refused."""
+        known = {tag for tag in self._unsure if self._journal.orders[tag].state != "UNKNOWN"}
+        self._unsure -= known
+        return _units(
+            order.intent for order in map(self._journal.orders.__getitem__, known) if order.state == "REJECTED"
+        )
 
     def _foresee(self, order: Order) -> int:
         """Units of a live order that the exits reckon with: an exit takes all of it off, unless nobody waits for it."""

@@ -72,7 +72,7 @@ class Standing:
         return self.state
 
     def restore(self) -> None:
-        """Nothing stands against it any more; raises as the ledger does."""
+        """The ledger has nothing against it any more, and the broker was followed; raises as the ledger does."""
         kept = self._journal.kept()
         if self._unkept:
             self._keep()
@@ -80,7 +80,7 @@ class Standing:
             state, why = next(known for known in _STRICT if known == kept[0]), kept[1]
             if _STRICT.index(state) > _STRICT.index(self.wanted):
                 self.wanted, self.why = state, why
-        self.against = ""
+        self.against, self._followed_ns = "", self._clock.wall_ns()
 
     def check(self) -> None:
         """Raises LedgerFenced once a newer order manager has taken over: this one touches nothing any more."""
