@@ -109,16 +109,16 @@ class ShardActor:
             max_age_ns=self._config.max_age_ms * 1_000_000,
         )
         self._book, self._chain, self._sequence = book, chain, self._sequence + 1
-        self._publish(chain, book.newest_ns)
+        self._publish(chain, self._clock.now_ns())  # a link's quotes are stamped in whole seconds
         self._progress_ns = self._clock.wall_ns()
 
     def _refresh(self) -> None:
         self._bus.publish("refresh", schemas.NO_TICKS, index=self._config.index)
 
-    def _publish(self, chain: Chain, as_of_ns: int) -> None:
+    def _publish(self, chain: Chain, now_ns: int) -> None:
         self._bus.publish("chain", chain, index=self._config.index)
         for topic, every_ms in (("marks", self._config.marks_ms), ("chain_tape", self._config.tape_ms)):
             before_ns = self._sent_ns.get(topic)
-            if before_ns is None or as_of_ns - before_ns >= every_ms * 1_000_000:
+            if before_ns is None or now_ns - before_ns >= every_ms * 1_000_000:
                 self._bus.publish(topic, chain, index=self._config.index)
-                self._sent_ns[topic] = as_of_ns
+                self._sent_ns[topic] = now_ns

@@ -72,14 +72,16 @@ class Wanted:
         self._held = tuple(symbols)
 
     def choose(self) -> bool:
-        """Choose anew; whether the set is another one now."""
+        """Choose anew; whether the set is another one now. Without a level the nearest forward stands for it."""
         oldest = self._newest_ns - FRESH_NS
+        forwards = {expiry: paise for expiry, (paise, at) in self._forwards.items() if at >= oldest}
+        near = next((paise for _, paise in sorted(forwards.items()) if math.isfinite(paise)), 0)
         self._watch = self._catalogue.choose(
             self._watch,
-            levels={self._index: self._level},
+            levels={self._index: self._level or near},
             bands=self._bands,
             most=max(self._most, len(set(self._held)) + self._always),  # never a reason to drop what is held
-            forwards={expiry: paise if at >= oldest else math.nan for expiry, (paise, at) in self._forwards.items()},
+            forwards=forwards,
             held=self._held,
         )
         before, self.symbols = self.symbols, frozenset(one.symbol for one in self._watch.contracts)

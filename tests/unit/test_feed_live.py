@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from actors.feeds.feed import FeedConfig
 from actors.feeds.live import QUIET_NS, LiveFeedActor
+from actors.feeds.wanted import Wanted
 from core.errors import SchemaError, UnknownName
 from core.kite import Registry
 from core.kite.ticks import CONTRACT
 from core.market import session, to_ns
 from core.market.symbols import VIX
+from core.market.universe import Band
 from core.schemas import NO_TICKS, SYMBOLS, WANTED, Kind, check
 from tests.fakes_feed import HeardBus, ToldClock, ticks
 from tests.fakes_past import ListPast
@@ -233,6 +235,14 @@ def test_an_expiry_s_money_is_at_its_future_where_that_is_quoted_and_fresh() -> 
     assert option(WEEKS[2], 26_000) in monthly.wanted()  # the future has been silent
 
 
+def test_of_an_index_without_a_level_the_nearest_future_says_where_the_money_is() -> None:
+    world = World()
+    world.go(2)
+    world.quote(FUTURE, bid_paise=[26_299_00, 0, 0, 0, 0], ask_paise=[26_301_00, 0, 0, 0, 0])
+    world.go(1.1)
+    assert world.wanted() == band(26_300)
+
+
 def test_what_is_held_is_wanted_at_once_and_stays_wherever_the_money_goes() -> None:
     world = World()
     world.go(2)
@@ -361,3 +371,23 @@ def test_no_contract_that_is_held_is_ever_dropped_and_every_row_is_sent_or_count
     sent = sum(batch.num_rows for batch in world.bus.of("ticks"))
     refused = sum(rows for name, rows in world.feed.counts().items() if name.startswith("refused"))
     assert sent + refused == given_rows
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(23_000, 29_000), max_size=5), st.lists(st.sampled_from(OPTIONS), max_size=5))
+def test_choosing_again_without_news_changes_nothing(levels: list[int], holding: list[str]) -> None:
+    wanted = Wanted(REGISTRY, index="NIFTY", band=Band(strikes=2, slack=1, expiries=2), most=50, on=DAY)
+    world = World()
+    for level in levels:
+        wanted.see(world.rows("NIFTY", last=level * 100))
+        wanted.choose()
+    wanted.hold(holding)
+    wanted.choose()
+    said = wanted.batch()
+
+    for level in levels[-1:]:
+        wanted.see(world.rows("NIFTY", last=level * 100))
+    wanted.hold(list(reversed(holding)) * 2)
+
+    assert not wanted.choose()
+    assert set(said["symbol"].to_pylist()) == set(wanted.batch()["symbol"].to_pylist()) == wanted.symbols

@@ -75,6 +75,21 @@ def test_the_tape_and_the_marks_are_thinned_by_market_time() -> None:
     assert sum(topic == "marks" for topic, _, _ in bus.sent) == 9  # every third batch of 100 ms
 
 
+class LiveClock(DataClock):
+    def advance(self, to_ns: int) -> None:
+        """It goes by itself."""
+
+
+def test_quotes_stamped_in_whole_seconds_do_not_make_the_marks_rare() -> None:
+    bus, clock = KeepingBus(), LiveClock()
+    shard = ShardActor(ShardConfig(index="NIFTY", marks_ms=250), bus=bus, clock=clock)
+    for step in range(25):
+        clock.market_ns = NOW_NS + step * SECOND // 10
+        shard.on_ticks(ticks(option(Kind.CALL, 100, last=5, exchange_ns=NOW_NS + step // 10 * SECOND)))
+
+    assert sum(topic == "marks" for topic, _, _ in bus.sent) == 9
+
+
 def test_a_refused_batch_changes_nothing() -> None:
     shard, bus, _ = opened()
     shard.on_ticks(ticks(option(Kind.CALL, 100, last=5)))

@@ -72,6 +72,15 @@ def test_the_money_of_an_expiry_is_at_its_forward_where_it_is_known() -> None:
     assert middles == [26_000_00, 26_500_00]
 
 
+def test_no_band_is_about_an_expiry_beyond_the_last_listed_future_but_what_is_held_of_it_is_watched() -> None:
+    near = [one for one in CONTRACTS if one.kind != Kind.FUTURE or one.expiry != DAYS[2]]
+    held = f"NIFTY {DAYS[2]} 26000 CALL"
+    wide = {"NIFTY": Band(strikes=1, slack=0, expiries=4)}
+    watch = Catalogue(near, ON).choose(Watch(), levels={"NIFTY": 26_000_00}, bands=wide, most=ALL, held=[held])
+    assert {one.expiry for one in watch.contracts if one.strike_paise and one.symbol != held} == set(DAYS[:2])
+    assert held in names(watch)
+
+
 def test_an_expired_contract_is_not_watched_and_a_held_one_nobody_lists_is_said() -> None:
     later = Catalogue(CONTRACTS, DAYS[0] + dt.timedelta(days=1))
     gone = f"NIFTY {DAYS[0]} 26000 CALL"
