@@ -1,7 +1,7 @@
 """An order manager and all that outlives its process, in memory."""
 
 from actors.oms.oms import OmsActor, OmsConfig
-from core.records import Order
+from core.records import Intent, Order
 from tests.fakes_broker import FakeBroker, FakeRisk
 from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import INDEX, LOT, HandClock, ListBus, intent
@@ -49,3 +49,24 @@ class World:
         self.oms.submit(intent("LONG", quantity=quantity))
         self.broker.fill("LONG", quantity, 35_000)
         self.oms.on_timer()
+
+    def sold(self) -> list[tuple[str, int]]:
+        """What the broker holds open for sale, by state and units."""
+        return [
+            (order.state, order.intent.quantity)
+            for order in self.broker.orders.values()
+            if order.intent.side == "SELL" and order.state == "OPEN"
+        ]
+
+
+def leave(tag: str, quantity: int = LOT) -> Intent:
+    """An exit that never fills."""
+    return intent(tag, side="SELL", purpose="exit", quantity=quantity, limit_paise=90_000)
+
+
+def leaving_world() -> World:
+    """Two lots are held, and exit X, which never fills, is to sell them."""
+    world = World()
+    world.long(2 * LOT)
+    world.oms.submit(leave("X", 2 * LOT))
+    return world

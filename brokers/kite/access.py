@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from kiteconnect import KiteConnect
 
+from brokers.kite.login import is_loopback
 from brokers.kite.outcome import careful
 from core.errors import NotLoggedIn, VikalpError
 
@@ -37,6 +39,8 @@ class Access:
             timeout = (self._timeout_s / 2, self._timeout_s)  # to connect, to be answered
             client = KiteConnect(api_key=self._api_key, root=self._root, timeout=timeout)
             client.set_access_token(self._token)
+            # No proxy and no password of the environment's on the way to this machine's own exchange.
+            client.reqsession.trust_env = not is_loopback(urlsplit(self._root).hostname or "")
             self._client = careful(client)
         return self._client
 

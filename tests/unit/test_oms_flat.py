@@ -8,33 +8,15 @@ import pytest
 from core.errors import DeskError
 from core.market import to_ns
 from core.orders.answer import Answer
-from core.records import Intent
 from tests.fakes_orders import IST, LOT, intent
-from tests.world_oms import World
+from tests.world_oms import World, leave, leaving_world
 
 OTHER = "NIFTY2590924500CE"
 
 
 @pytest.fixture
 def world() -> World:
-    """Two lots are held, and exit X, which never fills, is to sell them."""
-    world = World()
-    world.long(2 * LOT)
-    world.oms.submit(leave("X", 2 * LOT))
-    return world
-
-
-def leave(tag: str, quantity: int = LOT) -> Intent:
-    return intent(tag, side="SELL", purpose="exit", quantity=quantity, limit_paise=90_000)
-
-
-def sold(world: World) -> list[tuple[str, int]]:
-    """What the broker holds open for sale, by state and units."""
-    return [
-        (order.state, order.intent.quantity)
-        for order in world.broker.orders.values()
-        if order.intent.side == "SELL" and order.state == "OPEN"
-    ]
+    return leaving_world()
 
 
 def put(world: World, tag: str, **changes: object) -> None:
@@ -44,14 +26,14 @@ def put(world: World, tag: str, **changes: object) -> None:
 def test_an_exit_whose_cancel_is_not_confirmed_is_told_and_the_timer_sells_when_it_is(world: World) -> None:
     world.broker.slow = True
     first = world.oms.exit_all("kill switch")
-    meanwhile = sold(world)
+    meanwhile = world.sold()
     world.later(0.5)
     world.broker.confirm()
     world.later(0.5)
 
     assert [(order.intent.tag, order.state) for order in first] == [("X", "REFUSED")]
     assert first[0].message == "it is still OPEN: asked to cancel it; the broker has not confirmed that yet"
-    assert (meanwhile, sold(world)) == ([("OPEN", 2 * LOT)], [("OPEN", 2 * LOT)])
+    assert (meanwhile, world.sold()) == ([("OPEN", 2 * LOT)], [("OPEN", 2 * LOT)])
     assert (world.broker.orders["X"].state, len(world.broker.placed)) == ("CANCELLED", 3)
     assert any("has not confirmed" in said for said in world.ledger.alerts())
 
@@ -63,7 +45,7 @@ def test_what_filled_while_the_cancel_was_on_its_way_is_not_sold_again(world: Wo
     world.broker.confirm()
     world.later(0.5)
 
-    assert sold(world) == [("OPEN", LOT)]
+    assert world.sold() == [("OPEN", LOT)]
 
 
 def test_an_entry_that_fills_while_its_cancel_is_on_its_way_is_sold_by_the_timer(world: World) -> None:
@@ -74,7 +56,7 @@ def test_an_entry_that_fills_while_its_cancel_is_on_its_way_is_sold_by_the_timer
     world.broker.confirm()
     world.later(0.5)
 
-    assert sold(world) == [("OPEN", 3 * LOT)]
+    assert world.sold() == [("OPEN", 3 * LOT)]
 
 
 def test_a_cancel_whose_confirmation_the_outage_hides_is_followed_up(world: World) -> None:
@@ -92,7 +74,7 @@ def test_a_cancel_whose_confirmation_the_outage_hides_is_followed_up(world: Worl
     world.later(0.5)
 
     assert [order.state for order in first] == ["REFUSED"]
-    assert sold(world) == [("OPEN", 2 * LOT)]
+    assert world.sold() == [("OPEN", 2 * LOT)]
 
 
 def test_a_cancel_the_ledger_did_not_hear_of_is_followed_up_when_it_is_back(world: World) -> None:
@@ -110,7 +92,7 @@ def test_a_cancel_the_ledger_did_not_hear_of_is_followed_up_when_it_is_back(worl
 
     assert [order.state for order in first] == ["REFUSED"]
     assert first[0].message == "it is still OPEN: asked to cancel it; the ledger is away: record_order: no connection"
-    assert sold(world) == [("OPEN", 2 * LOT)]
+    assert world.sold() == [("OPEN", 2 * LOT)]
 
 
 def test_a_cancel_without_an_answer_is_asked_again_and_given_up_with_an_alarm(world: World) -> None:
@@ -146,7 +128,7 @@ def test_cancels_take_two_seconds_at_a_time_and_the_timer_asks_the_others(world:
     first = world.oms.exit_all("kill switch")
     took_s = (world.clock.wall - before) / 1e9
     world.later(0.5)
-    second = sold(world)
+    second = world.sold()
     world.later(0.5)
 
     assert took_s == 3
@@ -178,18 +160,18 @@ def test_an_exit_the_book_calls_complete_before_its_trade_is_listed_is_not_sold_
     assert (order.state, order.filled_quantity, second.state) == ("OPEN", 0, "REFUSED")
     assert [(one.intent.tag, one.state) for one in flat] == [("X", "REFUSED")]
     assert (working, world.risk.working) == ({"X"}, set())
-    assert (world.order("X").state, world.oms.positions()[0].quantity, sold(world)) == ("COMPLETE", 0, [])
+    assert (world.order("X").state, world.oms.positions()[0].quantity, world.sold()) == ("COMPLETE", 0, [])
 
 
 def test_a_part_filled_before_the_cancel_and_listed_late_is_not_sold_again(world: World) -> None:
     world.broker.lags(True)
     world.broker.fill("X", LOT, 35_000)
     world.oms.exit_all("kill switch")
-    during = sold(world)
+    during = world.sold()
     world.broker.lags(False)
     world.later(0.5)
 
-    assert (during, sold(world)) == ([], [("OPEN", LOT)])
+    assert (during, world.sold()) == ([], [("OPEN", LOT)])
     assert (world.order("X").state, world.order("X").filled_quantity) == ("CANCELLED", LOT)
 
 
@@ -203,7 +185,7 @@ def test_an_entry_the_book_calls_complete_before_its_trade_is_listed_is_exited_w
     world.later(0.5)
 
     assert [(order.intent.tag, order.state) for order in first] == [("E", "REFUSED")]
-    assert sold(world) == [("OPEN", LOT)]
+    assert world.sold() == [("OPEN", LOT)]
 
 
 def test_an_order_its_trades_never_explain_is_an_alarm(world: World) -> None:

@@ -2,33 +2,16 @@
 
 import pytest
 
-from core.records import Intent, Order
+from core.records import Order
 from tests.fakes_orders import LOT, intent, ticks
-from tests.world_oms import World
+from tests.world_oms import World, leave, leaving_world
 
 DAY_S = 86_400
 
 
 @pytest.fixture
 def world() -> World:
-    """Two lots are held, and exit X, which never fills, is to sell them."""
-    world = World()
-    world.long(2 * LOT)
-    world.oms.submit(leave("X", 2 * LOT))
-    return world
-
-
-def leave(tag: str, quantity: int = LOT) -> Intent:
-    return intent(tag, side="SELL", purpose="exit", quantity=quantity, limit_paise=90_000)
-
-
-def sold(world: World) -> list[tuple[str, int]]:
-    """What the broker holds open for sale, by state and units."""
-    return [
-        (order.state, order.intent.quantity)
-        for order in world.broker.orders.values()
-        if order.intent.side == "SELL" and order.state == "OPEN"
-    ]
+    return leaving_world()
 
 
 @pytest.mark.parametrize("filled", [0, LOT])
@@ -49,7 +32,7 @@ def test_what_is_bought_anew_while_a_cancel_is_on_its_way_is_not_sold(filled: in
     world.later(0.5)
 
     assert world.order("E").state == "CANCELLED"
-    assert sold(world) == ([("OPEN", filled)] if filled else [])
+    assert world.sold() == ([("OPEN", filled)] if filled else [])
     assert world.oms.positions()[0].quantity == 3 * LOT + filled
 
 
@@ -62,7 +45,7 @@ def test_an_exit_that_leaves_less_than_is_held_by_then_is_followed_by_its_own_re
     world.broker.confirm()
     world.later(0.5)
 
-    assert (sold(world), world.oms.positions()[0].quantity) == ([("OPEN", LOT)], 4 * LOT)
+    assert (world.sold(), world.oms.positions()[0].quantity) == ([("OPEN", LOT)], 4 * LOT)
 
 
 def vanish(world: World) -> Order:
@@ -78,7 +61,7 @@ def test_an_exit_the_broker_no_longer_lists_holds_up_exits_for_a_while_only(worl
 
     assert (early.state, world.order("X").state) == ("REFUSED", "OPEN")
     assert [(order.intent.tag == "X", order.state) for order in flat] == [(True, "REFUSED"), (False, "OPEN")]
-    assert sold(world) == [("OPEN", 2 * LOT)]
+    assert world.sold() == [("OPEN", 2 * LOT)]
     assert len([said for said in world.ledger.alerts() if "no longer lists it: it stays OPEN here" in said]) == 1
 
 

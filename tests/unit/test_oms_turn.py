@@ -1,8 +1,11 @@
 """A broker that hangs, on a hand clock: no call of the order manager lasts until its supervisor ends it."""
 
+import random
 from collections import Counter
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from actors.oms.broker_link import PAUSE, TURN_NS
 from brokers.kite.broker import KiteConfig
@@ -120,6 +123,38 @@ def test_whatever_is_asked_of_it_while_the_broker_hangs_is_over_in_time(also: st
 
     assert len(world.broker.calls) > 5
     assert 0 < world.longest_s < STUCK_S
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 1 << 32))
+def test_no_turn_is_too_long_whoever_hangs_when(seed: int) -> None:
+    """Each call of broker, ledger and risk by chance: done at once, done late, or not heard of in its time."""
+    world, chance = Slow(), random.Random(seed)
+    ways = ((False, False), (True, False), (True, True))
+    wait = world.broker.wait
+
+    def drawn(what: str) -> bool:
+        world.broker.hangs, world.broker.answers = chance.choice(ways)
+        return wait(what)
+
+    world.broker.wait = drawn  # type: ignore[method-assign]
+    world.ledger.down = lambda name: chance.random() < 0.1 and (bool(world.clock.sleep(LEDGER_S)) or True)
+    for number in range(12):
+        world.risk.hangs = chance.random() < 0.3
+        world.rest(chance.choice((0.1, 0.5, 5.0)))
+        act, *given = chance.choice(
+            (
+                (world.oms.exit_all, "all"),
+                (world.oms.cancel, f"X{number % 8}"),
+                (world.oms.submit, intent(f"N{number}")),
+                (world.oms.on_order_news, news(("", "", ""))),
+                (world.oms.on_ticks, ticks()),
+            )
+        )
+        world.do(act, *given)
+
+    assert 0 < world.longest_s < STUCK_S
+    assert len(world.broker.placed) == len(set(world.broker.placed))
 
 
 def test_what_a_hanging_broker_kept_exit_all_from_is_done_when_it_is_back() -> None:
