@@ -17,6 +17,8 @@ QUESTIONS = (
     "scenarios",
     "first_use",
     "frame_decode",
+    "exchange_publish",
+    "reconnect",
 )
 
 
