@@ -7,6 +7,7 @@ never the client's words.
 import gzip
 import json
 import random
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -124,13 +125,11 @@ def _values(rng: random.Random, reply: Reply) -> Reply:
         return _bytes_of(rng, reply)
     name, odd = rng.choice(named)[-1], rng.choice(ODD)
     for path in named:
-        if path[-1] == name:
+        with suppress(LookupError, TypeError):  # a place that is gone with the one above it
             at = document
             for key in path[:-1]:
-                if not isinstance(at, dict | list):
-                    break
                 at = at[key]
-            else:
+            if path[-1] == name:
                 at[name] = odd
     return replace(reply, body=_bytes(document))
 
