@@ -63,7 +63,7 @@ class Actions:
         sent = (
             f"exit all: {len(orders) - len(failed)} of {len(orders)} orders sent"
             if orders
-            else "exit all: nothing to close"
+            else "exit all: no working order and no open position is left"
         )
         why = "; ".join(f"{order.intent.symbol} {order.state}: {order.message}" for order in failed)
         self._say("desk", text=f"{sent}; {why}" if failed else sent, tone="bad" if failed else "good")

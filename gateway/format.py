@@ -118,8 +118,12 @@ def time_left(years: float | None) -> str:
 
 
 def seconds(age_ns: int) -> str:
+    """0.4s, 3m05s, 20h03m; desk.js counts on from it."""
     age = max(age_ns, 0) / 1e9
-    return f"{age:.1f}s" if age < 60 else f"{int(age) // 60}m{int(age) % 60:02d}s"
+    minutes = int(age) // 60
+    if age < 60:
+        return f"{age:.1f}s"
+    return f"{minutes}m{int(age) % 60:02d}s" if minutes < 60 else f"{minutes // 60}h{minutes % 60:02d}m"
 
 
 def provenance(found: "Provenance | None") -> str:

@@ -120,7 +120,7 @@ def exit_all(
     if as_json:
         print_json(sent)
     else:
-        out().print(orders_table(sent) if sent else "nothing to close")
+        out().print(orders_table(sent) if sent else "no working order and no open position is left")
     failed = [each for each in sent if each.state in FAILED]
     if failed:
         states = ", ".join(f"{count} {state}" for state, count in Counter(each.state for each in sent).items())

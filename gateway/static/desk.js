@@ -152,6 +152,12 @@ const connection = (() => {
     document.body.classList.remove("lost");
   }
 
+  function since(age) { // gateway/format.py, seconds
+    if (age < 60) return `${age.toFixed(1)}s`;
+    const [large, small, words] = age < 3600 ? [age / 60, age % 60, "ms"] : [age / 3600, (age / 60) % 60, "hm"];
+    return `${Math.floor(large)}${words[0]}${String(Math.floor(small)).padStart(2, "0")}${words[1]}`;
+  }
+
   function put(element, text, name) {
     aside.set(element, [element.textContent, element.className]);
     if (text !== null) setText(element, text);
@@ -165,8 +171,8 @@ const connection = (() => {
     setText($("connection"), `no connection to the desk since ${heardTime}`);
     for (const id of ["phase", "oms-state", "ledger-state"]) put($(id), "unknown", "badge bad");
     for (const element of document.querySelectorAll("#strip .age, #actors td[id$='-age']")) {
-      const [, said, minutes, seconds] = element.textContent.match(/^(cached )?(?:(\d+)m)?([\d.]+)s$/) || [];
-      if (seconds !== undefined) ages.push([element, 60 * (minutes || 0) + Number(seconds), said || ""]);
+      const [, said, h, m, s] = element.textContent.match(/^(cached )?(?:(\d+)h)?(?:(\d+)m)?(?:([\d.]+)s)?$/) || [];
+      if (h || m || s) ages.push([element, 3600 * (h || 0) + 60 * (m || 0) + Number(s || 0), said || ""]);
       put(element, null, element.closest("#strip") ? "age bad" : null);
     }
     for (const element of document.querySelectorAll("#actors td.state")) put(element, "unknown", element.className);
@@ -180,9 +186,7 @@ const connection = (() => {
     if (aside === null && silent > SILENT_MS) lose();
     if (aside === null) return;
     for (const [element, before, said] of ages) {
-      const age = before + silent / 1000;
-      const since = age < 60 ? `${age.toFixed(1)}s` : `${Math.floor(age / 60)}m${String(Math.floor(age % 60)).padStart(2, "0")}s`;
-      setText(element, said + since);
+      setText(element, said + since(before + silent / 1000));
     }
   }
   setInterval(look, 250);

@@ -143,3 +143,21 @@ def test_after_the_settlement_the_smile_is_empty_and_says_why(page: Page, gatewa
     expect(page.locator("#chain-body tr.atm td.c-iv").first).to_have_text("settled")
     gateway.say("unsettle")
     until(lambda: smile()[0] > 0 and smile()[1] == "Implied vol by strike, %", "the smile is back")
+
+
+def test_ages_of_minutes_and_hours_are_counted_on_when_nothing_is_heard(page: Page, gateway: Gateway) -> None:
+    load(page, gateway.url)
+    ages = {"NIFTY": "cached 59.8s", "SENSEX": "59m59s", "FINNIFTY": "20h59m", "BANKNIFTY": "no data"}
+    page.evaluate(
+        """(ages) => {
+          desk.apply = () => {}; // as if nothing came any more
+          for (const [index, age] of Object.entries(ages)) $(`strip-${index}-age`).textContent = age;
+        }""",
+        ages,
+    )
+    expect(page.locator("#connection")).to_contain_text("no connection")
+
+    expect(page.locator("#strip-NIFTY-age")).to_have_text(re.compile(r"^cached 1m0\ds$"))
+    expect(page.locator("#strip-SENSEX-age")).to_have_text("1h00m")
+    expect(page.locator("#strip-FINNIFTY-age")).to_have_text("20h59m")
+    expect(page.locator("#strip-BANKNIFTY-age")).to_have_text("no data")

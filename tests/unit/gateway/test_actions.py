@@ -76,6 +76,14 @@ def test_an_exit_all_that_was_refused_is_no_good_news(world: World) -> None:
     assert "the ledger is away" in said[-1]["text"]
 
 
+def test_an_exit_all_with_nothing_to_close_says_that_the_orders_are_gone_too(world: World) -> None:
+    said: list[dict[str, Any]] = []
+    actions = Actions(world.context, lambda about, **words: said.append({"about": about, **words}))
+    asyncio.run(actions.take({"do": "exit"}))
+
+    assert (said[-1]["text"], said[-1]["tone"]) == ("exit all: no working order and no open position is left", "good")
+
+
 def test_an_order_without_an_answer_is_unknown_and_asked_again_with_its_tag_it_is_the_same_order(world: World) -> None:
     world.desk.mute = True
     first = answer(world, tag="PAGE2345")

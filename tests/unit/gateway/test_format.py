@@ -16,6 +16,7 @@ from gateway.format import (
     paise,
     percent,
     price,
+    seconds,
     signed_price,
     strike,
     time_left,
@@ -41,6 +42,22 @@ def test_what_is_not_there_is_a_dash() -> None:
     assert [price(0), price(None), number(math.nan), number(math.inf), percent(None), compact(None), strike(0)] == [
         DASH
     ] * 7
+
+
+@pytest.mark.parametrize(
+    ("age_s", "text"),
+    [
+        (-1, "0.0s"),
+        (0.44, "0.4s"),
+        (59.9, "59.9s"),
+        (60, "1m00s"),
+        (3599, "59m59s"),
+        (3600, "1h00m"),
+        (72_185, "20h03m"),
+    ],
+)
+def test_an_age_is_in_the_two_units_that_say_most(age_s: float, text: str) -> None:
+    assert seconds(int(age_s * 1e9)) == text
 
 
 def test_a_settled_option_says_so_where_its_vol_and_theta_would_be() -> None:
