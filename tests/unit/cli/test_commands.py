@@ -164,6 +164,8 @@ def test_exit_all_asks_before_it_cancels_orders_although_nothing_is_held() -> No
     assert f"1 working orders: BUY {CALL} {working.tag}" in asked.stderr
     assert "0 open positions: none" in asked.stderr
     assert place.client.sent == [working]
+    place.client.exit_all = lambda why: []  # type: ignore[method-assign]
+    assert "no working order and no open position is left" in vikalp(place, "exit-all", typed="y\n").stdout
 
 
 def test_env_can_be_evaluated_by_a_shell() -> None:
