@@ -125,7 +125,7 @@ def test_whatever_is_asked_of_it_while_the_broker_hangs_is_over_in_time(also: st
     assert 0 < world.longest_s < STUCK_S
 
 
-@settings(max_examples=40)
+@settings(max_examples=60)
 @given(st.integers(0, 1 << 32))
 def test_no_turn_is_too_long_whoever_hangs_when(seed: int) -> None:
     """Each call of broker, ledger and risk by chance: done at once, done late, or not heard of in its time."""
@@ -135,6 +135,7 @@ def test_no_turn_is_too_long_whoever_hangs_when(seed: int) -> None:
 
     def drawn(what: str) -> bool:
         world.broker.hangs, world.broker.answers = chance.choice(ways)
+        world.broker.seconds = chance.choice((0.6, 1.3, 1.9, BROKER_S)) if world.broker.answers else BROKER_S
         return wait(what)
 
     world.broker.wait = drawn  # type: ignore[method-assign]
