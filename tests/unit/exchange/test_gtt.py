@@ -134,8 +134,9 @@ def test_two_legs_lie_on_both_sides_of_the_price(served: Served) -> None:
     kite, one = served.client(), traded_option(served)
     with pytest.raises(InputException, match="between"):
         made(served, kite, one, 1.1, 1.2)
+    now = round(last_of(served, one), 1)
     with pytest.raises(InputException, match="already met"):
-        made(served, kite, one, 1.0)
+        kite.place_gtt(kite.GTT_TYPE_SINGLE, one.symbol, one.exchange, [now], now, [leg_of(one, now)])
     with pytest.raises(GeneralException, match="not found"):
         kite.get_gtt(99)
 
