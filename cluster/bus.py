@@ -75,11 +75,16 @@ class RayBus:
         self._namespace, self._routes, self._source = namespace, routes, source
         self._reliable, self._lossy, self._lossless = reliable, lossy, lossless
         self._limits = limits or BusLimits()
+        self._here: dict[str, Callable[[str, Payload], None]] = {}
         self._running = False
 
     def __getstate__(self) -> dict[str, Any]:
         kept = ("_namespace", "_routes", "_source", "_reliable", "_lossy", "_lossless", "_limits")
-        return {name: self.__dict__[name] for name in kept} | {"_running": False}
+        return {name: self.__dict__[name] for name in kept} | {"_here": {}, "_running": False}
+
+    def host(self, name: str, take: Callable[[str, Payload], None]) -> None:
+        """What is for `name` goes to `take(topic, payload)`, here: in its turn of ROUTES, before `publish` returns."""
+        self._here[name] = take
 
     def publish(self, topic: str, payload: Payload, *, index: str = "") -> None:
         """Send to every subscriber of `topic`; see core.ports.Bus."""
@@ -105,6 +110,9 @@ class RayBus:
                     self._enqueue(name, entry)
             self._ready.notify_all()
         for name in waited:
+            if name in self._here:
+                self._here[name](topic, payload)
+                continue
             (self._deliver_reliably if name in self._reliable else self._deliver)(name, entry)
 
     def stats(self) -> dict[str, int]:
@@ -140,7 +148,9 @@ class RayBus:
 
     def _waits_for(self, name: str, topic: str) -> bool:
         # A refresh goes against the stream: waiting for it would be waiting for ourselves.
-        return self._lossless and name not in self._lossy and topic not in {"refresh", "snapshot"}
+        return name in self._here or (
+            self._lossless and name not in self._lossy and topic not in {"refresh", "snapshot"}
+        )
 
     def _link(self, name: str) -> _Link:
         if name not in self._links:

@@ -7,6 +7,7 @@ from typing import Any
 import ray
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
+from cluster.homes import pair_of
 from core.errors import DeskError, VikalpError
 from core.records import Chain, DeskStatus, Fill, Intent, LimitUse, Margin, Order, Position, Verdict
 
@@ -67,12 +68,20 @@ class Calls:
         try:
             found = self._handles.get(actor)  # another thread's failure may forget it at any moment
             if found is None:
-                found = self._handles[actor] = ray.get_actor(actor, self._namespace)
+                found = self._handles[actor] = self._found(actor)
         except ValueError as error:
             raise DeskError(f"no actor {actor} on this desk; see `vikalp status`") from error
         except RayError as error:
             raise DeskError(f"Ray did not find {actor}: {error}") from error
         return found
+
+    def _found(self, actor: str) -> Any:
+        try:
+            return ray.get_actor(actor, self._namespace)
+        except ValueError:
+            if not pair_of(actor):
+                raise
+            return ray.get_actor(pair_of(actor), self._namespace)
 
 
 class RiskClient(Calls):

@@ -133,6 +133,10 @@ class Settings(_Section):
     """Everything a desk can be told; see vikalp.yaml for the words."""
 
     indices: tuple[str, ...] = Field(default=INDICES, min_length=1, description="the desk's indices")
+    layout: Literal["spread", "compact"] = Field(
+        default="spread",
+        description="spread: feed.X and shard.X, an actor each; compact: pair.X, both in one process, 120 MB less each",
+    )
     market: MarketSettings = MarketSettings()
     kite: KiteSettings = KiteSettings()
     ledger: LedgerSettings = LedgerSettings()

@@ -23,6 +23,7 @@ from cluster.alerts import AlertDesk
 from cluster.client import Calls
 from cluster.crash import plain_logs
 from cluster.decide import Finding, SupervisionConfig, decide
+from cluster.homes import PAIR
 from cluster.pids import kill
 from cluster.playback import Playback
 from cluster.seen import Seen
@@ -73,7 +74,7 @@ class Supervisor:
         self._node = ray.get_runtime_context().get_node_id()
         threading.Thread(target=self._run, name="supervise", daemon=True).start()
         if facts.mode == "REPLAY":
-            feeds = [name for name in self._seen if name.startswith("feed.")]
+            feeds = [name for name in self._seen if name.startswith(("feed.", f"{PAIR}."))]
             alarm = partial(self._alerts.raise_, "alarm", "replay")
             Playback(feeds, Calls(facts.namespace), clock, alarm=alarm).start()
 
@@ -259,7 +260,7 @@ class Supervisor:
 
 def _drain_order(names: Any) -> list[list[str]]:
     """Sources first, the recorder last: what was sent is still taken."""
-    order = (("strategy",), ("link",), ("feed",), ("shard",), ("oms", "risk", "gateway"), ("recorder",))
+    order = (("strategy",), ("link",), ("feed", PAIR), ("shard",), ("oms", "risk", "gateway"), ("recorder",))
     known = {kind for batch in order for kind in batch}
     batches = [[n for n in names if n.split(".")[0] in batch] for batch in order]
     return [[n for n in names if n.split(".")[0] not in known], *batches]

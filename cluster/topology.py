@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import ray
@@ -21,9 +22,12 @@ from actors.risk.risk import RiskActor
 from actors.strategies.strategy import StrategyActor, StrategyConfig
 from brokers.paper import PaperBroker
 from cluster.account import make_broker, make_socket
+from cluster.bus import RayBus
 from cluster.client import OrdersClient, RayDeskClient, RiskClient
 from cluster.crash import GROUPS, Guard
 from cluster.desk import Desk, book_id, make_bus, make_ledger, make_phase, market_clock, recorded, tape_url
+from cluster.homes import PAIR, pair_of
+from cluster.pair import PairActor, PairBus, PairConfig
 from cluster.ports import ports
 from cluster.state import desk_dir
 from core.errors import ConfigError
@@ -95,7 +99,7 @@ def specs(desk: Desk) -> list[Spec]:
     s, clock = desk.settings, market_clock(desk)
     actors = [
         *(_link(desk, number) for number in range(_links(desk))),
-        *(one(desk, index) for index in s.indices for one in (_feed, _shard)),
+        *(one(desk, index) for index in s.indices for one in ((_pair,) if _compact(desk) else (_feed, _shard))),
         _risk(desk),
         _oms(desk, clock),
         _recorder(desk),
@@ -104,9 +108,25 @@ def specs(desk: Desk) -> list[Spec]:
     ]
     there = [spec.name for spec in actors]
     routes = {topic: tuple(one for name in names for one in _those(name, there)) for topic, names in ROUTES.items()}
-    bus = {spec.name: {"bus": make_bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
+    routes = {topic: _homes(desk, names) for topic, names in routes.items()}
+    bus = {spec.name: {"bus": _bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
     own = {spec.name: {"clock": clock, **bus.get(spec.name, {}), **spec.ports} for spec in actors}
-    return [replace(spec, ports=own[spec.name], facts=desk.facts, dump=desk.dump) for spec in actors]
+    same = {"facts": desk.facts, "dump": desk.dump}
+    return [replace(spec, ports=own[spec.name], upstream=_homes(desk, spec.upstream), **same) for spec in actors]
+
+
+def _bus(desk: Desk, name: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus | PairBus:
+    kind, _, index = name.partition(".")
+    if kind != PAIR:
+        return make_bus(desk, name, routes)
+    return PairBus(*(make_bus(desk, f"{one}.{index}", routes) for one in ("feed", "shard")))
+
+
+def _pair(desk: Desk, index: str) -> Spec:
+    feed, shard = _feed(desk, index), _shard(desk, index)
+    ports = {"make_feed": partial(feed.cls, **feed.ports), "shard_clock": market_clock(desk)}
+    config = PairConfig(feed=feed.config, shard=shard.config)
+    return replace(feed, name=f"{PAIR}.{index}", cls=PairActor, config=config, ports=ports)
 
 
 def _feed(desk: Desk, index: str) -> Spec:
@@ -201,6 +221,15 @@ def _strategy(desk: Desk, config: StrategyConfig) -> Spec:
 
 def _replays(desk: Desk) -> bool:
     return desk.settings.mode == "REPLAY"
+
+
+def _compact(desk: Desk) -> bool:
+    return desk.settings.layout == "compact"
+
+
+def _homes(desk: Desk, names: Iterable[str]) -> tuple[str, ...]:
+    """The actors of these names in this desk's layout, each once."""
+    return tuple(dict.fromkeys((pair_of(name) if _compact(desk) else "") or name for name in names))
 
 
 def _names(kind: str, of: Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from cluster.cli.columns import Column, Fit, Flow
+from cluster.homes import indices_in
 from cluster.shown import provenance_of
 from gateway.format import compact, number, percent, price, strike
 
@@ -56,7 +57,7 @@ def look(client: DeskClient) -> View:
     except DeskError as error:
         return View(trouble=str(error))
     figures, found = {}, {}
-    for index in sorted(a.name.removeprefix("shard.") for a in status.actors if a.name.startswith("shard.")):
+    for index in indices_in([actor.name for actor in status.actors]):
         try:
             chain = client.chain(index)
         except DeskError:
