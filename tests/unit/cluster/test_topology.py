@@ -7,7 +7,7 @@ from ray import cloudpickle
 
 from cluster.desk import Desk
 from cluster.settings import load
-from cluster.topology import specs
+from cluster.topology import LIVE, specs
 from core.errors import ConfigError
 from tests.unit.cluster.listed import listed
 
@@ -61,3 +61,10 @@ def test_a_live_desk_has_links_whose_indices_are_all_carried_once_and_feeds_that
     }
     assert made["oms"].ports["bus"]._routes["wanted"] == ("link.0", "link.1", "shard.{index}")
     assert "link.0" not in {name for name in made if made[name].upstream == (name,)}
+
+
+def test_in_a_replay_nothing_is_sent_to_links_nor_asked_of_a_feed_that_has_none() -> None:
+    routes = ports(REPLAY)["oms"]["bus"]._routes
+
+    assert "ticks" in routes
+    assert not LIVE & set(routes)
