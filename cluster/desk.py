@@ -178,9 +178,13 @@ def recorded(settings: Settings, index: str) -> Source:
 
 
 def tape_url(desk: Desk) -> str:
-    """Where this desk records. Two simulated sessions of one date are two markets: each has a folder of its own."""
-    base = desk.settings.tape.url or str(desk_dir(desk.desk) / "tape")
-    return f"{base}/{desk.session_id}" if desk.settings.mode == "SIMULATED" else base
+    """Where this desk records. Two simulated sessions of one date are two markets: each has a folder of its own.
+
+    So has a replay that was given none: what it shows is not the live market of its date.
+    """
+    mode, base = desk.settings.mode, desk.settings.tape.url or str(desk_dir(desk.desk) / "tape")
+    own = mode == "SIMULATED" or (mode == "REPLAY" and not desk.settings.tape.url)
+    return f"{base}/{desk.session_id}" if own else base
 
 
 def _require_session(settings: Settings, day: dt.date) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from cluster.desk import Desk
+from cluster.desk import Desk, tape_url
 from cluster.settings import load
 from cluster.topology import LIVE, specs
 from core.errors import ConfigError
@@ -68,3 +68,17 @@ def test_in_a_replay_nothing_is_sent_to_links_nor_asked_of_a_feed_that_has_none(
 
     assert "ticks" in routes
     assert not LIVE & set(routes)
+
+
+def test_a_replay_never_records_where_a_live_desk_looks_for_its_last_chain() -> None:
+    def where(**overrides: Any) -> str:
+        settings = load(overrides=overrides)
+        made = Desk(
+            desk=7, settings=settings, session_id="s7", namespace="vikalp", dsn="", data_dir="", anchor_wall_ns=0
+        )  # fmt: skip
+        return tape_url(made)
+
+    live = where(**{"market.source": "kite", "kite.api_key": "k"})
+    assert not live.endswith("s7")
+    assert where(**REPLAY) == f"{live}/s7"
+    assert where(**REPLAY, **{"tape.url": "/some/where"}) == "/some/where"
