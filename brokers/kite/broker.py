@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from brokers.kite.access import REMEDY, Access
 from brokers.kite.bounded import within
 from brokers.kite.limiter import Call, Limiter
-from brokers.kite.outcome import Cause, Outcome, send
+from brokers.kite.outcome import FORBIDDEN, Cause, Outcome, send
 from brokers.kite.reads import read
 from brokers.kite.rows import fill_of, is_ours, moment_ns, order_of, text
 from core.errors import BrokerDown, VikalpError
@@ -133,8 +133,9 @@ class KiteBroker:
                 most_wait_s=self._most_wait_s,
             )  # fmt: skip
         except VikalpError as error:
-            if isinstance(error.__cause__, TokenException):
-                raise self._access.died(f"{error.__cause__}") from error
+            cause = error.__cause__
+            if isinstance(cause, TokenException) and cause.code == FORBIDDEN:
+                raise self._access.died(f"{cause}") from error
             self._access.drop()
             raise BrokerDown(f"Kite's {what} cannot be read: {error}") from error
         if not isinstance(rows, list):

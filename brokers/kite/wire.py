@@ -61,7 +61,8 @@ def _agrees(response: requests.Response) -> None:
         raise Unreadable("the answer is nested too deeply") from None
     if not isinstance(said, dict):
         return
-    word = said.get("status")
-    accepted = word == "success" and done and not said.get("error_type")
-    if not (accepted or (word == "error" and not said.get("data"))):
+    word, kind_of_error = said.get("status"), said.get("error_type")
+    accepted = word == "success" and done and not kind_of_error
+    refused = word == "error" and kind_of_error != "" and not said.get("data")  # without a name the client invents one
+    if not (accepted or refused):
         raise Unreadable(f"the answer contradicts itself: HTTP {response.status_code} with status {word!r:.20}")

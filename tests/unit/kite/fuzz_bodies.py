@@ -98,7 +98,7 @@ def _value(rng: random.Random, reply: Reply) -> Reply:
     """Another value at one place, or nothing there, or something beside it."""
     document = _document(reply)
     if not isinstance(document, dict | list):
-        return _bytes_of(rng, reply)
+        return _cell(rng, reply)
     path = rng.choice(_places(document))
     if not path:
         return replace(reply, body=_bytes(rng.choice((*ODD[:20], [document], {"data": document}))))
@@ -115,6 +115,29 @@ def _value(rng: random.Random, reply: Reply) -> Reply:
     else:
         at[path[-1]] = rng.choice(ODD)
     return replace(reply, body=_bytes(document))
+
+
+def _cell(rng: random.Random, reply: Reply) -> Reply:
+    """CSV: another cell in some lines, or one more, or one less, or a line twice."""
+    lines = reply.body.decode("latin-1").splitlines()
+    if len(lines) < 2:
+        return _bytes_of(rng, reply)
+    for _ in range(rng.choice((1, 1, 3))):
+        at = rng.randrange(len(lines))
+        cells, what = lines[at].split(","), rng.randrange(6)
+        if what == 0:
+            cells.pop(rng.randrange(len(cells)))
+        elif what == 1:
+            cells.insert(rng.randrange(len(cells) + 1), "1")
+        elif what == 2:
+            lines.insert(at, lines[at])
+            continue
+        else:
+            cells[rng.randrange(len(cells))] = str(
+                rng.choice((*ODD[:9], *ODD[12:22], '"', "26000", "2026-11-23", "NFO"))
+            )
+        lines[at] = ",".join(cells)
+    return replace(reply, body="\n".join(lines).encode("latin-1", "replace"))
 
 
 def _values(rng: random.Random, reply: Reply) -> Reply:

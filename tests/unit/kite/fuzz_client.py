@@ -10,10 +10,12 @@ import contextlib
 import datetime as dt
 import random
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,11 +29,13 @@ from brokers.kite.limiter import Call, Limiter, Window
 from brokers.kite.login import Login
 from brokers.kite.outcome import careful
 from core.errors import BrokerDown, InputError
+from core.kite.instruments import Listing, listing_of
 from core.market import IST, to_ns
 from core.market.symbols import Contract
 from core.orders.answer import Answer
 from core.records import Intent
 from core.schemas import Kind
+from storage.instruments import instruments_of
 from tests.unit.kite.fuzz_bodies import Reply, malformed
 from tests.unit.kite.fuzz_judges import JUDGES, judge_read
 from tests.unit.kite.fuzz_seeds import OURS, SYMBOL, sound
@@ -39,8 +43,8 @@ from tests.unit.kite.fuzz_server import Server
 
 PATIENCE_S, WHOLE_S = 0.25, 0.6  # for a byte, and for an answer
 LONGEST_S = 2 * (PATIENCE_S + WHOLE_S) + 5.0  # of a call, which may be two requests; and a machine that is busy
-NOW = to_ns(dt.datetime(2026, 11, 20, 20, 0, tzinfo=IST))
-OPEN_NS = to_ns(dt.datetime(2026, 11, 20, 9, 15, tzinfo=IST))
+DAY = dt.date(2026, 11, 20)
+NOW, OPEN_NS = (to_ns(dt.datetime.combine(DAY, at, IST)) for at in (dt.time(20), dt.time(9, 15)))
 CONTRACT = Contract("NIFTY", Kind.CALL, dt.date(2026, 11, 23), 26_000_00, SYMBOL)
 GAP = Gap(CONTRACT, 10189826, 60, OPEN_NS + 60_000_000_000 * np.arange(5, dtype=np.int64))
 INTENT = Intent(tag=OURS[0], strategy="", index="NIFTY", symbol=SYMBOL, side="BUY", quantity=65, order_type="LIMIT",
@@ -72,7 +76,7 @@ class Client:
             "book": self._broker.book,
             "find": lambda: self._broker.find(OURS[0]),
             "trades": self._broker.trades,
-            "instruments": lambda: download(self._plain, budget, ("NFO",)),
+            "instruments": lambda: _listing(lambda: download(self._plain, budget, ("NFO",))),
             "history": lambda: list(backfill([GAP], self._plain, budget, now_ns=NOW)),
             "open session": lambda: session.open_session(self._login, "R" * 32, NOW),
             "adopt": lambda: session.adopt(self._login, "T" * 32, NOW),
@@ -80,6 +84,13 @@ class Client:
             "close session": lambda: session.close_session(self._login),
         }
         return calls[name]()
+
+
+def _listing(fetch: Callable[[], bytes]) -> Listing:
+    """The day's contracts, as a desk comes by them: fetched, kept in a file, read, listed."""
+    with tempfile.TemporaryDirectory() as folder:
+        read = instruments_of(Path(folder), DAY, fetch, now=dt.datetime.combine(DAY, dt.time(9), IST))
+    return listing_of(read.table, ("NIFTY",))
 
 
 def fuzz(rounds: int, seed: int) -> Counter[str]:

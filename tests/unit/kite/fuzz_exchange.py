@@ -15,7 +15,8 @@ import random
 import socket
 import sys
 from collections import Counter
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 from websockets.exceptions import ConnectionClosed
@@ -51,6 +52,17 @@ class Exchange:
         for _ in range(3):
             self.go_on()
         self.one = self._traded()
+
+    async def __aenter__(self) -> Self:
+        """As a server starts it, but that time passes when we say so."""
+        self._life = self.app.router.lifespan_context(self.app)
+        await self._life.__aenter__()
+        self.app.state.moving.cancel()
+        self.app.state.moving = asyncio.get_running_loop().create_future()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._life.__aexit__(*error)
 
     def go_on(self, seconds: float = 60.0) -> int:
         """Let time pass; how many quotes changed."""
@@ -136,14 +148,16 @@ def _no_number(name: str) -> None:
 
 async def _in_process(count: int, seed: int) -> Counter[str]:
     totals: Counter[str] = Counter()
-    exchange, before = Exchange(seed), ""
-    exchange.app.state.moving = asyncio.get_running_loop().create_future()  # time passes when we say so
-    for number in range(count):
+    for first in range(0, count, A_WORLD):
+        async with Exchange(seed + first) as exchange:
+            totals += await _ask(exchange, range(first, min(first + A_WORLD, count)), seed)
+    return totals
+
+
+async def _ask(exchange: Exchange, numbers: Iterable[int], seed: int) -> Counter[str]:
+    totals: Counter[str] = Counter()
+    for number in numbers:
         rng = random.Random(f"{seed} {number}")
-        if number % A_WORLD == A_WORLD - 1:
-            assert exchange.go_on(1.0) > 0, "the market stands still"
-            exchange = Exchange(rng.randrange(1000))
-            exchange.app.state.moving = asyncio.get_running_loop().create_future()
         world, one = exchange.world, exchange.one
         price = int(world.day.quotes.last[one.place]) / 100
         asked = sound(rng, exchange.auth(), one, price, list(world.engine.orders))

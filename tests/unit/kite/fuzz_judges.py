@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from brokers.kite.login import Login
-from core.errors import BrokerDown, InputError, UnknownDate, UnknownName
+from core.errors import BrokerDown, InputError, NotLoggedIn, UnknownDate, UnknownName
+from core.kite.instruments import Listing
 from core.market import parse_symbol
 from core.orders.answer import Answer
 from core.orders.tag import TAG
@@ -31,14 +32,20 @@ def documents(reply: Reply) -> list[Any]:
     """What a client may read of an answer: JSON, as it is or unpacked; nothing of one that is not whole."""
     if not reply.whole or reply.status in {204, 304} or reply.status < 200:
         return []
-    bodies, found = [reply.body], []
-    with contextlib.suppress(zlib.error):
-        bodies.append(zlib.decompressobj(wbits=31).decompress(reply.body))  # as clients do: without its last bytes too
-    for body in bodies:
+    found = []
+    for body in _bodies(reply):
         for coding in ("", "utf-16", "utf-16-le", "utf-7", "latin-1"):
             with contextlib.suppress(ValueError, RecursionError):
                 found.append(json.loads(body.decode(coding, "replace") if coding else body))
     return [one for one in found if isinstance(one, dict)]
+
+
+def _bodies(reply: Reply) -> list[bytes]:
+    """As it is, and unpacked."""
+    bodies = [reply.body]
+    with contextlib.suppress(zlib.error):
+        bodies.append(zlib.decompressobj(wbits=31).decompress(reply.body))  # as clients do: without its last bytes too
+    return bodies
 
 
 def _judge_order(got: object, reply: Reply, many: int) -> None:
@@ -79,8 +86,12 @@ def judge_read(got: object, reply: Reply, many: int) -> None:
         assert got.expires_ns > 0
     elif got is None or got is False:
         # over at Kite: only its own word ends a session, 403 with a TokenException; logged out: or success
-        dead = any(one.get("error_type") == "TokenException" for one in documents(reply)) and reply.status == 403
-        assert dead or (got is None and _succeeds(reply)), f"{got!r}"
+        assert _dead(reply) or (got is None and _succeeds(reply)), f"{got!r}"
+
+
+def _dead(reply: Reply) -> bool:
+    """Whether Kite says that the session is over."""
+    return reply.status == 403 and any(one.get("error_type") == "TokenException" for one in documents(reply))
 
 
 def _succeeds(reply: Reply) -> bool:
@@ -99,6 +110,7 @@ def _rows(reply: Reply) -> list[list[dict[str, Any]]]:
 def _judge_book(got: object, reply: Reply, many: int) -> None:
     assert many == 1
     if isinstance(got, BrokerDown):
+        assert not isinstance(got, NotLoggedIn) or _dead(reply), "the login is called dead, and Kite does not say so"
         return
     assert isinstance(got, list)
     assert any(_same_book(got, rows) for rows in _rows(reply)), f"{got}"
@@ -106,6 +118,7 @@ def _judge_book(got: object, reply: Reply, many: int) -> None:
 
 def _judge_find(got: object, reply: Reply, many: int) -> None:
     assert many == 1
+    assert not isinstance(got, NotLoggedIn) or _dead(reply), "the login is called dead, and Kite does not say so"
     if not isinstance(got, BrokerDown):
         found = [row for rows in _rows(reply) for row in rows if row.get("tag") == OURS[0]]
         assert isinstance(got, Order) or got is None
@@ -180,10 +193,14 @@ def _same_fill(fill: Fill, row: dict[str, Any]) -> bool:
 
 def _judge_instruments(got: object, reply: Reply, many: int) -> None:
     assert many == 1
-    if isinstance(got, bytes):
+    if isinstance(got, Listing):
         assert reply.whole or reply.framing == "none", "a dump that was cut off"
-        assert 200 <= reply.status < 300, "a dump by a status that says otherwise"
-        assert got.decode().startswith("instrument_token,exchange_token,tradingsymbol")
+        assert reply.status == 200, "a dump by a status that says otherwise"
+        said = b"\n".join(_bodies(reply))
+        assert all(row.symbol.encode() in said for row in got.rows), "a contract that the answer does not have"
+        assert all(row.lot > 0 and row.tick_paise > 0 and (row.strike_paise > 0) == (row.kind >= Kind.CALL)
+                   for row in got.rows)  # fmt: skip
+        assert all(0 < token < 1 << 32 for token in got.tokens.values())
 
 
 def _judge_history(got: object, reply: Reply, many: int) -> None:

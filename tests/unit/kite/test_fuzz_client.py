@@ -9,7 +9,7 @@ import pytest
 from brokers.kite import session, wire
 from brokers.kite.broker import KiteBroker, KiteConfig
 from brokers.kite.login import Login
-from core.errors import BrokerDown
+from core.errors import BrokerDown, NotLoggedIn
 from tests.unit.kite.fuzz_bodies import Reply, failure, success
 from tests.unit.kite.fuzz_client import INTENT, fuzz
 from tests.unit.kite.fuzz_seeds import BOOK, ORDER, PROFILE, TRADE, TRADES, samples
@@ -23,7 +23,7 @@ def test_malformed_answers_are_judged_and_harm_nothing() -> None:
 
     assert totals.total() == 400
     assert {f"place: {kind}" for kind in ("ACK", "REFUSED", "UNKNOWN")} <= set(totals)
-    assert {"book: list", "book: BrokerDown", "trades: list", "instruments: bytes", "history: list"} <= set(totals)
+    assert {"book: list", "book: BrokerDown", "trades: list", "instruments: Listing", "history: list"} <= set(totals)
 
 
 def test_the_samples_of_kite_are_among_the_seeds() -> None:
@@ -53,6 +53,7 @@ CONTRADICTIONS = {
                                                           "message": "?", "data": ID}).encode()),
     "refused, and a success": Reply(400, body=json.dumps({"status": "success", "error_type": "InputException",
                                                           "message": "?", "data": ID}).encode()),
+    "refused, by nobody's name": failure(400, ""),
     "nested too deeply": Reply(body=b"[" * 100_000),
 }  # fmt: skip
 
@@ -140,6 +141,14 @@ def test_a_session_lives_until_kite_says_that_it_does_not(reply: Reply) -> None:
         for ask in (session.is_alive, session.close_session, lambda held: session.adopt(held, "T" * 32, 0)):
             with pytest.raises(BrokerDown):
                 ask(login)
+
+
+def test_a_login_is_dead_when_kite_says_so_with_a_403() -> None:
+    for status, dead in ((403, True), (500, False), (400, False)):
+        server, made = broker(failure(status, "TokenException"))
+        with server, pytest.raises(BrokerDown) as raised:
+            made().book()
+        assert isinstance(raised.value, NotLoggedIn) is dead
 
 
 def test_a_login_time_that_is_no_time_is_no_answer() -> None:

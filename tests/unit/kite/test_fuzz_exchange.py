@@ -43,9 +43,7 @@ def test_a_defect_of_an_answer_is_seen(said: Answer, *, unchanged: bool) -> None
 
 
 def test_an_order_shows_in_the_state_and_a_fault_of_the_app_comes_out() -> None:
-    async def scene() -> None:
-        exchange = Exchange(7)
-        exchange.app.state.moving = asyncio.get_running_loop().create_future()
+    async def act(exchange: Exchange) -> None:
         one, before = exchange.one, exchange.state()
         form = {"exchange": one.exchange, "tradingsymbol": one.symbol, "transaction_type": "BUY", "product": "NRML",
                 "quantity": str(one.lot), "order_type": "LIMIT", "price": "1.00"}  # fmt: skip
@@ -58,5 +56,9 @@ def test_an_order_shows_in_the_state_and_a_fault_of_the_app_comes_out() -> None:
         del exchange.world.engine.orders
         with pytest.raises(AttributeError):
             await exchange.ask(Asked("GET", "/orders", auth=exchange.auth()))
+
+    async def scene() -> None:
+        async with Exchange(7) as exchange:
+            await act(exchange)
 
     asyncio.run(scene())
