@@ -51,8 +51,8 @@ class LinkActor:
         self._wants, self._gather = Wants(registry, config.indices), Gather(registry, ())
         self._counts = {"wanted_unknown": 0, "orders": 0, "odd_texts": 0}
         self._sent_ns = self._progress_ns = self._dropped = 0
-        # A look that comes a hair too early is no reason to wait for the next: at the 99th percentile 20 ms and not 33,
-        # with frames every 100 ms that come by 6 ms too early or too late.
+        # A look that comes a hair too early is no reason to wait for the next one: of frames every 100 ms ± 6 ms, in a
+        # simulation, the 99th percentile waits 20 ms and not 33.
         self._least_ns = (config.batch_ms - config.timer_ms / 2) * _MS
 
     def open(self) -> None:
