@@ -188,6 +188,9 @@ class BrokerAnswer(Protocol):
     def broker_id(self) -> str: ...
     @property
     def message(self) -> str: ...
+    @property
+    def again(self) -> bool:
+        """REFUSED for the moment: nothing is wrong with what was asked."""
 
 
 class Broker(Protocol):

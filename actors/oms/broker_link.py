@@ -49,12 +49,12 @@ class BrokerLink:
 
     def place(self, intent: Intent) -> BrokerAnswer:
         if self.over:
-            return Answer(kind="REFUSED", message=f"not sent: {LATE}")
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
         return self._broker.place(intent)
 
     def cancel(self, broker_id: str) -> BrokerAnswer:
         if self.over:
-            return Answer(kind="REFUSED", message=f"not sent: {LATE}")
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
         return self._broker.cancel(broker_id)
 
     def find(self, tag: str) -> Order | None:

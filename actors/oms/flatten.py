@@ -22,7 +22,8 @@ from core.ports import Clock
 from core.records import LIVE, Alert, Intent, Order
 
 _BAD = frozenset({"REFUSED", "REJECTED", "UNKNOWN"})
-GIVE_UP_NS = 60_000_000_000  # wall; an order that cannot be cancelled for so long is a person's
+AGAIN_NS = 1_000_000_000  # wall; between two tries of what the broker refused: its calls have a budget
+GIVE_UP_NS = 60_000_000_000  # wall; what cannot be done for so long, though the broker lists it, is a person's
 
 
 class Flattener:
@@ -50,7 +51,9 @@ class Flattener:
         self._wish: dict[str, str] = {}  # tag of an order that was not over yet → why the cancel was not taken
         self._foreseen: dict[str, int] = {}  # tag of the same → units filled in the end, if the exits are to be enough
         self._unsent = Counter[str]()  # by symbol, units of exits that could not be sent: + long, − short
-        self._later = Counter[str]()  # the same, of exits there was no time for
+        self._later = Counter[str]()  # the same, of exits there was no time for, or that were refused for the moment
+        self._later_ns = self._ask_ns = 0  # wall, from when on those are tried, and cancels asked for, again
+        self._give_up_ns = GIVE_UP_NS + broker.unlisted_ms * 1_000_000
         self._unsure: set[str] = set()  # tags of exits sent, of which nobody knows whether the broker has them
         self._why, self._asked_ns = "", 0  # wall
 
@@ -80,24 +83,26 @@ class Flattener:
         """
         if not (self._wish or self._later or self._unsure) or self._standing.stop:
             return
+        now_ns = self._clock.wall_ns()
         over = [tag for tag in self._wish if self._journal.orders[tag].state not in LIVE]
-        due = self._due([self._journal.orders[tag] for tag in over])
-        due.update(self._later)
-        due.update(self._never_had())
-        self._later.clear()
         self._wish = {tag: words for tag, words in self._wish.items() if tag not in over}
-        gives_up = self._clock.wall_ns() - self._asked_ns >= GIVE_UP_NS
+        due = self._due([self._journal.orders[tag] for tag in over])
+        due.update(self._never_had())
+        if _past(self._later_ns, now_ns):
+            due.update(self._later)
+            self._later.clear()
         exits = self._close(due, board)
         self._watch(exits)
         for order in exits:
             if order.intent.tag in self._journal.orders:  # of the others `_failed` has told
                 self._tell(order.intent, f"{order.state} {order.message}", bad=order.state in _BAD)
-        if gives_up:
+        if now_ns - self._asked_ns >= self._give_up_ns:
             self._give_up()
-        self._wish |= self._ask([tag for tag, words in self._wish.items() if words])
+        if _past(self._ask_ns, now_ns):
+            self._wish |= self._ask([tag for tag, words in self._wish.items() if words])
 
     def _give_up(self) -> None:
-        after = f"given up after {GIVE_UP_NS / 1e9:.0f} s"
+        after = f"given up after {self._give_up_ns / 1e9:.0f} s"
         for tag, words in self._wish.items():
             self._alive(tag, f"{words or self._send.unheard()}; {after}, cancel it by hand")
         for symbol, units in self._later.items():
@@ -106,6 +111,11 @@ class Flattener:
 
     def _watch(self, exits: list[Order]) -> None:
         self._unsure |= {order.intent.tag for order in exits if order.state == "UNKNOWN"}
+        refused = [order.intent for order in exits if order.intent.tag in self._send.postponed]
+        if refused:
+            self._later.update(_units(refused))
+            self._later_ns = self._clock.wall_ns() + AGAIN_NS
+        self._send.postponed.clear()
 
     def _never_had(self) -> Counter[str]:
         """By symbol, what exits were to take off that have turned out never to have been taken, or to be refused."""
@@ -148,7 +158,9 @@ class Flattener:
             self._journal.note(tag, words)
 
     def _ask(self, tags: list[str]) -> dict[str, str]:
-        said = {}
+        said: dict[str, str] = {}
+        if tags:
+            self._ask_ns = self._clock.wall_ns() + AGAIN_NS
         for tag in tags:
             if self._broker.over:
                 said[tag] = "not cancelled yet: the broker took long over the others"
@@ -226,6 +238,11 @@ class Flattener:
         severity: Literal["alarm", "info"] = "alarm" if bad else "info"
         at_ns = self._clock.wall_ns()
         self._journal.alert(Alert(at_wall_ns=at_ns, severity=severity, subject="orders exit all", message=words))
+
+
+def _past(at_ns: int, now_ns: int) -> bool:
+    """Also for a wall clock that was set back."""
+    return not 0 < at_ns - now_ns <= AGAIN_NS
 
 
 def _units(exits: Iterable[Intent]) -> Counter[str]:

@@ -203,9 +203,12 @@ class Follower:
             self._journal.event("late fill", tag, message)
 
     def _stray(self, tag: str, theirs: Order) -> None:
-        """An order live at the broker, not here: ours, given up too early, is cancelled; a foreign one is left."""
+        """An order live at the broker, not here: ours, given up too early, is cancelled; a foreign one is left.
+
+        One that is COMPLETE here has filled since the book was read: its trades, which were read later, say so.
+        """
         ours = self._journal.orders.get(tag)
-        if theirs.state not in LIVE or (ours is not None and ours.state in LIVE):
+        if theirs.state not in LIVE or (ours is not None and (ours.state in LIVE or ours.state == "COMPLETE")):
             return
         if ours is None:
             self._warn(tag, f"the broker holds an order with tag {tag!r} that this desk did not send; left alone")

@@ -36,6 +36,7 @@ class Sender:
     ) -> None:
         self._journal, self._follow, self._broker, self._risk = journal, follow, broker, risk
         self._standing, self._clock, self._pause = standing, clock, pause
+        self.postponed: set[str] = set()  # tags of exits the broker refused for the moment, and not for what they are
 
     def submit(self, intent: Intent, state: State) -> Order:
         """The order of this tag: the first one ever, else a new one, sent once if `state` and everything else allow.
@@ -117,6 +118,8 @@ class Sender:
             return
         self._journal.intend(intent)
         answer = self._broker.place(intent)
+        if answer.again and intent.purpose == "exit":
+            self.postponed.add(intent.tag)
         self._follow.learn(_heard(intent, answer, self._clock.now_ns()), broker_id=answer.broker_id)
 
     def _unsent(self, intent: Intent, why: str) -> Order:

@@ -160,7 +160,7 @@ class KiteBroker:
         while wait := self._limiter.ask(call, is_exit=is_exit):
             if time.monotonic_ns() + wait > until:
                 why = f"not sent: Kite's limit on calls to {call} is reached; {wait / SECOND:.1f} s to go"
-                return Answer(kind="REFUSED", message=why)
+                return Answer(kind="REFUSED", message=why, again=True)
             time.sleep(wait / SECOND)
         return None
 

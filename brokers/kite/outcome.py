@@ -98,7 +98,8 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _refused(words: str, cause: Cause) -> Outcome:
-    return Outcome(Answer(kind="REFUSED", message=words[:MOST_WORDS]), cause)
+    again = cause in {Cause.RATE, Cause.NOT_SENT}
+    return Outcome(Answer(kind="REFUSED", message=words[:MOST_WORDS], again=again), cause)
 
 
 def _unsure(words: str) -> Outcome:

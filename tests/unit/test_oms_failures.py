@@ -129,6 +129,16 @@ def test_an_order_given_up_too_early_is_cancelled_where_it_turns_up(world: World
     assert any("cancelled" in alert for alert in world.ledger.alerts())
 
 
+def test_trades_that_are_newer_than_the_book_complete_an_order_and_nothing_is_cancelled(world: World) -> None:
+    world.oms.submit(intent())
+    book = list(world.broker.book())
+    world.broker.fill("A", LOT, 35_000)
+    world.broker.book = lambda: book  # type: ignore[method-assign]
+    world.later()
+
+    assert (world.order().state, world.broker.cancelling, world.ledger.alerts()) == ("COMPLETE", [], [])
+
+
 def test_when_the_ledger_is_down_nothing_is_sent(world: World) -> None:
     world.ledger.down = lambda name: True
     order = world.oms.submit(intent())

@@ -106,12 +106,12 @@ def test_a_cancel_without_an_answer_is_asked_again_and_given_up_with_an_alarm(wo
     world.oms.exit_all("kill switch")
     world.later(1)
     again = len(asked)
-    world.later(60)
+    world.later(75)
     given_up = len(asked)
     world.later(1)
 
     assert (again, given_up, len(asked)) == (2, 2, 2)
-    assert any("given up after 60 s, cancel it by hand" in said for said in world.ledger.alerts())
+    assert any("given up after 75 s, cancel it by hand" in said for said in world.ledger.alerts())
 
 
 def test_cancels_take_two_seconds_at_a_time_and_the_timer_asks_the_others(world: World) -> None:

@@ -8,6 +8,8 @@ import pytest
 from websockets.sync.client import connect
 
 from brokers.kite.limiter import Limiter
+from core.orders.answer import Answer
+from core.records import Intent
 from exchange.faults import Fault
 from tests.fakes_orders import news
 from tests.unit.exchange.conftest import Served, Wall
@@ -27,6 +29,44 @@ def test_429_of_an_order_is_a_rejection_and_the_next_call_waits_for_the_cool_dow
     assert desk.theirs() == {}
     again = desk.oms.submit(buy(served, "after"))
     assert desk.ended(again.intent.tag) == "COMPLETE"
+    desk.agrees()
+
+
+def test_an_exit_that_was_refused_for_the_moment_is_sent_when_the_moment_is_over(
+    desk: Desk, served: Served, wall: Wall
+) -> None:
+    held = desk.oms.submit(buy(served, "held"))
+    desk.ended(held.intent.tag)
+    place = desk.broker.place
+
+    def busy(intent: Intent) -> Answer:
+        desk.broker.place = place  # type: ignore[method-assign]
+        served.world.fault(Fault.TOO_MANY, uses=1)
+        return place(intent)
+
+    desk.broker.place = busy  # type: ignore[method-assign]
+    (first,) = desk.oms.exit_all("kill switch")
+    desk.oms.on_timer()
+    early = len(desk.oms.orders())
+    wall.on(1)
+    desk.until(lambda: not desk.held())
+    assert (first.state, first.message, early) == ("REJECTED", "Too many requests", 2)
+    assert len(desk.theirs()) == 2
+    desk.agrees()
+
+
+def test_exit_all_reaches_the_order_the_book_does_not_show_yet(desk: Desk, served: Served, wall: Wall) -> None:
+    served.world.fault(Fault.LATE_IN_THE_BOOK, uses=1)
+    late = desk.oms.submit(buy(served, "late", rests=True))
+    (told,) = desk.oms.exit_all("kill switch")
+    for _ in range(8):
+        wall.on(10)
+        desk.oms.on_timer()
+    early = desk.order(late.intent.tag).state
+    wall.on(12)
+    assert (late.state, told.state, early) == ("OPEN", "REFUSED", "OPEN")
+    assert "Couldn't find that `order_id`" in told.message
+    assert desk.ended(late.intent.tag) == "CANCELLED"
     desk.agrees()
 
 
