@@ -118,4 +118,6 @@ def _noise(frame: bytearray, rng: random.Random, change: int) -> None:
 
 
 if __name__ == "__main__":
-    print(fuzz(int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0))
+    given = int(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    print(f"fuzz of the decoder: {given[0]} frames, seed {given[1]}", file=sys.stderr)
+    print(fuzz(*given))
