@@ -86,6 +86,7 @@ def world_of(desk: Desk) -> World:
         one_day=True,
         indices=desk.settings.indices,
         ticks_per_second=market.ticks_per_second,
+        strikes_each_side=market.strikes,
     )
     return World(config)
 

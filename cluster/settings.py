@@ -59,6 +59,7 @@ class MarketSettings(_Section):
     )
     hold: bool = Field(default=False, description="a replay waits for begin() before its first batch")
     ticks_per_second: int = Field(default=400, gt=0, description="rows a second and index of the simulated market")
+    strikes: int = Field(default=20, gt=0, description="strikes the simulated market lists on each side of its open")
 
 
 class KiteSettings(_Section):

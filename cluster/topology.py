@@ -20,6 +20,7 @@ from actors.oms.oms import OmsActor, OmsConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
 from actors.strategies.strategy import StrategyActor, StrategyConfig
+from brokers.kite.subscriptions import MOST_TOKENS
 from brokers.paper import PaperBroker
 from cluster.account import make_broker, make_socket
 from cluster.bus import RayBus
@@ -144,6 +145,8 @@ def _feed(desk: Desk, index: str) -> Spec:
         )
     ports = {"registry": desk.listing.registry.of(index), "past": TapePast(tape_url(desk), index)}
     link = (_link_of(desk, index),)
+    on_link = sum(_link_of(desk, other) in link for other in s.indices)
+    config = config.model_copy(update={"most": min(config.most, MOST_TOKENS // on_link)})  # a socket has room for all
     return Spec(name=name, cls=LiveFeedActor, config=config, ports=ports, upstream=link, timer_delay_s=stagger / 1000)
 
 

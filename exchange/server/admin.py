@@ -13,8 +13,11 @@ from exchange.server.reply import success
 
 
 async def state(request: Request) -> Response:
-    """GET /admin: what market, seed, day, market time, faults that are on, what became of postbacks."""
-    world = world_of(request)
+    """GET /admin: what market, seed, day, market time, faults that are on, packets published, what became of postbacks.
+
+    packets: in the frames put into the queues of all sockets there have been; packets_by_socket: of those there are.
+    """
+    world, hub = world_of(request), request.app.state.hub
     return success(
         {
             "market": world.day.market,
@@ -24,7 +27,9 @@ async def state(request: Request) -> Response:
             "speed": world.clock.speed,
             "instruments": len(world.day.listing),
             "faults": world.faults.now(world.wall()),
-            "sockets": len(request.app.state.hub.sockets),
+            "sockets": len(hub.sockets),
+            "packets": hub.packets,
+            "packets_by_socket": [socket.packets for socket in hub.sockets],
             "postbacks": request.app.state.postbacks.counts(),
         }
     )

@@ -29,6 +29,7 @@ class Socket:
         self.wanted: dict[int, Mode] = {}
         self.fresh: set[int] = set()  # places whose packet is due at once
         self.last_sent_s = 0.0
+        self.packets = 0  # in the frames that were queued
         self.relist(listing)
 
     def relist(self, listing: Listing) -> None:
@@ -98,6 +99,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.sockets: list[Socket] = []
+        self.packets = 0  # to all sockets there have been
 
     def publish(
         self, listing: Listing, quotes: Quotes, changed: Ints, now_s: float, *, ticks: bool = True, cut: bool = False
@@ -119,6 +121,9 @@ class Hub:
                 socket.last_sent_s = now_s
                 if not socket.put(frame):
                     self.drop(socket)
+                elif frame is not HEARTBEAT:
+                    socket.packets += places.size
+                    self.packets += places.size
 
     def tell(self, user_id: str, kind: str, data: Any) -> None:
         """A text frame to every socket of a user: order, error or message."""

@@ -60,6 +60,7 @@ def test_a_live_desk_has_links_whose_indices_are_all_carried_once_and_feeds_that
         "BANKNIFTY": ("link.1",),
     }
     assert made["oms"].ports["bus"]._routes["wanted"] == ("link.0", "link.1", "shard.{index}")
+    assert {made[f"feed.{name}"].config.most for name in desk.settings.indices} == {600}
     assert "link.0" not in {name for name in made if made[name].upstream == (name,)}
 
 
@@ -82,3 +83,13 @@ def test_a_replay_never_records_where_a_live_desk_looks_for_its_last_chain() -> 
     assert not live.endswith("s7")
     assert where(**REPLAY) == f"{live}/s7"
     assert where(**REPLAY, **{"tape.url": "/some/where"}) == "/some/where"
+
+
+def test_what_the_feeds_of_a_link_watch_has_room_on_its_socket() -> None:
+    desk = Desk(
+        desk=7, settings=load(overrides={"kite.links": 3, "feed.most": 3000}), session_id="s", namespace="vikalp",
+        dsn="", data_dir="", anchor_wall_ns=1_763_000_000_000_000_000,
+    )  # fmt: skip
+    most = {spec.name: spec.config.most for spec in specs(listed(desk)) if spec.name.startswith("feed.")}
+
+    assert most == {f"feed.{name}": 3000 if name == "FINNIFTY" else 1500 for name in desk.settings.indices}

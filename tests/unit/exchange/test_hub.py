@@ -49,6 +49,23 @@ def test_a_subscription_taken_back_before_the_next_frame_sends_nothing(world: Wo
     assert socket.queue.get_nowait() == HEARTBEAT
 
 
+def test_packets_are_counted_where_they_are_queued_and_heartbeats_and_what_found_no_room_are_none(world: World) -> None:
+    quick, slow, hub = logged_in(world), logged_in(world), Hub()
+    hub.sockets += [quick, slow]
+    for socket in hub.sockets:
+        say(socket, "subscribe", [one.token for one in world.day.listing.instruments[:20]])
+    while not slow.queue.full():
+        slow.put("words")
+    hub.publish(world.day.listing, world.day.quotes, NOTHING, 10.0)
+    hub.publish(world.day.listing, world.day.quotes, NOTHING, 20.0)
+
+    frame = quick.queue.get_nowait()
+    assert isinstance(frame, bytes)
+    assert (quick.packets, slow.packets, hub.packets) == (len(decode(frame).packets), 0, 20)
+    assert quick.queue.get_nowait() == HEARTBEAT
+    assert hub.sockets == [quick], "who does not take what it is sent is let go"
+
+
 def test_a_new_day_sends_what_it_lists_and_nothing_at_the_places_of_the_old(world: World) -> None:
     socket = logged_in(world)
     say(socket, "subscribe", [one.token for one in world.day.listing.instruments])
