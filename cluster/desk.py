@@ -83,7 +83,9 @@ def _check_live(settings: Settings) -> None:
     if market.source == "kite" and not settings.kite.api_key:
         raise ConfigError("kite.api_key: a live market needs the key of your app at Kite, docs/live.md")
     if settings.kite.links > len(settings.indices):
-        raise ConfigError(f"kite.links: {len(settings.indices)} indices need no more links than that")
+        raise ConfigError(
+            f"kite.links: a link carries whole indices; {len(settings.indices)} need no {settings.kite.links} links"
+        )
 
 
 def simulated(desk: Desk) -> SimulatedSession:

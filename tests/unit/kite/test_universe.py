@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, InputError
-from core.market.links import spread
 from core.market.symbols import VIX, Contract
 from core.market.universe import Band, Catalogue, Watch
 from core.schemas import Kind
@@ -159,49 +158,3 @@ def test_more_held_than_can_be_watched_is_an_error() -> None:
         CATALOGUE.choose(Watch(), levels={}, bands={}, most=2, held=SYMBOLS[:3])
     with pytest.raises(ConfigError, match="negative"):
         Band(strikes=-1)
-
-
-SETS = st.sets(st.sampled_from(CONTRACTS[:40] + CONTRACTS[-40:]), max_size=60)
-
-
-@given(st.lists(st.tuples(SETS, st.integers(1, 3)), min_size=1, max_size=8), st.integers(20, 60))
-def test_each_is_on_one_link_none_is_too_full_and_nothing_moves_without_need(
-    steps: list[tuple[set[Contract], int]], most: int
-) -> None:
-    placed: dict[str, int] = {}
-    for wanted, links in steps:
-        contracts = sorted(wanted, key=lambda one: one.symbol)[: links * most]
-        before, placed = placed, spread(contracts, placed, links=links, most=most)
-
-        assert set(placed) == {one.symbol for one in contracts}
-        assert all(0 <= link < links for link in placed.values())
-        load = [sum(at == link for at in placed.values()) for link in range(links)]
-        assert max(load) <= most
-        assert all(placed[s] == link for s, link in before.items() if s in placed and link < links)
-
-
-@given(SETS, st.integers(1, 3))
-def test_from_nothing_it_is_even(wanted: set[Contract], links: int) -> None:
-    placed = spread(sorted(wanted, key=lambda one: one.symbol), {}, links=links)
-    loads = [sum(at == link for at in placed.values()) for link in range(links)]
-    indices = [
-        sum(at == link and one in {"NIFTY", "SENSEX", VIX} for one, at in placed.items()) for link in range(links)
-    ]
-    assert max(loads) - min(loads) <= 1
-    assert max(indices) - min(indices) <= 1
-
-
-def test_more_than_the_links_carry_is_refused_and_a_smaller_limit_moves_only_what_is_over() -> None:
-    with pytest.raises(InputError, match="2 links carry 4"):
-        spread(CONTRACTS[:5], {}, links=2, most=2)
-    before = spread(CONTRACTS[:6], {}, links=1, most=6)
-    after = spread(CONTRACTS[:6], before, links=3, most=4)
-    assert [one.symbol for one in CONTRACTS[:6] if after[one.symbol] != 0] == SYMBOLS[4:6]
-
-
-def test_an_index_goes_to_the_link_that_carries_the_fewest_of_them() -> None:
-    options = [one for one in CONTRACTS if one.strike_paise][:10]
-    levels = [one for one in CONTRACTS if one.kind == Kind.INDEX]
-    before = dict.fromkeys((one.symbol for one in options), 0)
-    after = spread([*options, *levels], before, links=2)
-    assert sorted(after[one.symbol] for one in levels) == [0, 1, 1]
