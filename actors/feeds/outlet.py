@@ -40,9 +40,9 @@ class Outlet:
 
     def send(self, ticks: pa.RecordBatch) -> pa.RecordBatch | None:
         """Publish the ticks; BARS of the bars that close by them."""
+        self._bus.publish("ticks", ticks, index=self._config.index)  # first: whoever prices waits for nothing else
         bars = self.bars.add(ticks)
         self.latest.add(ticks)
-        self._bus.publish("ticks", ticks, index=self._config.index)
         self.counts.update(batches=1, ticks=ticks.num_rows)
         self.market_ns = max(self.market_ns, int(ticks["exchange_ns"].to_numpy().max()))
         self.progress_ns = self._clock.wall_ns()
