@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
 from brokers.kite.limiter import Call, Limiter, Window
-from core.records import Order
-from tests.unit.exchange.conftest import Served
+from core.records import LIVE, Order
+from exchange.listing import Instrument
+from exchange.world import World, WorldConfig
+from tests.fakes_orders import news
+from tests.unit.exchange.conftest import DATE, Served, Wall
 from tests.unit.exchange.oms_desk import MANY, SECOND, Desk, buy, opened, out_of, quoted
 from tests.unit.exchange.test_orders import traded_option
 
@@ -35,19 +39,33 @@ def test_a_whole_life_with_a_restart_in_the_middle(desk: Desk, served: Served) -
     assert {alert for alert in desk.ledger.alerts() if "exit all" not in alert} == set()
 
 
-def test_what_the_depth_leaves_rests_and_a_cancel_keeps_what_was_filled(desk: Desk, served: Served) -> None:
-    one = traded_option(served)
-    shown = int(served.world.day.quotes.book["ask_qty"][one.place][0])
-    lots = min(shown // one.lot + 20, 1800 // one.lot)
-    order = desk.oms.submit(buy(served, "deep", lots=lots, limit_paise=quoted(served, one, "ask")))
+def shallow(served: Served) -> Instrument:
+    """The traded option that shows the least for sale at its best price."""
+    day = served.world.day
+    found = [
+        one for one in day.listing.instruments
+        if one.exchange == "NFO" and one.type == "CE" and day.quotes.volume[one.place]
+        and 5_000 < day.quotes.last[one.place] < 50_000 and day.quotes.book["ask_qty"][one.place][0]
+    ]  # fmt: skip
+    return min(found, key=lambda one: int(day.quotes.book["ask_qty"][one.place][0]))
+
+
+def test_what_the_depth_leaves_rests_and_a_cancel_keeps_what_was_filled(
+    desk: Desk, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served.world.day, "step", lambda _: np.zeros(0, np.int64))  # the market stands still
+    one = shallow(served)
+    most = 1800 // one.lot * one.lot
+    order = desk.oms.submit(
+        buy(served, "deep", symbol=one.symbol, quantity=most, limit_paise=quoted(served, one, "ask"))
+    )
     tag = order.intent.tag
     desk.until(lambda: desk.order(tag).filled_quantity)
-    assert desk.order(tag).state == "OPEN", "the depth at one price is less than was asked for"
-    desk.oms.cancel(tag)
-    assert desk.ended(tag) == "CANCELLED"
+    assert (desk.order(tag).state, desk.order(tag).filled_quantity < most) == ("OPEN", True)
+    assert desk.oms.cancel(tag).state == "CANCELLED"
     assert desk.held() == {one.symbol: desk.order(tag).filled_quantity}
-    sent = desk.oms.exit_all("the end")
-    assert {order.state for order in sent} == {"OPEN"}
+    monkeypatch.undo()
+    assert {order.state for order in desk.oms.exit_all("the end")} == {"OPEN"}
     desk.until(lambda: not desk.held())
     desk.agrees()
 
@@ -123,3 +141,24 @@ class Counting(Limiter):
     def ask(self, call: Call, *, is_exit: bool = False) -> int:
         self._asked.append(call)
         return super().ask(call, is_exit=is_exit)
+
+
+def test_a_busy_desk_stays_within_the_limits_of_the_account() -> None:
+    """The exchange enforces Kite's, and refuses everything for 10 s after one call too many."""
+    wall = Wall()
+    world = World(WorldConfig(date=DATE, indices=("NIFTY",)), wall=wall)
+    world.step()
+    wall.on(1800)
+    world.step()
+    with Served(world) as served:
+        desk = Desk(served)
+        desk.broker._limiter = Limiter()
+        for number in range(6):
+            assert desk.oms.submit(buy(served, f"busy {number}", rests=True)).state == "OPEN"
+            for _ in range(2):
+                wall.on(0.3)
+                desk.oms.on_order_news(news(("", "", "")))
+        desk.oms.exit_all("the end")
+        desk.until(lambda: all(order.state not in LIVE for order in desk.oms.orders()))
+        desk.agrees()
+    assert [said for said in desk.ledger.alerts() if "exit all" not in said] == []
