@@ -26,6 +26,7 @@ from core.schemas import check
 S = 1_000_000_000
 AGAIN_NS = S  # wall; the set is chosen and told again: a link that has begun anew knows nothing
 FIRST_NS = S  # wall, after open(): time for quotes to show that the link goes on with an earlier life's set
+PATIENCE_NS = 30 * S  # wall, after open(); the order manager speaks every two seconds
 QUIET_NS = 5 * S  # wall; a link that brings nothing for so long carries no set that could be lost
 
 
@@ -37,8 +38,7 @@ class LiveFeedActor:
 
     def __init__(self, config: FeedConfig, *, bus: Bus, clock: Clock, registry: Registry, past: Past) -> None:
         """`registry` has the contracts of the index, and may have others."""
-        self._config, self._bus, self._clock = config, bus, clock
-        self._registry, self._past = registry, past
+        self._config, self._bus, self._clock, self._registry, self._past = config, bus, clock, registry, past
         self._told = self._spoken = False  # the order manager has, this feed has
         self._opened_ns = self._heard_ns = self._said_ns = 0  # wall
         self._alerts: tuple[Alert, ...] = ()
@@ -70,9 +70,7 @@ class LiveFeedActor:
             return
         ticks = by_time(ticks)
         self._out.send_bars(self._cover.whole(self._out.send(ticks)))
-        unknown = not self._wanted.level_paise
-        self._wanted.see(ticks)
-        if unknown and self._wanted.level_paise:
+        if self._wanted.see(ticks):
             self._look()
 
     def on_symbols(self, symbols: pa.RecordBatch) -> None:
@@ -122,8 +120,11 @@ class LiveFeedActor:
         """Choose the universe anew; tell the link at once if it is another one, and on every `again`."""
         wall = self._clock.wall_ns()
         if not self._may_speak(wall):
+            if wall - self._opened_ns >= PATIENCE_NS:
+                self._warn(
+                    "the universe stands still: the order manager has not said what is held since this feed began"
+                )
             return
-        before = self._wanted.unlisted
         changed = self._wanted.choose()
         if changed:
             self._out.latest.keep(self._wanted.symbols)
@@ -131,7 +132,7 @@ class LiveFeedActor:
         if changed or again or not self._spoken:
             self._bus.publish("wanted", self._wanted.batch(), index=self._config.index)
             self._spoken, self._said_ns = True, wall
-        for symbol in set(self._wanted.unlisted) - set(before):
+        for symbol in self._wanted.unlisted:
             self._warn(f"{symbol} is held or has an order and is in no instrument list of today: it has no quotes")
 
     def _may_speak(self, wall: int) -> bool:
@@ -143,6 +144,7 @@ class LiveFeedActor:
         return wall - self._opened_ns >= FIRST_NS
 
     def _warn(self, message: str) -> None:
-        subject = f"feed.{self._config.index}"
-        alert = Alert(at_wall_ns=self._clock.wall_ns(), severity="warning", subject=subject, message=message)
-        self._alerts = (*self._alerts, alert)[-20:]
+        """Each thing once."""
+        at, subject = self._clock.wall_ns(), f"feed.{self._config.index}"
+        if message not in {one.message for one in self._alerts}:
+            self._alerts += (Alert(at_wall_ns=at, severity="warning", subject=subject, message=message),)

@@ -54,8 +54,9 @@ class Wanted:
         """Contracts of the bands for which there was no room."""
         return self._watch.left_out
 
-    def see(self, ticks: pa.RecordBatch) -> None:
-        """Take the level and the forwards of TICKS, which are in order of time."""
+    def see(self, ticks: pa.RecordBatch) -> bool:
+        """Take the level and the forwards of TICKS, which are in order of time; whether the level is new."""
+        unknown = not self._level
         self._newest_ns = max(self._newest_ns, int(ticks["exchange_ns"].to_numpy().max()))
         kinds = ticks["kind"].to_numpy()
         few = ticks.filter(pa.array((kinds == Kind.INDEX) | (kinds == Kind.FUTURE)))
@@ -66,6 +67,7 @@ class Wanted:
             elif kind == Kind.FUTURE:
                 forward = future_forward(bids[0] / 100, asks[0] / 100, fresh=True)
                 self._forwards[self._index, expiry] = forward.value * 100, at
+        return unknown and self._level > 0
 
     def hold(self, symbols: Sequence[str]) -> None:
         """All that has a position or a live order."""

@@ -266,10 +266,12 @@ def test_what_is_held_is_wanted_at_once_and_stays_wherever_the_money_goes() -> N
 
 def test_a_feed_that_starts_again_lets_its_link_go_on_until_it_knows_what_is_held() -> None:
     world, far = World(), option(WEEKS[2], 24_000, "PE")
-    for _ in range(40):
+    for _ in range(70):
         world.quote("NIFTY", far)  # its link carries what an earlier life wanted
         world.go(0.5)
     assert world.bus.of("wanted") == []
+    (said,) = world.feed.alerts()
+    assert "the universe stands still" in said.message
     assert far in world.bus.of("ticks")[-1]["symbol"].to_pylist()
 
     world.hold(far)
