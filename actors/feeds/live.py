@@ -140,7 +140,7 @@ class LiveFeedActor:
         if self._spoken:
             return True
         if self._heard_ns and wall - self._heard_ns < QUIET_NS:
-            return self._told and self._wanted.level_paise > 0
+            return self._told and (self._wanted.level_paise > 0 or wall - self._opened_ns >= QUIET_NS)
         return wall - self._opened_ns >= FIRST_NS
 
     def _warn(self, message: str) -> None:

@@ -290,6 +290,17 @@ def test_a_band_is_not_given_up_while_the_level_is_still_to_come() -> None:
     assert world.wanted() == band(26_000)
 
 
+def test_a_restart_while_the_auction_holds_the_index_still_goes_by_the_future() -> None:
+    world, far = World(), option(WEEKS[2], 24_000, "PE")
+    world.hold(far)
+    for _ in range(14):
+        assert world.bus.of("wanted") == []
+        world.quote(FUTURE, bid_paise=[26_299_00, 0, 0, 0, 0], ask_paise=[26_301_00, 0, 0, 0, 0])
+        world.go(0.35)
+    world.go(0.3)
+    assert world.wanted() == band(26_300) | {far}
+
+
 def test_a_link_that_has_lost_its_set_too_is_told_one_without_the_order_manager() -> None:
     world = World()
     world.quote("NIFTY")
