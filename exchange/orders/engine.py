@@ -57,14 +57,9 @@ class Engine:
         self._sequence += 1
         now = self._now()
         order = Order(
-            order_id=str((now // 1_000_000 << 20) + self._sequence), user=user, one=asked.one, variety=asked.variety,
-            side=asked.side, product=asked.product, order_type=asked.order_type,
-            quantity=ice.quantity if ice else asked.quantity, iceberg=ice, forced=forced,
-            price_paise=asked.price_paise, trigger_paise=asked.trigger_paise, validity=asked.validity,
-            ttl_minutes=asked.ttl_minutes,
-            protection=asked.protection, tag=asked.tag, placed_ns=now,
-            visible_ns=self._wall() + round(hidden_s * 1e9), sequence=self._sequence,
-            parent_id=parent.order_id if parent else None, disclosed=asked.disclosed,
+            order_id=str((now // 1_000_000 << 20) + self._sequence), user=user, iceberg=ice, forced=forced,
+            asked=replace(asked, quantity=ice.quantity) if ice else asked, placed_ns=now, sequence=self._sequence,
+            visible_ns=self._wall() + round(hidden_s * 1e9), parent_id=parent.order_id if parent else None,
         )  # fmt: skip
         self.orders[order.order_id] = self._live[order.order_id] = order
         order.set(Status.RECEIVED, now)
@@ -151,7 +146,7 @@ class Engine:
                 self._reject(order, "The instrument you are placing an order for has either expired or does not exist.",
                              now)  # fmt: skip
                 continue
-            order.one = listed
+            order.revise(one=listed)
             order.plan.clear()
             steps.plan(order, now, *steps.ENTERING)
 
@@ -191,12 +186,12 @@ class Engine:
             order.working = True
             self._change(order, Status.TRIGGER_PENDING, at)
             return
-        if order.order_type in {"MARKET", "SL-M"}:
+        if order.asked.order_type in {"MARKET", "SL-M"}:
             if (why := steps.blocked(order, quotes)) is not None:
                 self._reject(order, why, at)
                 return
-            order.price_paise = steps.protection_limit(order, last)
-            order.tags = ["mktp", f"mktp:{order.protection:.2f}"]
+            order.revise(price_paise=steps.protection_limit(order, last))
+            order.tags = ["mktp", f"mktp:{order.asked.protection:.2f}"]
         if not any(other.working and other.one.place == order.one.place for other in self._live.values()):
             self._volume[order.one.place] = int(quotes.volume[order.one.place])  # what traded before is not its own
         order.working = True
@@ -207,20 +202,21 @@ class Engine:
     def _meet(self, order: Order, at: int) -> None:
         """Trade what the published book offers; what is left joins the queue, or ends if it must trade at once."""
         self._fill(matching.arrive(self._day().quotes, order), at)
-        if order.validity == "IOC" and not order.ended:
+        if order.asked.validity == "IOC" and not order.ended:
             self._end(order, Status.CANCELLED, at)
 
     def _modified(self, order: Order, at: int) -> None:
-        before = {name: getattr(order, name) for name in (*order.change, "price_paise", "quantity")}
-        change, order.change, waited = order.change, {}, order.waits
-        steps.assign(order, change)
-        if order.order_type == "MARKET" and order.working:
-            order.price_paise = steps.protection_limit(order, int(self._day().quotes.last[order.one.place]))
+        before, change, waited = order.asked, order.change, order.waits
+        order.change = {}
+        order.revise(**change)
+        if order.asked.order_type == "MARKET" and order.working:
+            last = int(self._day().quotes.last[order.one.place])
+            order.revise(price_paise=steps.protection_limit(order, last))
         day, why = self._day(), None
         if order.working:
             why = steps.blocked(order, day.quotes) or self._rules.refuse(order, self._live.values(), day, at)
         if why is not None:
-            steps.assign(order, before)
+            order.asked = before
             order.message = order.message_raw = why
         else:
             self._change(order, Status.MODIFIED, at, say=False)
@@ -229,14 +225,14 @@ class Engine:
         if not order.working:
             self._change(order, Status.AMO_RECEIVED, at)
         elif order.remaining <= 0:  # it traded while the change was on its way
-            order.quantity = order.filled
+            order.revise(quantity=order.filled)
             self._end(order, Status.COMPLETE, at)
         elif order.waits:
             self._change(order, Status.TRIGGER_PENDING, at)
         else:
             self._change(order, Status.OPEN, at)
-            later = waited or order.price_paise != before["price_paise"] or order.quantity > before["quantity"]
-            if later or order.validity == "IOC":
+            later = waited or order.price_paise != before.price_paise or order.quantity > before.quantity
+            if later or order.asked.validity == "IOC":
                 self._meet(order, at)  # its place in the queue is lost
 
     def _match(self, places: set[int], now: int) -> None:
@@ -278,7 +274,7 @@ class Engine:
         if order.iceberg is not None and order.iceberg.left:
             parent = self.orders.get(order.parent_id or order.order_id, order)
             ice = order.iceberg._replace(leg=order.iceberg.leg + 1)
-            self._place(order.user, replace(steps.as_asked(order, {}), variety="iceberg"), parent=parent, ice=ice)
+            self._place(order.user, order.asked, parent=parent, ice=ice)
 
     def _hear(self, order: Order, *, update: bool = False) -> None:
         if order.visible_ns <= self._wall():

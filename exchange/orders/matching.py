@@ -70,9 +70,10 @@ def rest(quotes: Quotes, place: int, orders: Iterable[Order], traded: int) -> li
 
 def triggered(order: Order, last_paise: int) -> bool:
     """Whether the last price has reached the trigger of a stop order."""
+    trigger = order.asked.trigger_paise
     if last_paise <= 0:
         return False
-    return last_paise >= order.trigger_paise if order.side == "BUY" else last_paise <= order.trigger_paise
+    return last_paise >= trigger if order.side == "BUY" else last_paise <= trigger
 
 
 def put(quotes: Quotes, place: int, depth: Depth) -> None:

@@ -2,14 +2,15 @@
 
 import hashlib
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from core.market import from_ns
 from core.records import Side
 from exchange.accounts import User
 from exchange.listing import Instrument
+from exchange.orders.request import Asked
 
 
 class Status(StrEnum):
@@ -53,27 +54,15 @@ class Iceberg(NamedTuple):
 
 @dataclass(kw_only=True, eq=False)
 class Order:
-    """Prices in paise, times UTC ns of the exchange's clock; `quantity` in units, as it now stands."""
+    """What was asked for, as it now stands, and what has become of it; prices in paise, times UTC ns of the market."""
 
     order_id: str
     user: User
-    one: Instrument
-    variety: str
-    side: Side
-    product: str
-    order_type: str
-    quantity: int
-    price_paise: int
-    trigger_paise: int
-    validity: str
-    ttl_minutes: int
-    protection: float
-    tag: str | None
+    asked: Asked
     placed_ns: int
     sequence: int
     parent_id: str | None = None
     tags: list[str] = field(default_factory=list)
-    disclosed: int = 0
     forced: bool = False  # by the broker's own square-off, which no rule refuses
     iceberg: Iceberg | None = None
     status: Status = Status.RECEIVED
@@ -94,13 +83,42 @@ class Order:
     history: list[Row] = field(default_factory=list)
 
     @property
+    def one(self) -> Instrument:
+        return self.asked.one
+
+    @property
+    def side(self) -> Side:
+        return self.asked.side
+
+    @property
+    def product(self) -> str:
+        return self.asked.product
+
+    @property
+    def quantity(self) -> int:
+        """Units, of this leg alone where it is an iceberg's."""
+        return self.asked.quantity
+
+    @property
+    def price_paise(self) -> int:
+        return self.asked.price_paise
+
+    @property
+    def tag(self) -> str | None:
+        return self.asked.tag
+
+    def revise(self, **changes: Any) -> None:
+        """Ask for something else from now on; names of Asked."""
+        self.asked = replace(self.asked, **changes)
+
+    @property
     def ended(self) -> bool:
         return self.status in ENDED
 
     @property
     def waits(self) -> bool:
         """A stop order before its trigger."""
-        return self.order_type in {"SL", "SL-M"} and not self.triggered
+        return self.asked.order_type in {"SL", "SL-M"} and not self.triggered
 
     @property
     def remaining(self) -> int:
@@ -118,7 +136,7 @@ class Order:
         self.history.append(self.row())
 
     def row(self) -> Row:
-        cancelled = self.remaining if self.status == Status.CANCELLED else 0
+        cancelled, asked = self.remaining if self.status == Status.CANCELLED else 0, self.asked
         return {
             "account_id": self.user.user_id,
             "placed_by": self.user.user_id,
@@ -131,25 +149,25 @@ class Order:
             "order_timestamp": stamp(self.placed_ns),
             "exchange_update_timestamp": stamp(self.updated_ns) if self.exchange_id else None,
             "exchange_timestamp": stamp(self.exchange_ns) if self.exchange_id else None,
-            "variety": self.variety,
+            "variety": asked.variety,
             "modified": self.modifications > 0,
             "exchange": self.one.exchange,
             "tradingsymbol": self.one.symbol,
             "instrument_token": self.one.token,
-            "order_type": self.order_type,
+            "order_type": asked.order_type,
             "transaction_type": self.side,
-            "validity": self.validity,
-            **({"validity_ttl": self.ttl_minutes} if self.validity == "TTL" else {}),
+            "validity": asked.validity,
+            **({"validity_ttl": asked.ttl_minutes} if asked.validity == "TTL" else {}),
             "product": self.product,
             "quantity": self.quantity,
-            "disclosed_quantity": self.disclosed,
+            "disclosed_quantity": asked.disclosed,
             "price": self.price_paise / 100,
-            "trigger_price": self.trigger_paise / 100,
+            "trigger_price": asked.trigger_paise / 100,
             "average_price": round(self.average_paise / 100, 4),
             "filled_quantity": self.filled,
             "pending_quantity": 0 if self.ended else self.remaining,
             "cancelled_quantity": cancelled,
-            "market_protection": self.protection,
+            "market_protection": asked.protection,
             "meta": self._meta(),
             "tag": self.tag,
             **({"tags": [self.tag, *self.tags]} if self.tag else {"tags": self.tags} if self.tags else {}),

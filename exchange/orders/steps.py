@@ -2,10 +2,12 @@
 
 from collections import deque
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from core.matching.match import protected_limit
 from exchange.orders.order import Order, Row
-from exchange.orders.request import ORDER_TYPES, VALIDITIES, Asked, check, one_of, paise, protection, whole
+from exchange.orders.request import ORDER_TYPES, VALIDITIES, check, one_of, paise, protection, whole
 from exchange.quotes import Quotes
 from exchange.refusal import bad_input
 
@@ -21,8 +23,8 @@ def plan(order: Order, now_ns: int, *steps: str) -> None:
 def plan_expiry(order: Order, now_ns: int) -> None:
     """A TTL order ends so many minutes from now on; any other not by itself."""
     order.plan = deque(step for step in order.plan if step[1] != "expire")
-    if order.validity == "TTL":
-        order.plan.append((now_ns + order.ttl_minutes * 60_000_000_000, "expire"))
+    if order.asked.validity == "TTL":
+        order.plan.append((now_ns + order.asked.ttl_minutes * 60_000_000_000, "expire"))
         order.plan = deque(sorted(order.plan))
 
 
@@ -33,7 +35,7 @@ def changing(order: Order) -> bool:
 
 def change_of(order: Order, form: Mapping[str, str]) -> Row:
     """Fields that a form changes, as numbers; KiteError 400 where the order would be none any more."""
-    change: Row = {}
+    change: dict[str, Any] = {}
     for field, name in (("price_paise", "price"), ("trigger_paise", "trigger_price")):
         if form.get(name):
             change[field] = paise(form, name)
@@ -45,8 +47,8 @@ def change_of(order: Order, form: Mapping[str, str]) -> Row:
             change[name] = one_of(form, name, allowed)
     if form.get("market_protection"):
         change["protection"] = protection(form)
-    asked = as_asked(order, change)
-    check(asked)
+    asked = replace(order.asked, **change)
+    check(replace(asked, variety="regular"))  # a leg of an iceberg is an order like any other
     if asked.quantity <= order.filled:
         raise bad_input(f"Invalid `quantity`: {order.filled} have traded already")
     if order.iceberg is not None and asked.quantity != order.quantity:
@@ -54,39 +56,23 @@ def change_of(order: Order, form: Mapping[str, str]) -> Row:
     return change
 
 
-def assign(order: Order, fields: Row) -> None:
-    """Set fields by name."""
-    for field, value in fields.items():
-        setattr(order, field, value)
-
-
 def waits_for_morning(order: Order) -> bool:
     """Whether it is an after-market order that has not been to the market."""
-    return order.variety == "amo" and order.exchange_id is None
+    return order.asked.variety == "amo" and order.exchange_id is None
 
 
 def protection_limit(order: Order, last_paise: int) -> int:
     """The limit a MARKET order becomes: Kite's automatic band, or the client's per cent, on a tick inside it."""
-    tick = order.one.tick_paise
-    if order.protection < 0:
+    tick, part = order.one.tick_paise, order.asked.protection / 100
+    if part < 0:
         return protected_limit(order.side, last_paise, tick)
     if order.side == "BUY":
-        return max(tick, int(last_paise * (1 + order.protection / 100)) // tick * tick)
-    return max(tick, -(-int(last_paise * (1 - order.protection / 100)) // tick) * tick)
+        return max(tick, int(last_paise * (1 + part)) // tick * tick)
+    return max(tick, -(-int(last_paise * (1 - part)) // tick) * tick)
 
 
 def blocked(order: Order, quotes: Quotes) -> str | None:
     """Why a MARKET order cannot go to the market now."""
-    if order.order_type != "MARKET" or order.forced or quotes.volume[order.one.place]:
+    if order.asked.order_type != "MARKET" or order.forced or quotes.volume[order.one.place]:
         return None
     return "17181 : Market orders are blocked on a contract that has not traded today"
-
-
-def as_asked(order: Order, change: Row) -> Asked:
-    """The order as it would be, for the rules that need nothing else."""
-    names = ("order_type", "validity", "ttl_minutes", "quantity", "price_paise", "trigger_paise", "protection")
-    now = {name: change.get(name, getattr(order, name)) for name in names}
-    return Asked(
-        one=order.one, variety="regular", side=order.side, product=order.product,
-        disclosed=order.disclosed, legs=0, leg_quantity=0, tag=order.tag, autoslice=False, **now,  # type: ignore[arg-type]
-    )  # fmt: skip

@@ -137,7 +137,7 @@ def test_an_order_is_not_made_a_market_order_on_a_contract_that_has_not_traded()
     run.quotes.volume[run.place_of] = 0
     run.change(order, order_type="MARKET", market_protection="-1")
     run.look()
-    assert (order.status, order.order_type, order.price_paise) == (Status.OPEN, "LIMIT", BID)
+    assert (order.status, order.asked.order_type, order.price_paise) == (Status.OPEN, "LIMIT", BID)
     assert (order.message or "").startswith("17181")
 
 
