@@ -35,7 +35,7 @@ _Row = tuple[str, str, int, dt.date | None, int]  # of CONTRACT
 
 
 class Recording(NamedTuple):
-    """What was recorded: a name for people, its date, and a Source of ticks an index, not yet opened."""
+    """What was recorded: a name for people, its date, and a Source of ticks an index, which one World reads."""
 
     name: str
     date: dt.date

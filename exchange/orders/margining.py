@@ -8,6 +8,7 @@ import datetime as dt
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from itertools import islice
 
 import msgspec
 import numpy as np
@@ -56,9 +57,9 @@ class Margining:
 
     def warm(self) -> None:
         """Compile what a first sale would wait for; needs quotes. On a day without margin tables there is none."""
-        one = next(one for one in self._day().listing.instruments if one.kind == Kind.CALL)
+        calls = (one for one in self._day().listing.instruments if one.kind == Kind.CALL)
         with suppress(VikalpError):
-            self.terms([{one: -one.lot}])
+            self.terms([{one: -one.lot} for one in islice(calls, 1)])
 
     def chain(self, index: str) -> Chain:
         """The chain of `index` by the quotes as they stand."""

@@ -29,7 +29,7 @@ class Rules:
         if order.forced:
             return None
         exchange = "BSE" if order.one.exchange == "BFO" else "NSE"
-        if phase(exchange, now_ns) != "open":
+        if phase(exchange, now_ns) != "open" or now_ns >= day.close_ns:  # a market may end with its day
             return "Markets are closed right now. Place an after market order (AMO)."
         if order.product == "MIS" and now_ns >= square_off_ns(day, self._square_off):
             return "MIS orders are not allowed after the auto square-off time. Use NRML."

@@ -221,7 +221,10 @@ def test_candles_are_those_of_the_recording_so_far(tape: tuple[str, pa.Table]) -
         assert (bars.open[i], bars.high[i], bars.low[i], bars.close[i]) == (last[0], max(last), min(last), last[-1])
         traded += bars.volume[i]
     assert traded == rows[-1]["volume"] - rows[0]["volume"], "what traded before the recording is in no bar"
-    assert day.quotes.average(np.array([one.place]))[0] <= bars.high.max()
+    first = Stepped(tape[0]).world.day.quotes
+    assert (first.last_quantity[one.place], first.traded_ns[one.place], first.traded[one.place]) == (0, 0, 0)
+    assert first.average(np.array([one.place]))[0] == rows[0]["last_paise"]
+    assert bars.low.min() <= day.quotes.average(np.array([one.place]))[0] <= bars.high.max()
     assert day.minutes(one, BEGAN + MINUTE_NS).start_ns.size == 1
 
 
@@ -237,6 +240,8 @@ def test_past_its_end_a_recording_stands_still(tape: tuple[str, pa.Table]) -> No
         assert run.world.day.date == DATE
         assert np.array_equal(run.world.day.quotes.last, before)
     assert resting.status == Status.CANCELLED
+    late = run.place(one, "BUY", one.lot, int(run.world.day.quotes.book["ask_paise"][one.place][0]))
+    assert (late.status, "closed" in (late.message or "")) == (Status.REJECTED, True)
 
 
 def test_a_chain_file_has_one_level_no_index_and_the_closes_of_its_rows(tmp_path: Path) -> None:
