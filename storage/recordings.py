@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from core.errors import InputError
-from core.market import INDICES
+from core.market import INDICES, session
 from core.ports import Source
 from storage.chain_files import ChainFileSource
 from storage.readers import read_recorded_chain
@@ -18,8 +18,8 @@ from storage.tape_source import TapeSource
 def recorded_sources(path: str, date: dt.date | None) -> tuple[dt.date, Mapping[str, Source]]:
     """The day of `path` and a Source, not yet opened, of each index recorded on it.
 
-    None takes the only day of a chain file. Raises InputError, saying what there is, for a path that is neither a file
-    nor a tape's root, for a day that is not in it, and where a day must be chosen.
+    None takes the only trading day there is. Raises InputError, saying what there is, for a path that is neither a
+    file nor a tape's root, for a day that is not in it, and where a day must be chosen.
     """
     if "://" not in path and Path(path).is_file():
         return _of_chain_file(path, date)
@@ -50,11 +50,12 @@ def _of_tape(root: str, date: dt.date | None) -> tuple[dt.date, Mapping[str, Sou
 
 
 def _chosen(path: str, date: dt.date | None, days: Mapping[dt.date, set[str]]) -> dt.date:
-    """`date`, or the only day with an index of ours."""
+    """`date`, or the only trading day with an index of ours: a collector goes on through holidays."""
     ours = [day for day in sorted(days) if days[day] & set(INDICES)]
     there = ", ".join(str(day) for day in ours) or f"nothing of {', '.join(INDICES)}"
-    if date is None and len(ours) != 1:
-        raise InputError(f"{path} holds {there}: choose the day with --date")
     if date is not None and date not in ours:
         raise InputError(f"{path} holds {there}, not {date}: choose another --date")
-    return date or ours[0]
+    traded = [date] if date is not None else [day for day in ours if session("NSE", day) is not None]
+    if len(traded) != 1:
+        raise InputError(f"{path} holds {there}: choose the day with --date")
+    return traded[0]

@@ -268,10 +268,10 @@ def test_a_chain_file_has_one_level_no_index_and_the_closes_of_its_rows(tmp_path
 
 def test_a_real_chain_of_august_2025_is_a_market(tmp_path: Path) -> None:
     path = data("option_chain/NSE_NIFTY_chain_2025-08-27_29.parquet")
-    with pytest.raises(InputError, match="2025-08-27, 2025-08-29: choose the day with --date"):
-        recording(path)
     day = dt.date(2025, 8, 29)
-    config = WorldConfig(recording=recording(path, day), rates=Rates(enforced=False))
+    config = WorldConfig(recording=recording(path), rates=Rates(enforced=False))
+    assert config.recording is not None
+    assert config.recording.date == day, "the file's other day is a holiday"
     at = [0]
     world = World(config, wall=lambda: at[0])
     source = recorded_sources(str(path), day)[1]["NIFTY"]
@@ -335,6 +335,10 @@ def test_the_command_line_says_what_it_cannot_replay(tmp_path: Path, tape: tuple
     assert "no ticks in it" in said("--tape", str(tmp_path))
     assert "holds 2026-11-20, not 2026-11-19" in said("--tape", tape[0], "--date", "2026-11-19")
     path = write(tmp_path / "chain.parquet", collection(2))
+    monday = collection(2) | {"date": dt.date(2025, 9, 1)}
+    assert "2025-09-01: choose the day" in said("--tape", str(write(tmp_path / "two.parquet", collection(2), monday)))
+    holiday = write(tmp_path / "holiday.parquet", collection(2) | {"date": dt.date(2025, 8, 27)})
+    assert "trading holiday" in said("--tape", str(holiday), "--date", "2025-08-27")
     assert "holds 2025-08-29, not 2025-08-28" in said("--tape", str(path), "--date", "2025-08-28")
     (tmp_path / "torn.parquet").write_bytes(b"PAR1")
     assert "torn.parquet" in said("--tape", str(tmp_path / "torn.parquet"))
