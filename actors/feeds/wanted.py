@@ -2,7 +2,8 @@
 
 import datetime as dt
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,6 +13,7 @@ from core.market.symbols import Contract
 from core.market.universe import Band, Catalogue, Expiry, Watch
 from core.schemas import WANTED, Kind
 
+_SEEN = ("symbol", "kind", "expiry", "exchange_ns", "last_paise", "bid_paise", "ask_paise")
 FRESH_NS = 60_000_000_000  # market time; a future that is silent for longer does not say where the money is
 
 
@@ -36,7 +38,8 @@ class Wanted:
         self._forwards: dict[Expiry, tuple[float, int]] = {}  # paise, exchange time
         self._newest_ns = 0
         self._held: tuple[str, ...] = ()
-        self._watch = Watch()
+        self._watch, self._batch = Watch(), _batch([], self._tokens)
+        self._chosen_by: object = None  # middles and what is held
         self.symbols: frozenset[str] = frozenset()
 
     @property
@@ -59,9 +62,8 @@ class Wanted:
         unknown = not self._level
         self._newest_ns = max(self._newest_ns, int(ticks["exchange_ns"].to_numpy().max()))
         kinds = ticks["kind"].to_numpy()
-        few = ticks.filter(pa.array((kinds == Kind.INDEX) | (kinds == Kind.FUTURE)))
-        names = ("symbol", "kind", "expiry", "exchange_ns", "last_paise", "bid_paise", "ask_paise")
-        for symbol, kind, expiry, at, last, bids, asks in zip(*(few[n].to_pylist() for n in names), strict=True):
+        few = ticks.select(_SEEN).filter(pa.array((kinds == Kind.INDEX) | (kinds == Kind.FUTURE)))
+        for symbol, kind, expiry, at, last, bids, asks in zip(*(few[n].to_pylist() for n in _SEEN), strict=True):
             if symbol == self._index and last > 0:
                 self._level = last
             elif kind == Kind.FUTURE:
@@ -78,19 +80,22 @@ class Wanted:
         oldest = self._newest_ns - FRESH_NS
         forwards = {expiry: paise for expiry, (paise, at) in self._forwards.items() if at >= oldest}
         near = next((paise for _, paise in sorted(forwards.items()) if math.isfinite(paise)), 0)
-        self._watch = self._catalogue.choose(
-            self._watch,
-            levels={self._index: self._level or near},
-            bands=self._bands,
-            most=max(self._most, len(set(self._held)) + self._always),  # never a reason to drop what is held
-            forwards=forwards,
-            held=self._held,
-        )
-        before, self.symbols = self.symbols, frozenset(one.symbol for one in self._watch.contracts)
+        money: Any = {"levels": {self._index: self._level or near}, "bands": self._bands, "forwards": forwards}
+        chosen_by = self._catalogue.middles(self._watch, **money), self._held
+        if chosen_by == self._chosen_by:
+            return False
+        most = max(self._most, len(set(self._held)) + self._always)  # never a reason to drop what is held
+        self._watch = self._catalogue.choose(self._watch, **money, most=most, held=self._held)
+        before, self._chosen_by = self.symbols, chosen_by
+        self.symbols = frozenset(one.symbol for one in self._watch.contracts)
+        self._batch = _batch([one.symbol for one in self._watch.contracts], self._tokens)
         return self.symbols != before
 
     def batch(self) -> pa.RecordBatch:
         """The set as schemas.WANTED."""
-        symbols = [one.symbol for one in self._watch.contracts]
-        tokens = [self._tokens[symbol] for symbol in symbols]
-        return pa.record_batch([pa.array(symbols, pa.string()), pa.array(tokens, pa.int64())], schema=WANTED)
+        return self._batch
+
+
+def _batch(symbols: list[str], tokens: Mapping[str, int]) -> pa.RecordBatch:
+    columns = [pa.array(symbols, pa.string()), pa.array([tokens[symbol] for symbol in symbols], pa.int64())]
+    return pa.record_batch(columns, schema=WANTED)

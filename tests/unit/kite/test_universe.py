@@ -158,3 +158,16 @@ def test_more_held_than_can_be_watched_is_an_error() -> None:
         CATALOGUE.choose(Watch(), levels={}, bands={}, most=2, held=SYMBOLS[:3])
     with pytest.raises(ConfigError, match="negative"):
         Band(strikes=-1)
+
+
+@given(st.lists(LEVELS, min_size=1, max_size=12), BANDS, HELD)
+def test_while_the_middles_stay_so_does_what_is_chosen(path: list[float], band: Band, held: list[str]) -> None:
+    watch, bands = Watch(), {"NIFTY": band}
+    for level in path:
+        middles = CATALOGUE.middles(watch, levels={"NIFTY": level}, bands=bands)
+        after = CATALOGUE.choose(watch, levels={"NIFTY": level}, bands=bands, most=200, held=held)
+        assert after.middles == middles
+        again = CATALOGUE.choose(after, levels={"NIFTY": level}, bands=bands, most=200, held=held)
+        assert again == after
+        assert after == watch or middles != watch.middles or watch == Watch()
+        watch = after
