@@ -12,9 +12,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import requests
+from kiteconnect import KiteConnect
 
 from brokers.kite.broker import KiteBroker, KiteConfig
 from brokers.kite.login import KITE, Login, StoredToken, checked_root, file_of, request_token_of
+from brokers.kite.outcome import careful
 from brokers.kite.session import TIMEOUT_S, open_session
 from brokers.kite.socket import KiteSocket
 from brokers.kite.stream import StreamConfig
@@ -119,6 +121,13 @@ def require_login(settings: Settings) -> None:
 
 def make_broker(desk: Desk) -> KiteBroker:
     return KiteBroker(KiteConfig(api_key=api_key_of(desk), root=root_of(desk)), token_of(desk))
+
+
+def make_client(desk: Desk) -> KiteConnect:
+    """For what changes nothing, logged in; each call through a Limiter. Raises as `token_of` does."""
+    client = KiteConnect(api_key_of(desk), root=root_of(desk), timeout=TIMEOUT_S)
+    client.set_access_token(token_of(desk)())
+    return careful(client)
 
 
 def make_socket(desk: Desk, phase: Callable[[int], str]) -> KiteSocket:

@@ -19,6 +19,7 @@ from core.errors import InputError
 
 if TYPE_CHECKING:
     from cluster.desk import Desk
+    from core.kite.instruments import Listing
     from core.market.overlay import DayContracts
     from storage.readers import Read
 
@@ -56,41 +57,46 @@ def with_listing(desk: "Desk") -> "Desk":
 
     Raises BrokerDown when the broker does not say, InputError for a dump of no use.
     """
-    from brokers.kite.login import file_of
-    from cluster.account import root_of
-    from cluster.desk import is_local, market_clock, market_day
-    from core.kite.instruments import listing_of
-    from core.market import from_ns
+    from cluster.desk import is_local, market_day
     from core.market.dump import merge_dump
-    from storage.instruments import instruments_of
 
     on = market_day(desk)
-    # The local exchange's list is of its seed and its day: fetched each time, kept for whoever wants to look at it.
-    folder = Path(desk.data_dir) / "instruments" if is_local(desk) else home() / "instruments" / file_of(root_of(desk))
-    if is_local(desk):
-        (folder / f"{on}.csv.gz").unlink(missing_ok=True)
-    now = from_ns(market_clock(desk).now_ns())
-    read = instruments_of(folder, on, lambda: _download(desk), now=now)
-    listing = listing_of(read.table, desk.settings.indices)
+    if is_local(desk):  # its list is of its seed and its day: fetched each time, kept for whoever wants to look at it
+        (_folder(desk) / f"{on}.csv.gz").unlink(missing_ok=True)
+    read, listing = read_listing(desk)
     contracts, differences = merge_dump(listing.rows, on)
     said = (*(one.message for one in differences), *listing.problems, *_left_out(read), *read.notes)
     said = tuple(dict.fromkeys((*desk.differences, *said)))
     return msgspec.structs.replace(desk, dump=contracts, differences=said, listing=listing)
 
 
-def _download(desk: "Desk") -> bytes:
-    from kiteconnect import KiteConnect
+def read_listing(desk: "Desk") -> "tuple[Read, Listing]":
+    """The dump of the desk's day, as it was kept or else from its broker. Raises as `with_listing` does."""
+    from cluster.desk import market_clock, market_day
+    from core.kite.instruments import listing_of
+    from core.market import from_ns
+    from storage.instruments import instruments_of
 
+    now = from_ns(market_clock(desk).now_ns())
+    read = instruments_of(_folder(desk), market_day(desk), lambda: _download(desk), now=now)
+    return read, listing_of(read.table, desk.settings.indices)
+
+
+def _folder(desk: "Desk") -> Path:
+    from brokers.kite.login import file_of
+    from cluster.account import root_of
+    from cluster.desk import is_local
+
+    return Path(desk.data_dir) / "instruments" if is_local(desk) else home() / "instruments" / file_of(root_of(desk))
+
+
+def _download(desk: "Desk") -> bytes:
     from brokers.kite.instruments import download
     from brokers.kite.limiter import Limiter
-    from brokers.kite.outcome import careful
-    from brokers.kite.session import TIMEOUT_S
-    from cluster.account import api_key_of, root_of, token_of
+    from cluster.account import make_client
     from core.kite.instruments import exchanges_of
 
-    client = KiteConnect(api_key_of(desk), root=root_of(desk), timeout=TIMEOUT_S)
-    client.set_access_token(token_of(desk)())
-    return download(careful(client), Limiter(), exchanges_of(desk.settings.indices))
+    return download(make_client(desk), Limiter(), exchanges_of(desk.settings.indices))
 
 
 def _left_out(read: "Read") -> list[str]:

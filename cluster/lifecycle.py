@@ -24,6 +24,7 @@ from cluster.dump import keep_dump, with_dump
 from cluster.facts import keep_copy, load_facts
 from cluster.head import end_session
 from cluster.ports import ports, require_free
+from cluster.running import keep_settings
 from cluster.settings import Settings
 from cluster.state import (
     ROOT,
@@ -210,6 +211,7 @@ def _prepare(settings: Settings, desk: int) -> tuple[Desk, DeskState]:
     made = with_dump(made)
     keep_copy(folder, made.facts)
     keep_dump(folder, made.dump)
+    keep_settings(folder, settings)
     state = DeskState(
         desk=desk,
         session_id=session_id,

@@ -9,7 +9,8 @@ import pyarrow.parquet as pq
 from core.errors import InputError, SchemaError
 from core.market import from_ns
 from core.schemas import check
-from storage.tape import TRIES
+from storage.backfilled import backfill_root
+from storage.tape import TRIES, read_partition
 from storage.tape_files import Files
 
 ROWS = 65_536  # read at once of a part: one that covers half an hour would not fit beside the rest
@@ -18,8 +19,8 @@ ROWS = 65_536  # read at once of a part: one that covers half an hour would not 
 class TapePast:
     """core.ports.Past of one index on a tape's root, a folder or a URL. Reads beside a recorder that is writing.
 
-    What the recorder had not flushed is not there yet. Whoever also has a broker's history may fill the holes of this
-    (core.market.missing) behind the same port.
+    What the recorder had not flushed is not there yet. Bars that were filled from a broker's history are
+    (storage.backfilled), where the recorder has none of its own.
     """
 
     def __init__(self, root: str, index: str) -> None:
@@ -27,7 +28,7 @@ class TapePast:
 
     def bars(self, since_ns: int, until_ns: int) -> list[pa.RecordBatch]:
         """Of a bar that was taped twice the later one; see core.ports.Past."""
-        found = self._rows("bars", "start_ns", since_ns, until_ns)
+        found = [*self._filled(since_ns, until_ns), *self._rows("bars", "start_ns", since_ns, until_ns)]
         if not found:
             return []
         table = pa.Table.from_batches(found).combine_chunks()
@@ -40,6 +41,15 @@ class TapePast:
 
     def ticks(self, since_ns: int, until_ns: int) -> Iterator[pa.RecordBatch]:
         yield from self._rows("ticks", "exchange_ns", since_ns, until_ns)
+
+    def _filled(self, since_ns: int, until_ns: int) -> list[pa.RecordBatch]:
+        """Not in the order of time: all of the day's are looked at."""
+        filled = read_partition(backfill_root(self.root), "bars", from_ns(until_ns).date(), self.index)
+        if filled is None:
+            return []
+        start = filled["start_ns"].to_numpy()
+        inside = filled.filter(pa.array((start >= since_ns) & (start < until_ns)))
+        return [check("bars", batch) for batch in inside.to_batches() if batch.num_rows]
 
     def _rows(self, name: str, time: str, since_ns: int, until_ns: int) -> list[pa.RecordBatch]:
         """Rows of [since, until) in the order recorded; read from the end back to the first part that is all older."""

@@ -18,6 +18,7 @@ from core.errors import InputError
 from core.market import from_ns
 from core.records import Sender, Stamp
 from core.schemas import SCHEMAS, check
+from storage.backfilled import backfill_root, bars_once
 from storage.tape_files import Files, Part, encode, read_parts
 
 TIME = {"ticks": "exchange_ns", "bars": "start_ns", "contracts": "exchange_ns", "expiries": "as_of_ns"}
@@ -27,13 +28,26 @@ TRIES = 5  # of a reader that met a compaction
 
 
 def read_tape(root: str, name: str, date: dt.date | str, index: str) -> pa.Table:
-    """Every recorded row of one partition, in the order recorded. InputError if there is none."""
-    files = Files(str(root))
+    """Every recorded row of one partition, in the order recorded. InputError if there is none.
+
+    Of bars also those that were filled afterwards: each once, the recorder's own where both have it, in the order in
+    which they end (storage.backfilled).
+    """
+    roots = [str(root)] if name != "bars" else [backfill_root(str(root)), str(root)]
+    found = [table for one in roots if (table := read_partition(one, name, date, index)) is not None]
+    if not found:
+        raise InputError(f"no tape of {name} for {index} on {date} under {root}: record that day first")
+    return bars_once(found) if name == "bars" else found[0]
+
+
+def read_partition(root: str, name: str, date: dt.date | str, index: str) -> pa.Table | None:
+    """The rows of one writer's partition, in the order written; None if there is none. InputError for a bad file."""
+    files = Files(root)
     folder = files.partition(name, str(date), index)
     for _ in range(TRIES):
         parts = files.parts(folder)
         if not parts:
-            raise InputError(f"no tape of {name} for {index} on {date} under {root}: record that day first")
+            return None
         table = read_parts(files, folder, parts)
         if table is not None:
             return table
@@ -52,7 +66,8 @@ class _Partition:
 
 
 class ParquetTape:
-    """core.ports.Tape on `root`, a folder or a URL that pyarrow.fs knows. One writer at a time.
+    """core.ports.Tape on `root`, a folder or a URL that pyarrow.fs knows. One writer at a time: a second one beside it
+    would number its parts alike and each would write over the other's.
 
     A batch lies whole in the partition of its newest row's market
     date (IST). `append` ignores a sequence at or below the sender's last. OSError from `flush` loses nothing: what was

@@ -61,9 +61,11 @@ class Files:
         return f"{self.root}/{name}/date={date}/index={index}"
 
     def partitions(self) -> list[str]:
+        """Those of this root; a tape in a folder below it (a simulated session's, a backfill's) has its own."""
         selector = pafs.FileSelector(self.root, recursive=True, allow_not_found=True)
         infos = self._fs.get_file_info(selector)
-        return sorted(i.path for i in infos if i.type == pafs.FileType.Directory and i.base_name.startswith("index="))
+        folders = (i.path for i in infos if i.type == pafs.FileType.Directory and i.base_name.startswith("index="))
+        return sorted(path for path in folders if path.rsplit("/", 3)[0] == self.root.rstrip("/"))
 
     def dates(self, name: str) -> list[str]:
         """Market dates of which there is anything of `name`, oldest first."""

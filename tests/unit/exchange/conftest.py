@@ -37,9 +37,9 @@ class Wall:
 class Served:
     """The app of a world behind a real socket."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, port: int = 0) -> None:
         self.world = world
-        config = uvicorn.Config(build(world), host="127.0.0.1", port=0, log_level="warning", ws="websockets-sansio")
+        config = uvicorn.Config(build(world), host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio")
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, daemon=True)
 
