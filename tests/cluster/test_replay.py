@@ -49,10 +49,10 @@ with attach(int(sys.argv[1])) as desk:
 """
 
 
-def run(home: Path, *words: str, within_s: float = 300) -> "subprocess.CompletedProcess[str]":
+def run(home: Path, *words: str, within_s: float = 300, **env: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(
-        [sys.executable, *words], cwd=ROOT, env=os.environ | {"VIKALP_HOME": str(home)}, capture_output=True, text=True,
-        timeout=within_s, check=False,
+        [sys.executable, *words], cwd=ROOT, env=os.environ | {"VIKALP_HOME": str(home)} | env, capture_output=True,
+        text=True, timeout=within_s, check=False,
     )  # fmt: skip
 
 
@@ -125,9 +125,17 @@ def slowly(home: Path, cut: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def quickly(home: Path, cut: Path, slowly: dict[str, Any]) -> dict[str, Any]:
-    done = run(
-        home, *vikalp("replay", str(cut), "--index", "NIFTY", "--date", "2025-08-29", "--speed", "max", "--json")
-    )
+    return at_full_speed(home, cut)
+
+
+@pytest.fixture(scope="module")
+def compactly(home: Path, cut: Path, quickly: dict[str, Any]) -> dict[str, Any]:
+    return at_full_speed(home, cut, VIKALP_LAYOUT="compact")
+
+
+def at_full_speed(home: Path, cut: Path, **env: str) -> dict[str, Any]:
+    words = vikalp("replay", str(cut), "--index", "NIFTY", "--date", "2025-08-29", "--speed", "max", "--json")
+    done = run(home, *words, **env)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
     return found
@@ -176,6 +184,16 @@ def test_the_same_replay_writes_the_same_bytes_whatever_its_pace(
         assert files(one["tape"], name)
         assert files(one["tape"], name) == files(two["tape"], name)
         assert one[f"{name}_sha256"] == two[f"{name}_sha256"]
+
+
+def test_feed_and_shard_in_one_process_write_the_same_bytes_too(
+    quickly: dict[str, Any], compactly: dict[str, Any]
+) -> None:
+    for name in ("ticks", "contracts", "expiries"):
+        assert files(quickly["tape"], name)
+        assert files(compactly["tape"], name) == files(quickly["tape"], name)
+    said = ("snapshots", "contracts_sha256", "expiries_sha256", "ticks", "counts", "atm_strike", "sentiment_score")
+    assert {name: compactly[name] for name in said} == {name: quickly[name] for name in said}
 
 
 def test_past_its_end_a_kept_replay_shows_the_datas_time_and_trades_no_more(slowly: dict[str, Any]) -> None:
