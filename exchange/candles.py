@@ -7,7 +7,7 @@ the longest request of each: kite.md §6.
 import datetime as dt
 from collections.abc import Iterator
 
-from core.errors import UnknownDate
+from core.errors import InputError, UnknownDate
 from core.market import IST, from_ns, session, to_ns
 from exchange.day import Day
 from exchange.listing import Instrument
@@ -58,6 +58,8 @@ def _days(today: Day, one: Instrument, first: dt.date, last: dt.date) -> Iterato
             day = today if date == today.date else today.before(date, one.index)
         except UnknownDate:
             continue
+        except InputError as why:  # a recorded day that cannot be read
+            raise bad_input(str(why)) from why
         if day is not None:
             yield day
 

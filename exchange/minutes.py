@@ -75,8 +75,8 @@ class MinuteBook:
         self._before[own[fresh]] = volume[order][first][fresh]
 
     def of(self, place: int, until_ns: int) -> Minutes:
-        """The bars of one instrument that begin before `until_ns`, a copy."""
-        begun = min(max(-(-(until_ns - self._open_ns) // MINUTE_NS), 0), self._minutes)
+        """The bars of one instrument that have begun at `until_ns`, a copy."""
+        begun = min(max((until_ns - self._open_ns) // MINUTE_NS + 1, 0), self._minutes)
         row = slice(place * self._minutes, place * self._minutes + begun)
         some = np.flatnonzero(self._close[row])
         open_, high, low, close, volume, oi = (

@@ -1,14 +1,14 @@
 """A day that was recorded, as the market: prices, books and volumes are the recording's, at the recording's times.
 
 What is listed is what the recording has a row of, and the index itself. What a recording lacks is not there: no book
-below the levels it has, no candle of a minute without a row, no previous close where the rows have none, no other day.
-Past its end quotes stand still.
+below the levels it has, no candle of a minute without a row, no previous close where the rows have none, no day that it
+does not have. Past the end of its day quotes stand still; its earlier days are there as candles.
 """
 
 import datetime as dt
 from collections.abc import Callable, Collection, Mapping
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +28,7 @@ from exchange.quotes import ints
 Ints = NDArray[np.int64]
 FAR_NS = 2**62  # past the end of every recording
 AT_ONCE = 512  # batches looked at together
+STRETCH_NS = 600_000_000_000  # played together
 CONTRACT = [TICKS.field(i).name for i in range(5)]
 
 
@@ -35,11 +36,11 @@ _Row = tuple[str, str, int, dt.date | None, int]  # of CONTRACT
 
 
 class Recording(NamedTuple):
-    """What was recorded: a name for people, its date, and a Source of ticks an index, which one World reads."""
+    """What was recorded: a name for people, the day to show, and by day a Source of ticks an index, for one World."""
 
     name: str
     date: dt.date
-    sources: Mapping[str, Source]
+    days: Mapping[dt.date, Mapping[str, Source]]
 
 
 class _Seen(NamedTuple):
@@ -57,20 +58,21 @@ class RecordedDay(Day):
 
     def __init__(self, recording: Recording) -> None:
         """Raises what `open` of the sources does, InputError for an empty one, UnknownDate for a day without facts."""
-        date = recording.date
+        date, sources = recording.date, recording.days[recording.date]
         seen = []
-        for index, source in recording.sources.items():
+        for index, source in sources.items():
             check_index(index)
             hours_of(index, date)
             _check_facts(index, date)
             source.open()
             seen.append(_look(index, source, recording))
             source.open()
-        super().__init__(date, Listing([one.contracts for one in seen]), recording.sources)
+        super().__init__(date, Listing([one.contracts for one in seen]), sources)
         first_ns, last_ns = min(one.first_ns for one in seen), max(one.last_ns for one in seen)
         self.market = f"{recording.name}, recorded {from_ns(first_ns):%H:%M:%S} to {from_ns(last_ns):%H:%M:%S}"
         self.begins_ns = max(self.open_ns, first_ns)
         self._minutes = MinuteBook(len(self.listing), self.open_ns, self.close_ns)
+        self._recording, self._played = recording, dict[tuple[dt.date, str], RecordedDay]()
 
     def publish(self, places: Ints, ticks: pa.Table) -> None:
         super().publish(places, ticks)
@@ -81,11 +83,25 @@ class RecordedDay(Day):
         """What has been published of it."""
         return self._minutes.of(one.place, now_ns)
 
-    def before(self, date: dt.date, index: str) -> None:
-        """A recording is one day."""
+    def before(self, date: dt.date, index: str) -> "RecordedDay | None":
+        """Another day of the recording, played to its close. Raises as its first day did."""
+        source = self._recording.days.get(date, {}).get(index)
+        if source is None:
+            return None
+        if (date, index) not in self._played:
+            name = self._recording.name
+            self._played[date, index] = RecordedDay(Recording(name, date, {date: {index: source}})).to_its_close()
+        return self._played[date, index]
+
+    def to_its_close(self) -> Self:
+        """All of it at once, and what it was read from let go."""
+        for at_ns in range(self.open_ns, self.close_ns + STRETCH_NS, STRETCH_NS):
+            self.step(at_ns)
+        self._sources, self._recording = {}, self._recording._replace(days={})
+        return self
 
     def following(self, date: dt.date, held: Collection[Instrument]) -> None:
-        """A recording is one day."""
+        """The recording's next day is another run's: somebody's orders of today would meet yesterday's prices."""
 
 
 def _look(index: str, source: Source, recording: Recording) -> _Seen:

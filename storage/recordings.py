@@ -14,9 +14,11 @@ from storage.readers import read_recorded_chain
 from storage.tape_files import Files
 from storage.tape_source import TapeSource
 
+Days = Mapping[dt.date, Mapping[str, Source]]
 
-def recorded_sources(path: str, date: dt.date | None) -> tuple[dt.date, Mapping[str, Source]]:
-    """The day of `path` and a Source, not yet opened, of each index recorded on it.
+
+def recorded_sources(path: str, date: dt.date | None) -> tuple[dt.date, Days]:
+    """The day to show, and of each day of `path` a Source, not yet opened, of each index recorded on it.
 
     None takes the only trading day there is. Raises InputError, saying what there is, for a path that is neither a
     file nor a tape's root, for a day that is not in it, and where a day must be chosen.
@@ -28,16 +30,18 @@ def recorded_sources(path: str, date: dt.date | None) -> tuple[dt.date, Mapping[
     return _of_tape(path, date)
 
 
-def _of_chain_file(path: str, date: dt.date | None) -> tuple[dt.date, Mapping[str, Source]]:
+def _of_chain_file(path: str, date: dt.date | None) -> tuple[dt.date, Days]:
     table = read_recorded_chain(path, strict=True).table
     days = {day: set[str]() for day in sorted(pc.unique(table["date"]).to_pylist())}
     for row in table.select(["date", "index"]).group_by(["date", "index"]).aggregate([]).to_pylist():
         days[row["date"]].add(row["index"])
-    chosen = _chosen(path, date, days)
-    return chosen, {index: ChainFileSource(path, index, chosen) for index in INDICES if index in days[chosen]}
+    sources = {
+        day: {index: ChainFileSource(path, index, day) for index in INDICES if index in days[day]} for day in days
+    }
+    return _chosen(path, date, days), sources
 
 
-def _of_tape(root: str, date: dt.date | None) -> tuple[dt.date, Mapping[str, Source]]:
+def _of_tape(root: str, date: dt.date | None) -> tuple[dt.date, Days]:
     days: dict[dt.date, set[str]] = {}
     for folder in Files(root).partitions():
         name, day, index = folder.split("/")[-3:]
@@ -45,8 +49,8 @@ def _of_tape(root: str, date: dt.date | None) -> tuple[dt.date, Mapping[str, Sou
             days.setdefault(dt.date.fromisoformat(day.removeprefix("date=")), set()).add(index.removeprefix("index="))
     if not days:
         raise InputError(f"{root}: no ticks in it; a tape's root is the folder that holds ticks/, as tape.url names it")
-    chosen = _chosen(root, date, days)
-    return chosen, {index: TapeSource(root, index, chosen) for index in INDICES if index in days[chosen]}
+    sources = {day: {index: TapeSource(root, index, day) for index in INDICES if index in days[day]} for day in days}
+    return _chosen(root, date, days), sources
 
 
 def _chosen(path: str, date: dt.date | None, days: Mapping[dt.date, set[str]]) -> dt.date:

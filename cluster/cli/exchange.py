@@ -66,8 +66,7 @@ def recording(path: str, date: dt.date | None) -> "Recording":
     from exchange.recorded_day import Recording
     from storage.recordings import recorded_sources
 
-    chosen, sources = recorded_sources(path, date)
-    return Recording(path, chosen, sources)
+    return Recording(path, *recorded_sources(path, date))
 
 
 COMMANDS = {"exchange": exchange}

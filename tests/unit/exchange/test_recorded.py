@@ -22,6 +22,7 @@ from core.errors import InputError, UnknownDate
 from core.market import IST, to_ns
 from core.records import Stamp
 from core.schemas import DEPTH, TICKS, Kind
+from exchange.candles import candles
 from exchange.limits import Rates
 from exchange.listing import Instrument
 from exchange.minutes import MINUTE_NS
@@ -41,6 +42,7 @@ from tests.unit.test_chain_files import collection, write
 
 ROOT = Path(__file__).parents[3]
 DATE = dt.date(2026, 11, 20)
+OLD, SUNDAY = dt.date(2022, 1, 3), dt.date(2026, 11, 22)
 SECOND = 1_000_000_000
 BEGAN = to_ns(dt.datetime(2026, 11, 20, 10, 0, tzinfo=IST))
 MINUTES = 4
@@ -66,8 +68,7 @@ def tape(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, pa.Table]:
 
 
 def recording(path: str | Path, date: dt.date | None = None) -> Recording:
-    chosen, sources = recorded_sources(str(path), date)
-    return Recording(str(path), chosen, sources)
+    return Recording(str(path), *recorded_sources(str(path), date))
 
 
 class Stepped:
@@ -225,7 +226,30 @@ def test_candles_are_those_of_the_recording_so_far(tape: tuple[str, pa.Table]) -
     assert (first.last_quantity[one.place], first.traded_ns[one.place], first.traded[one.place]) == (0, 0, 0)
     assert first.average(np.array([one.place]))[0] == rows[0]["last_paise"]
     assert bars.low.min() <= day.quotes.average(np.array([one.place]))[0] <= bars.high.max()
-    assert day.minutes(one, BEGAN + MINUTE_NS).start_ns.size == 1
+    assert day.minutes(one, BEGAN + MINUTE_NS - 1).start_ns.size == 1
+
+
+def test_the_other_days_of_a_recording_are_there_as_candles(tmp_path: Path) -> None:
+    low, high = ({f"CALLS_{k}": v for k, v in (CALLS | {"LTP": price}).items()} for price in (90.0, 95.5))
+    before = {
+        "date": dt.date(2025, 8, 28),
+        "Fetch_Time": "28-Aug-2025 11:30:00",
+        "collection_timestamp": "20250828_1130",
+    }
+    path = write(tmp_path / "chain.parquet", collection(2, **low) | before, collection(2, **high), collection(3))
+    world = World(WorldConfig(recording=recording(path, dt.date(2025, 8, 29))), wall=lambda: 0)
+    world.step()
+    one, now = world.day.listing.by_name["NFO", CALL], world.clock.now_ns()
+    first, last = (dt.datetime(2025, 8, day, tzinfo=IST) for day in (25, 30))
+    for interval, wanted in (
+        ("day", [("2025-08-28T00:00:00+0530", 90.0), ("2025-08-29T00:00:00+0530", 95.5)]),
+        ("minute", [("2025-08-28T11:30:00+0530", 90.0), ("2025-08-29T10:02:00+0530", 95.5)]),
+    ):
+        minutes = world.day.minutes(one, now)
+        found = candles(world.day, one, interval, first, last, minutes=minutes, now_ns=now + SECOND, oi=False)
+        assert [(row[0], row[4]) for row in found] == wanted
+    assert world.day.before(dt.date(2025, 8, 28), "SENSEX") is None
+    assert world.day.following(dt.date(2025, 9, 1), ()) is None
 
 
 def test_past_its_end_a_recording_stands_still(tape: tuple[str, pa.Table]) -> None:
@@ -274,7 +298,7 @@ def test_a_real_chain_of_august_2025_is_a_market(tmp_path: Path) -> None:
     assert config.recording.date == day, "the file's other day is a holiday"
     at = [0]
     world = World(config, wall=lambda: at[0])
-    source = recorded_sources(str(path), day)[1]["NIFTY"]
+    source = recorded_sources(str(path), day)[1][day]["NIFTY"]
     source.open()
     noon = to_ns(dt.datetime(2025, 8, 29, 12, 0, tzinfo=IST))
     truth = list(source.poll(noon))[-1].to_pylist()
@@ -317,11 +341,11 @@ def test_a_day_that_the_tables_do_not_cover_says_what_to_do() -> None:
             return {}
 
     with pytest.raises(UnknownDate, match="cannot take orders of that day: choose a recording of a later date"):
-        RecordedDay(Recording("old", dt.date(2022, 1, 3), {"NIFTY": Nothing()}))
+        RecordedDay(Recording("old", OLD, {OLD: {"NIFTY": Nothing()}}))
     with pytest.raises(InputError, match="Sunday; choose a trading day"):
-        RecordedDay(Recording("sunday", dt.date(2026, 11, 22), {"NIFTY": Nothing()}))
+        RecordedDay(Recording("sunday", SUNDAY, {SUNDAY: {"NIFTY": Nothing()}}))
     with pytest.raises(InputError, match="no ticks of NIFTY"):
-        RecordedDay(Recording("empty", DATE, {"NIFTY": Nothing()}))
+        RecordedDay(Recording("empty", DATE, {DATE: {"NIFTY": Nothing()}}))
 
 
 def said(*words: str) -> str:
