@@ -16,11 +16,13 @@ from actors.feeds.config import FeedConfig
 from actors.feeds.feed import FeedActor
 from actors.feeds.live import LiveFeedActor
 from actors.links.link import LinkActor, LinkConfig
+from actors.oms.broker_link import TURN_NS
 from actors.oms.oms import OmsActor, OmsConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
 from actors.strategies.strategy import StrategyActor, StrategyConfig
 from brokers.kite.subscriptions import MOST_TOKENS
+from brokers.kite.broker import KiteConfig
 from brokers.paper import PaperBroker
 from cluster.account import make_broker, make_socket
 from cluster.bus import RayBus
@@ -62,8 +64,8 @@ LIVE = frozenset({"quotes", "wanted", "order_news", "symbols"})  # with a broker
 # The order manager holds its lock while it waits for risk: an exit queued behind that call must still run within its
 # own supervision.deadline_s. A replay waits longer: what it trades must not depend on how busy the machine is.
 RISK_DEADLINE_S = 1.0
-# The longest an order or an exit-all takes while risk and the database hang: cancels, the broker's book, the journal.
-WAITS_S = 3 * LEDGER_S + RISK_DEADLINE_S
+# The longest an order or an exit-all takes while broker, risk and the database hang (actors/oms/broker_link.py).
+WAITS_S = TURN_NS / 1e9 + KiteConfig(api_key="").timeout_s + LEDGER_S + RISK_DEADLINE_S
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,9 +41,9 @@ def test_in_a_replay_the_paper_broker_reads_the_order_managers_own_clock_which_t
 
 
 def test_a_desk_that_would_kill_its_order_manager_for_waiting_on_a_ledger_that_hangs_is_not_started() -> None:
-    assert ports({"supervision.stuck_s": 7.5})
-    with pytest.raises(ConfigError, match=r"supervision.stuck_s is 7: expected more than 7"):
-        ports({"supervision.stuck_s": 7})
+    assert ports({"supervision.stuck_s": 7.6})
+    with pytest.raises(ConfigError, match=r"supervision.stuck_s is 7.5: expected more than 7.5"):
+        ports({"supervision.stuck_s": 7.5})
 
 
 def test_a_live_desk_has_links_whose_indices_are_all_carried_once_and_feeds_that_hang_on_them() -> None:
