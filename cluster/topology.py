@@ -21,8 +21,8 @@ from actors.oms.oms import OmsActor, OmsConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
 from actors.strategies.strategy import StrategyActor, StrategyConfig
-from brokers.kite.subscriptions import MOST_TOKENS
 from brokers.kite.broker import KiteConfig
+from brokers.kite.subscriptions import MOST_TOKENS
 from brokers.paper import PaperBroker
 from cluster.account import make_broker, make_socket
 from cluster.bus import RayBus
@@ -186,7 +186,7 @@ def _oms(desk: Desk, clock: Clock) -> Spec:
     if not _replays(desk) and s.supervision.stuck_s <= WAITS_S:
         raise ConfigError(
             f"supervision.stuck_s is {s.supervision.stuck_s:g}: expected more than {WAITS_S:g}, as an exit-all takes "
-            "while the ledger hangs; the order manager would be killed in the middle of it"
+            "while broker and ledger hang; the order manager would be killed in the middle of it"
         )
     ports = {
         "ledger": make_ledger(desk, writer="oms"),
