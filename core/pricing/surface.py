@@ -25,7 +25,7 @@ Floats = NDArray[np.float64]
 
 FINEST_VOL = 0.0005  # no quote knows its vol better: 0.05 points, so that the few dearest vegas do not fit alone
 GRID = 81  # points of log-moneyness at which butterflies are repaired
-FINE = 401  # points at which they are looked for
+FINE = 401  # points at which they are looked for, before the roots of a polynomial say that there is none between
 HALVINGS = 20  # of a mixture's share
 BEYOND = 0.25  # of an expiry's quoted range, added on both sides of it for that
 

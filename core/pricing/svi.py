@@ -7,6 +7,7 @@ volatility parameterization", 2004, the raw parameters). A slice is an array of 
 import math
 
 import numpy as np
+from numpy.polynomial.polynomial import polyder, polyroots
 from numpy.typing import NDArray
 
 from core.pricing import svi_kernels
@@ -50,11 +51,38 @@ def bottom(params: Floats) -> float:
     return float(m - sigma * rho / np.sqrt(1 - rho**2)) if b > 0 and abs(rho) < 1 else -math.copysign(math.inf, rho)
 
 
+def turns(params: Floats, low: float, high: float) -> Floats:
+    """Return k between low and high, rising, such that g < 0 anywhere between them only if at low, at high or at one.
+
+    With t = y + √(y² + 1), y = (k − m)/σ, all of g is rational in t > 0: w = P/2t, w' = Q/σR, k = K/2t,
+    w'' = 4(u + v)t³/σ²R³ for R = t² + 1 and the wings u, v = bσ(1 ± ρ). So g has the sign of a polynomial of degree
+    ten, 16σ²P²R³·g, which is least at an end or where its derivative is 0. Complex roots count by their real parts: one
+    may be a real one that rounding has split.
+    """
+    a, b, rho, m, sigma = params
+    u, v = b * sigma * (1 + rho), b * sigma * (1 - rho)
+    p, q = np.array([v, 2 * a, u]), np.array([-v, 0.0, u])  # coefficients of 1, t, t²
+    r, at = np.array([1.0, 0.0, 1.0]), np.array([-sigma, 2 * m, sigma])
+    first = 2 * sigma * np.convolve(p, r) - np.convolve(at, q)
+    sign = 4 * np.convolve(r, np.convolve(first, first))
+    sign -= np.convolve(np.convolve(r, np.convolve(q, q)), np.convolve(p, p + np.array([0.0, 8.0, 0.0])))
+    sign[3:8] += 32 * (u + v) * np.convolve(p, p)
+    t = np.sort(polyroots(polyder(sign)).real)
+    ends = np.exp(np.arcsinh((np.array([low, high]) - m) / sigma))
+    t = t[(t > ends[0]) & (t < ends[1])]
+    return np.asarray(m + 0.5 * sigma * (t - 1 / t))
+
+
 def folds(params: Floats, seen: Floats, least: float) -> bool:
-    """Return whether g < 0, or w < `least`, at any k of `seen` or at the bottom of the slice between them."""
+    """Return whether g < 0, or w < `least`, anywhere from the first k of `seen`, rising, to the last.
+
+    g is looked at where it can be least (`turns`) if it is not below zero at a k of `seen` already.
+    """
     k = bottom(params)
     at = np.append(seen, k) if seen[0] < k < seen[-1] else seen
-    return bool((butterfly(params, at) < 0).any() or (total_variance(params, at) < least).any())
+    if (butterfly(params, at) < 0).any() or (total_variance(params, at) < least).any():
+        return True
+    return bool((butterfly(params, turns(params, seen[0], seen[-1])) < 0).any())
 
 
 def fit(k: Floats, w: Floats, weight: Floats) -> Floats:
@@ -73,7 +101,8 @@ def fit(k: Floats, w: Floats, weight: Floats) -> Floats:
 def refit(k: Floats, w: Floats, weight: Floats, params: Floats, grid: Floats) -> Floats:
     """Return parameters near the quotes, from `params` on, with g ≥ 0 and w > 0 at every k of `grid`, rising.
 
-    Where no such slice is found the rules are broken as little as can be: `folds` says whether they are.
+    Where no such slice is found the rules are broken as little as can be, and g may be below zero between two of them:
+    `folds` says whether either is so.
     """
     a, b, rho, m, sigma = params
     inner = np.array([a, b * sigma * (1 + rho), b * sigma * (1 - rho), m, np.log(sigma)])
