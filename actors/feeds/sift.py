@@ -75,10 +75,11 @@ def _reasons(ticks: pa.RecordBatch, index: str, earliest_ns: int, latest_ns: int
         negative |= ticks[name].to_numpy() < 0
     levels = {name: pc.list_flatten(ticks[name]).to_numpy().reshape(-1, DEPTH) for name in _LEVELS}
     for values in levels.values():
-        negative |= (values < 0).any(axis=1)
+        if values.min(initial=0) < 0:
+            negative |= (values < 0).any(axis=1)
     bid, ask = levels["bid_paise"][:, 0], levels["ask_paise"][:, 0]
     return {
-        "index": np.array([name != index for name in ticks["index"].to_pylist()], np.bool_),
+        "index": pc.not_equal(ticks["index"], pa.scalar(index)).to_numpy(zero_copy_only=False),
         "time": (at < earliest_ns) | (at > latest_ns),
         "negative": negative,
         "crossed": (bid > 0) & (ask > 0) & (bid >= ask),

@@ -73,6 +73,9 @@ class Bars:
     def add(self, ticks: pa.RecordBatch) -> pa.RecordBatch | None:
         """Take TICKS; BARS of every bar that has closed by them, None if none. Raises SchemaError."""
         check("ticks", ticks)
+        if self._all_in_open_bars(ticks):
+            self._grow(ticks)
+            return None
         closed: list[tuple[Any, ...]] = []
         for row in zip(*(ticks[name].to_pylist() for name in _READ), strict=True):
             *key, at, last, volume, oi = row
@@ -87,6 +90,39 @@ class Bars:
     def flush(self) -> pa.RecordBatch | None:
         """The session is over: every bar still open."""
         return _batch([row for grown in self._open for row in grown.close()])
+
+    def _all_in_open_bars(self, ticks: pa.RecordBatch) -> bool:
+        """No tick of these closes a bar, and none is late."""
+        at = ticks["exchange_ns"].to_numpy()
+        if not at.size:
+            return False
+        first, last = int(at.min()), int(at.max())
+        return all(grown.start <= first and last < grown.start + grown.length for grown in self._open)
+
+    def _grow(self, ticks: pa.RecordBatch) -> None:
+        """What `_tick` does for each of them, in a sixth of the time: almost all batches are such."""
+        day = int(ticks["exchange_ns"][0].as_py()) // _DAY_NS  # a bar has no midnight in it
+        columns = (ticks[name].to_pylist() for name in ("symbol", "kind", "last_paise", "volume", "oi"))
+        for row, (symbol, kind, last, volume, oi) in enumerate(zip(*columns, strict=True)):
+            seen_day, seen = self._volume.get(symbol, (0, 0))
+            if seen_day != day:  # its first of the day
+                key = tuple(ticks[name][row].as_py() for name in _KEYS)
+                self._tick(key, ticks["exchange_ns"][row].as_py(), last, volume, oi)
+                continue
+            traded = volume - seen
+            if traded > 0:
+                self._volume[symbol] = (day, volume)
+            elif kind != Kind.INDEX:
+                continue
+            if last <= 0:
+                continue
+            for grown in self._open:
+                bar = grown.bars.get(symbol)
+                if bar is None:
+                    key = tuple(ticks[name][row].as_py() for name in _KEYS)
+                    bar = grown.bars[symbol] = _Bar(key, last, last, last, last)
+                bar.high, bar.low, bar.close = max(bar.high, last), min(bar.low, last), last
+                bar.volume, bar.oi = bar.volume + max(traded, 0), oi
 
     def _turn(self, at: int) -> list[tuple[Any, ...]]:
         closed: list[tuple[Any, ...]] = []
