@@ -108,7 +108,11 @@ def broken_at(x: Floats, k: float, level: float, floor: float) -> float:
 
 @compiled_strictly
 def penalised(x: Floats, points: Floats, grid: Floats, level: float, penalty: float) -> float:
-    """Weighted mean square of the misses over the level, and the penalty on broken rules."""
+    """Weighted mean square of the misses over the level, and the penalty on broken rules.
+
+    One of the rules keeps σ below ten times the width of the grid, where a slice is a parabola: it would go on beyond
+    all numbers.
+    """
     a, u, v, m, sigma = x[0], x[1], x[2], x[3], math.exp(x[4])
     most = STEEPEST * sigma
     outside = min(u, 0.0) ** 2 + min(v, 0.0) ** 2 + max(u - most, 0.0) ** 2 + max(v - most, 0.0) ** 2
@@ -119,7 +123,7 @@ def penalised(x: Floats, points: Floats, grid: Floats, level: float, penalty: fl
         z = math.sqrt(y * y + 1.0)
         miss = a + 0.5 * u * (z + y) + 0.5 * v * (z - y) - points[1, i]
         total += points[2, i] * miss * miss
-    broken = outside / (level * level)
+    broken = outside / (level * level) + max(x[4] - math.log(10.0 * max(grid[-1] - grid[0], 1e-4)), 0.0) ** 2
     for k in grid:
         broken += broken_at(x, k, level, floor)
     if u > 0.0 and v > 0.0:  # the bottom of the slice, which no grid need meet
