@@ -37,6 +37,7 @@ def call(kind: str) -> Callable[[Handler], Endpoint]:
             if request.app.state.moving.done():  # a market that stands still by a fault of ours must not look alive
                 request.app.state.moving.result()
             api_key, access_token = credentials(request)
+            await body(request)  # what has arrived is taken, also if nobody waits for the answer
             await _disturb(world)
             session = world.accounts.authorised(api_key, access_token, world.clock.now_ns())
             world.limits[session.user.user_id].take(kind, world.wall())
@@ -73,13 +74,16 @@ def credentials(request: Request) -> tuple[str, str]:
 
 
 async def body(request: Request) -> bytes:
-    """All of the body; 413 as soon as it is longer than any of Kite's calls can be."""
-    read = bytearray()
-    async for part in request.stream():
-        read += part
-        if len(read) > MOST_BYTES:
-            raise KiteError(413, "InputException", f"The body is longer than {MOST_BYTES} bytes.")
-    return bytes(read)
+    """All of the body, as often as it is asked for; 413 as soon as it is longer than any of Kite's calls can be."""
+    if not hasattr(request.state, "body"):
+        read = bytearray()
+        async for part in request.stream():
+            read += part
+            if len(read) > MOST_BYTES:
+                raise KiteError(413, "InputException", f"The body is longer than {MOST_BYTES} bytes.")
+        request.state.body = bytes(read)
+    whole: bytes = request.state.body
+    return whole
 
 
 async def form(request: Request) -> dict[str, str]:

@@ -67,7 +67,7 @@ def later() -> list[str]:
 
 def start(state: DeskState, fault: str, **how: float) -> float:
     """The fault is on; the steady clock's moment."""
-    answer = requests.post(f"{own_root(state.desk)}/admin/faults/{fault}", params=how, timeout=5)
+    answer = requests.post(f"{own_root(state.desk)}/admin/faults/{fault}", data=how, timeout=5)
     assert answer.status_code == 200, answer.text
     return time.monotonic()
 

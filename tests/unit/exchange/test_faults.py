@@ -1,6 +1,7 @@
 """Each fault as a client meets it; the same seed draws the same ones."""
 
 import json
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -12,7 +13,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from core.kite import decode
 from exchange.faults import Fault, Faults, schedule
-from exchange.server import hub
+from exchange.server import call, hub
 from tests.unit.exchange.conftest import Served, Wall
 from tests.unit.exchange.test_orders import order_of, traded_option, wait
 from tests.unit.exchange.test_stream import NIFTY, ask, url
@@ -59,6 +60,21 @@ def test_an_order_is_taken_and_its_answer_never_comes(served: Served) -> None:
         kite.place_order(**order_of(served, one, tag="LOSTANSWER"))
     kite.timeout = patience
     assert [row["tag"] for row in kite.orders()].count("LOSTANSWER") == 1
+
+
+def test_an_order_that_has_arrived_is_taken_though_its_sender_does_not_wait_for_a_slow_answer(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(call, "SLOW_S", 1.0)
+    kite, one = served.client(), traded_option(served)
+    switch(served, Fault.SLOW, uses=1)
+    patience, kite.timeout = kite.timeout, 0.3
+    with pytest.raises(requests.exceptions.ReadTimeout):
+        kite.place_order(**order_of(served, one, tag="IMPATIENT"))
+    kite.timeout = patience
+    until = time.monotonic() + 10
+    while "IMPATIENT" not in {row["tag"] for row in kite.orders()}:
+        assert time.monotonic() < until, "the order is lost"
 
 
 def test_an_order_shows_in_the_book_ninety_seconds_late(served: Served, wall: Wall) -> None:
