@@ -32,7 +32,7 @@ from cluster.facts import install_copy
 from cluster.running import job_state, running_desk
 from core.errors import BrokerDown, ConfigError, DeskError, InputError, VikalpError
 from core.kite.instruments import Listing
-from core.market import check_index, from_ns, session, why_closed
+from core.market import check_index, from_ns, previous_session, session, why_closed
 from core.records import Stamp
 from core.schemas import Kind
 from jobs.wanted import in_words, midnight_ns, wanted
@@ -68,7 +68,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
         desk = _desk(args.desk)
-        day = dt.date.fromisoformat(args.date) if args.date else market_day(desk)
+        day = dt.date.fromisoformat(args.date) if args.date else latest(desk)
         indices = tuple(args.index) or desk.settings.indices
         _check(desk, day, indices)
         with _alone(Path(desk.data_dir)):
@@ -149,6 +149,12 @@ def limiter(clock: Callable[[], int] = time.monotonic_ns) -> Limiter:
     """This process's own: of the account's historical requests as many as it may take."""
     windows = [replace(one, most=REQUESTS) if one.calls == {Call.HISTORY} else one for one in WINDOWS]
     return Limiter(windows, clock=clock)
+
+
+def latest(desk: Desk) -> dt.date:
+    """The last session that has begun: of a live desk at the weekend the one before."""
+    day = market_day(desk)
+    return previous_session(desk.exchange, day) if midnight_ns(day) > market_clock(desk).now_ns() else day
 
 
 def summary(done: Done) -> Iterator[str]:
@@ -233,7 +239,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs.backfill", description=__doc__.splitlines()[0])
-    parser.add_argument("--date", help="session to fill, YYYY-MM-DD (default: the desk's)")
+    parser.add_argument("--date", help="session to fill, YYYY-MM-DD (default: the latest that has begun)")
     parser.add_argument("--index", nargs="*", default=[], help="indices to fill (default: all of the desk)")
     parser.add_argument("--symbols", nargs="*", default=[], help="these contracts alone, each from the open")
     parser.add_argument("--seconds", nargs="*", type=int, default=[60, 180], help="bar lengths (default 60 180)")

@@ -26,7 +26,7 @@ from cluster.settings import MarketSettings, Settings
 from cluster.state import ROOT, DeskState, desk_dir, pid_of, write_state
 from core.errors import BrokerDown
 from core.kite.instruments import Listing
-from core.market import IST, to_ns
+from core.market import IST, from_ns, session, to_ns
 from core.market.bars import Bars
 from core.market.missing import Hole
 from core.records import Stamp
@@ -35,7 +35,7 @@ from exchange.faults import Fault
 from exchange.limits import Rates
 from exchange.simulator import SimulatedSource
 from exchange.world import World
-from jobs.backfill import Done, fill, limiter, main
+from jobs.backfill import Done, fill, latest, limiter, main
 from jobs.wanted import Want, wanted
 from storage.backfilled import backfill_root
 from storage.holes import Holes
@@ -72,6 +72,16 @@ def made_desk(session_id: str = "s", *, number: int, mode: str = "simulated") ->
     )  # fmt: skip
     write_state(state)
     return running_desk(state)
+
+
+def paper(number: int) -> DeskState:
+    """The state of a desk on the live market."""
+    folder = desk_dir(number)
+    keep_settings(folder, Settings(market=MarketSettings(source="kite")))
+    return DeskState(
+        desk=number, session_id="p", phase="READY", step="ready", host=pid_of(os.getpid()), data_dir=str(folder),
+        mode="PAPER", anchor_wall_ns=time.time_ns(),
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -348,6 +358,14 @@ def test_the_job_finds_its_desk_says_what_it_did_and_does_it_once(
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert main(args) == 2
     assert "another backfill" in capsys.readouterr().err
+
+
+def test_a_live_desk_at_the_weekend_fills_the_session_before(number: int) -> None:
+    live = running_desk(paper(number))
+    begun = latest(live)
+    assert begun <= from_ns(time.time_ns()).date()
+    assert session("NSE", begun) is not None
+    assert latest(made_desk(number=number)) == DATE
 
 
 @pytest.mark.usefixtures("desk")

@@ -12,6 +12,7 @@ from core.errors import InputError
 from storage.backfilled import backfill_root
 from storage.past import TapePast
 from storage.tape import FAN, ParquetTape, read_tape
+from storage.tape_files import Files
 from tests.unit.storage.test_past import HOUR, S, bar
 from tests.unit.storage.test_tape import DAY, OPEN_NS, stamp
 
@@ -78,4 +79,5 @@ def test_a_recorder_that_writes_compacts_and_starts_again_meanwhile_never_meets_
             assert recorder.durable("feed.NIFTY", "bars", 7) == number
     found = dict(read(read_tape(root, "bars", DAY, "NIFTY")))
     assert found == {(n, symbol, 60): n for n in range(1, FAN + 3) for symbol in ("NIFTY", "A")}
+    assert [path.removeprefix(root) for path in Files(root).partitions()] == [f"/bars/date={DAY}/index=NIFTY"]
     assert len(list(tmp_path.glob("bars/*/*/part-*"))) == len(list(tmp_path.glob("backfill/bars/*/*/part-*"))) == 3
