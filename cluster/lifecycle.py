@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 import msgspec
 import psutil
 
+from cluster.account import require_login
 from cluster.desk import Desk, check, market_says, tape_url
 from cluster.dump import keep_dump, with_dump
 from cluster.facts import keep_copy, load_facts
@@ -71,7 +72,7 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
 
     A start that fails, or is abandoned before the last step, ends what it started and nothing else. Raises
     AlreadyUpError for a second `up`, LedgerDown for a ledger.dsn that does not answer, ConfigError for a port in use,
-    DeskError for a failed start.
+    for a live market what require_login does, DeskError for a failed start.
     """
     began = time.monotonic()
     state, host = None, None
@@ -81,6 +82,8 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
             check(settings)
             if settings.ledger.dsn:
                 require_answer(settings.ledger.dsn)
+            if settings.market.source == "kite":
+                require_login(settings)
             require_free(desk)
             made, state = _prepare(settings, desk)
             host = _spawn(made)

@@ -52,7 +52,7 @@ def up(
 
 def _unlock(settings: "Settings", *, live: bool) -> None:
     """The passphrase of the stored login, typed here or in the environment, for the desk's processes alone."""
-    from cluster.account import login_path, require_login
+    from cluster.account import login_path
     from cluster.settings import PASSPHRASE
     from core.errors import ConfigError
     from storage.secrets import kind_at
@@ -61,7 +61,6 @@ def _unlock(settings: "Settings", *, live: bool) -> None:
         raise ConfigError("kite.orders is true: these are real orders with real money; say it again: vikalp up --live")
     if kind_at(login_path(settings.kite.root)) == "passphrase" and not os.environ.get(PASSPHRASE):
         os.environ[PASSPHRASE] = typer.prompt("passphrase of the stored login", hide_input=True, err=True)
-    require_login(settings)
 
 
 def down(context: typer.Context, desk: DeskNumber = None) -> None:
