@@ -395,7 +395,7 @@ def test_killed_at_any_moment_it_asks_for_the_rest_alone(desk: Desk, number: int
     root = tape_url(desk)
     process = subprocess.Popen(args, cwd=ROOT, stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 25
+        until = time.monotonic() + 60  # of a busy machine
         while not list(Path(backfill_root(root)).rglob("part-*.parquet")):
             assert time.monotonic() < until, "nothing was filled"
             assert process.poll() is None
