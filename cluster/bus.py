@@ -28,7 +28,7 @@ from core.ports import Payload
 from core.records import Stamp
 
 log = structlog.get_logger()
-INLINE_BYTES = 90_000  # above about 100 kB an argument goes through the object store: put it there once
+INLINE_BYTES = 900_000  # above head.DIRECT_BYTES an argument goes through the object store: put it there once
 RETRY_S = 0.25  # before a missing subscriber is looked up again
 QUIET_S = 5.0  # nothing sent for so long and rows still not on disk: ask again, the recorder may have begun anew
 

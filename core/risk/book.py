@@ -16,7 +16,7 @@ from core.orders.positions import Holding, apply, holding_of, market_date, settl
 from core.records import LIVE, Fill, Intent, Order, Settled, Side
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
+class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Latest quote of a symbol as risk needs it; paise 0 is no price."""
 
     paise: int
