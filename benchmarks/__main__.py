@@ -6,6 +6,7 @@ import sys
 QUESTIONS = (
     "desk_up",
     "tick_to_chain",
+    "exchange_to_chain",
     "recovery",
     "replay_day",
     "margin",
