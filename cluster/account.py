@@ -17,7 +17,7 @@ from kiteconnect import KiteConnect
 from brokers.kite.broker import KiteBroker, KiteConfig
 from brokers.kite.login import KITE, Login, StoredToken, checked_root, file_of, request_token_of
 from brokers.kite.outcome import careful
-from brokers.kite.session import TIMEOUT_S, open_session
+from brokers.kite.session import TIMEOUT_S, is_alive, open_session
 from brokers.kite.socket import KiteSocket
 from brokers.kite.stream import StreamConfig
 from cluster.desk import Desk, is_local, market_clock
@@ -108,15 +108,18 @@ def token_of(desk: Desk) -> StoredToken:
 
 
 def require_login(settings: Settings) -> None:
-    """Before a desk with an account starts: its login opens and Kite knows it.
+    """Before a desk with an account starts: its login opens, is of today, and Kite takes it.
 
     Raises ConfigError for a passphrase nobody gave, InputError for a wrong one, BrokerDown, which says to log in.
     """
     root = checked_root(settings.kite.root)
     path = login_path(root)
     lock = Keyring(str(path)) if kind_at(path) == "keyring" else FromEnvironment()
-    token = StoredToken(root, settings.kite.api_key, Secrets(path, lock, Login).load, time.time_ns)
-    token()
+    store = Secrets(path, lock, Login)
+    StoredToken(root, settings.kite.api_key, store.load, time.time_ns)()
+    login = store.load()
+    if login is not None and not is_alive(login):
+        raise BrokerDown(f"Kite has ended the session of {login.user_id} at {root}: log in (vikalp login)")
 
 
 def make_broker(desk: Desk) -> KiteBroker:

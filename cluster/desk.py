@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -82,6 +83,10 @@ def _check_live(settings: Settings) -> None:
         raise ConfigError("market.session_date: a live market is of today; leave it empty")
     if market.source == "kite" and not settings.kite.api_key:
         raise ConfigError("kite.api_key: a live market needs the key of your app at Kite, docs/live.md")
+    if settings.mode == "LIVE" and any(strategy.enabled for strategy in settings.strategies):
+        raise ConfigError(
+            "strategies: they trade on paper; with kite.orders they would trade the account: leave one of the two out"
+        )
     if settings.kite.links > len(settings.indices):
         raise ConfigError(
             f"kite.links: a link carries whole indices; {len(settings.indices)} need no {settings.kite.links} links"
@@ -147,15 +152,22 @@ def _phase(facts: tuple[UserFacts, ...], exchange: str, market_ns: int) -> str:
 
 
 def make_ledger(desk: Desk, *, writer: str) -> Ledger:
-    """Of the actor `writer`. Simulated and replayed positions end with their session; PAPER's and LIVE's carry over."""
-    carry = desk.settings.mode in {"PAPER", "LIVE"}
-    return PostgresLedger(desk.dsn, book_id(desk), carry=carry, writer=writer)
+    """Of the actor `writer`."""
+    return PostgresLedger(desk.dsn, book_id(desk), carry=desk.settings.mode == "LIVE", writer=writer)
 
 
 def book_id(desk: Desk) -> str:
-    """Whose orders and positions these are: the session's, or the account's, which outlive every session."""
+    """Whose orders and positions these are: a session's; in PAPER a trading day's, however often the desk starts; in
+    LIVE the account's, which outlive every day.
+    """
     mode, kite = desk.settings.mode, desk.settings.kite
-    return f"{mode.lower()}-{kite.api_key}" if mode in {"PAPER", "LIVE"} else desk.session_id
+    account = f"{mode.lower()}-{urlsplit(kite.root).netloc}-{kite.api_key}"
+    return {"PAPER": f"{account}-{market_day(desk)}", "LIVE": account}.get(mode, desk.session_id)
+
+
+def is_rehearsal(desk: Desk) -> bool:
+    """Its market is a local exchange's, its own or another, and so an invented one or a recording."""
+    return is_local(desk) or (desk.settings.market.source == "kite" and desk.settings.kite.root != KITE)
 
 
 def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus:
@@ -185,6 +197,8 @@ def tape_url(desk: Desk) -> str:
     So has a replay that was given none: what it shows is not the live market of its date.
     """
     mode, base = desk.settings.mode, desk.settings.tape.url or str(desk_dir(desk.desk) / "tape")
+    if is_rehearsal(desk) and not is_local(desk):
+        return f"{base}/{urlsplit(desk.settings.kite.root).netloc}"
     own = mode == "SIMULATED" or (mode == "REPLAY" and not desk.settings.tape.url)
     return f"{base}/{desk.session_id}" if own else base
 

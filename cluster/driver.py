@@ -19,7 +19,7 @@ from ray.exceptions import RayError
 
 from cluster.account import log_in_locally, root_of, store_of
 from cluster.client import Calls, RayDeskClient
-from cluster.desk import Desk, is_local, make_ledger, make_phase, market_clock, market_says
+from cluster.desk import Desk, is_local, is_rehearsal, make_ledger, make_phase, market_clock, market_says
 from cluster.dump import for_page, keep_dump, with_listing
 from cluster.local_exchange import until_it_listens
 from cluster.ports import listening, ports
@@ -123,6 +123,7 @@ def _create(desk: Desk) -> None:
             namespace=desk.namespace,
             session_id=desk.session_id,
             market_says=market_says(desk),
+            rehearsal=is_rehearsal(desk),
             notices=for_page(desk.differences),
         ),
         cloudpickle.dumps(specs(desk)),

@@ -22,4 +22,4 @@ def provenance_of(client: "DeskClient", as_of_ns: int, status: "DeskStatus | Non
         most_ns = max_age_ns(client.limits())
     except DeskError:
         most_ns = MAX_AGE_NS  # risk is away; it refuses no later than this without a setting
-    return provenance(status.mode, as_of_ns=as_of_ns, now_ns=status.market_ns, max_age_ns=most_ns)
+    return provenance(status.market_mode, as_of_ns=as_of_ns, now_ns=status.market_ns, max_age_ns=most_ns)

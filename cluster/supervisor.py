@@ -45,6 +45,7 @@ class DeskFacts:
     namespace: str
     session_id: str
     market_says: str
+    rehearsal: bool = False  # see DeskStatus
     notices: tuple[str, ...] = ()  # what the page should say of how the desk was made
 
 
@@ -104,6 +105,7 @@ class Supervisor:
             ledger_ok=self._alerts.ledger_ok,
             actors=actors,
             alerts=self._alerts.latest(),
+            rehearsal=self._facts.rehearsal,
         )
 
     @ray.method(concurrency_group="calls")

@@ -58,7 +58,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "chain_tape": ("recorder",),
     "refresh": ("feed.{index}",),
 }
-LIVE = frozenset({"quotes", "wanted", "order_news", "symbols"})  # with a broker's links; a replay has none
+LINKED = frozenset({"quotes", "wanted", "order_news", "symbols"})  # with a broker's links; a replay has none
 
 
 # The order manager holds its lock while it waits for risk: an exit queued behind that call must still run within its
@@ -111,7 +111,7 @@ def specs(desk: Desk) -> list[Spec]:
         *(_strategy(desk, strategy) for strategy in s.strategies),
     ]
     there = [spec.name for spec in actors]
-    used = {topic: names for topic, names in ROUTES.items() if not (_replays(desk) and topic in LIVE)}
+    used = {topic: names for topic, names in ROUTES.items() if not (_replays(desk) and topic in LINKED)}
     routes = {topic: tuple(one for name in names for one in _those(name, there)) for topic, names in used.items()}
     routes = {topic: _homes(desk, names) for topic, names in routes.items()}
     bus = {spec.name: {"bus": _bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}

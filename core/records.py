@@ -234,6 +234,12 @@ class DeskStatus(msgspec.Struct, frozen=True, kw_only=True):
     ledger_ok: bool
     actors: tuple[ActorStatus, ...]
     alerts: tuple[Alert, ...] = ()
+    rehearsal: bool = False  # PAPER or LIVE on a local exchange: its prices are no live market's
+
+    @property
+    def market_mode(self) -> str:
+        """The mode whose market this desk's prices are of."""
+        return "SIMULATED" if self.rehearsal else self.mode
 
 
 class FeedProgress(msgspec.Struct, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ class Context:
         if view.status is None:
             return None
         return provenance(
-            view.status.mode,
+            view.status.market_mode,
             as_of_ns=kept.as_of_ns,
             now_ns=self.clock.now_ns(),
             silent_ns=self.silent_ns(kept),

@@ -26,6 +26,7 @@ __all__ = ["PostgresServer", "find_binaries", "require_answer"]
 SUPERUSER = "vikalp"
 LONGEST_SOCKET = 103  # bytes of a Unix socket's path on every system we run on
 POLL_S = 0.02
+OURS = "VIKALP_"  # environment that is no business of the server's, a passphrase among it
 # What a server says that was started while the children of a killed one were still leaving.
 LEAVING = ("still in use", "is another postmaster")
 
@@ -207,6 +208,7 @@ class PostgresServer:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                env={name: value for name, value in os.environ.items() if not name.startswith(OURS)},
                 **who.options(),
             )
 

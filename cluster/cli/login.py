@@ -78,13 +78,13 @@ def login(
         _logout(root, store, kept, as_json=as_json)
         return
     assert store is not None
-    app = _app(root, api_key, kept)
     if desk is not None:
         from cluster.account import log_in_locally
 
         store.save(log_in_locally(root, time.time_ns()))
         say(f"desk {desk} is logged in at its own exchange, {root}")
         return
+    app = _app(root, api_key, kept)
     found = _by_hand(app) if token else _by_browser(app, port, timeout, no_browser=no_browser)
     store.save(found)
     _show(found, as_json=as_json)

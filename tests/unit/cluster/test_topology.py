@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from cluster.desk import Desk, tape_url
+from cluster.desk import Desk, book_id, check, is_rehearsal, tape_url
 from cluster.settings import load
-from cluster.topology import LIVE, specs
+from cluster.topology import LINKED, specs
 from core.errors import ConfigError
 from tests.unit.cluster.listed import listed
 
@@ -68,28 +68,43 @@ def test_in_a_replay_nothing_is_sent_to_links_nor_asked_of_a_feed_that_has_none(
     routes = ports(REPLAY)["oms"]["bus"]._routes
 
     assert "ticks" in routes
-    assert not LIVE & set(routes)
+    assert not LINKED & set(routes)
 
 
-def test_a_replay_never_records_where_a_live_desk_looks_for_its_last_chain() -> None:
-    def where(**overrides: Any) -> str:
-        settings = load(overrides=overrides)
-        made = Desk(
-            desk=7, settings=settings, session_id="s7", namespace="vikalp", dsn="", data_dir="", anchor_wall_ns=0
-        )  # fmt: skip
-        return tape_url(made)
-
-    live = where(**{"market.source": "kite", "kite.api_key": "k"})
-    assert not live.endswith("s7")
-    assert where(**REPLAY) == f"{live}/s7"
-    assert where(**REPLAY, **{"tape.url": "/some/where"}) == "/some/where"
+KITE = {"market.source": "kite", "kite.api_key": "k", "kite.root": "https://api.kite.trade"}
 
 
-def test_what_the_feeds_of_a_link_watch_has_room_on_its_socket() -> None:
-    desk = Desk(
-        desk=7, settings=load(overrides={"kite.links": 3, "feed.most": 3000}), session_id="s", namespace="vikalp",
-        dsn="", data_dir="", anchor_wall_ns=1_763_000_000_000_000_000,
+def made(**overrides: Any) -> Desk:
+    settings = load(overrides=overrides)
+    return Desk(
+        desk=7, settings=settings, session_id="s7", namespace="vikalp", dsn="", data_dir="",
+        anchor_wall_ns=1_763_000_000_000_000_000,
     )  # fmt: skip
-    most = {spec.name: spec.config.most for spec in specs(listed(desk)) if spec.name.startswith("feed.")}
 
-    assert most == {f"feed.{name}": 3000 if name == "FINNIFTY" else 1500 for name in desk.settings.indices}
+
+def test_a_replay_and_a_rehearsal_never_record_where_a_live_desk_looks_for_its_last_chain() -> None:
+    live = tape_url(made(**KITE))
+    assert not live.endswith("s7")
+    assert tape_url(made(**REPLAY)) == f"{live}/s7"
+    assert tape_url(made(**REPLAY, **{"tape.url": "/some/where"})) == "/some/where"
+    assert tape_url(made(**KITE | {"kite.root": "http://127.0.0.1:8100"})) == f"{live}/127.0.0.1:8100"
+
+
+def test_a_paper_book_is_of_a_day_and_a_live_one_the_accounts_and_neither_of_another_root() -> None:
+    live = KITE | {"kite.orders": True}
+    books = [book_id(made(**one)) for one in (KITE, live, live | {"kite.root": "http://127.0.0.1:8100"})]
+
+    assert books == ["paper-api.kite.trade-k-2025-11-13", "live-api.kite.trade-k", "live-127.0.0.1:8100-k"]
+    assert [is_rehearsal(made(**one)) for one in (KITE, live, live | {"kite.root": "http://127.0.0.1:8100"}, {})] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+def test_no_strategy_trades_an_account_by_a_setting_that_says_paper() -> None:
+    enabled = {"strategies": [{"name": "ema_channel", "index": "NIFTY", "enabled": True}]}
+    check(load(overrides=KITE | enabled))
+    with pytest.raises(ConfigError, match="strategies: they trade on paper"):
+        check(load(overrides=KITE | enabled | {"kite.orders": True}))
