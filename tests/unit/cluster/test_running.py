@@ -37,7 +37,7 @@ def test_it_is_made_again_from_its_own_settings(tmp_path: Path, monkeypatch: pyt
     desk = running_desk(one)
     assert desk.settings == settings
     assert (desk.desk, desk.session_id, desk.anchor_wall_ns) == (3, "s3", 7)
-    assert tape_url(desk) == str(desk_dir(3) / "tape")
+    assert tape_url(desk) == str(desk_dir(3) / "tape" / "127.0.0.1:8100")
     (desk_dir(3) / "settings.json").write_text('{"indices": []}')
     with pytest.raises(InputError, match="start it anew"):
         running_desk(one)
