@@ -189,7 +189,7 @@ def _drain(desk: Desk) -> None:
         _say(drained=True, unclean=[])
         return
     try:
-        calls.call("oms", "halt", "the desk is going down")
+        calls.call("oms", "halt", "the desk is going down", False)  # not kept: the next start is no halted one
     except VikalpError as error:
         _say(unhalted=str(error))
     quarantined = _quarantined(desk)

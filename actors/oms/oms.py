@@ -100,9 +100,9 @@ class OmsActor:
         """Its latest alerts, oldest first; also those that no ledger has taken yet."""
         return self._journal.alerts
 
-    def halt(self, why: str) -> State:
-        """No new orders until `resume`, a crash or not; exit_all still works. LedgerDown: a crash would forget it."""
-        return self._standing.want("HALTED", why)
+    def halt(self, why: str, keep: bool = True) -> State:  # noqa: FBT001, FBT002 remote calls have no keywords
+        """No new orders until `resume`, or unless `keep` this process ends; LedgerDown: a crash would forget it."""
+        return self._standing.want("HALTED", why, keep=keep)
 
     def reduce(self, why: str) -> State:
         """Exits only, until `resume`. Raises as `halt`."""

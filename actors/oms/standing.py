@@ -29,7 +29,7 @@ class Standing:
         self.against = "it has not been opened"
         self.locked = ""
         self.fenced = False
-        self._unkept = False
+        self._unkept: tuple[State, str] | None = None  # what a person said last, while it is in no ledger
         self._journal, self._clock = journal, clock
         self._away, self._followed_ns = "", 0  # why the book could not be read the last time; wall, when it was
 
@@ -55,16 +55,19 @@ class Standing:
         """Why the state is what it is."""
         return self.stop or (self.blind if self.wanted == "ACTIVE" else "") or self.why
 
-    def want(self, state: State, why: str) -> State:
+    def want(self, state: State, why: str, *, keep: bool = True) -> State:
         """The state there is now; LedgerDown if less than ACTIVE is wanted and could not be kept for the next process.
 
-        It holds all the same as long as this process lives, and is kept as soon as the ledger is back.
+        It holds all the same as long as this process lives, and is kept as soon as the ledger is back. Without `keep`
+        it is of this process alone: the next one knows what was kept before.
         """
-        self.wanted, self.why, self._unkept = state, why, True
-        if not self.against:
-            self.attempt(self._keep)
+        self.wanted, self.why = state, why
+        if keep:
+            self._unkept = state, why
+            if not self.against:
+                self.attempt(self._keep)
         self._alert("info", f"{self.state}: {self.said}")
-        if self._unkept and state != "ACTIVE" and not self.fenced:
+        if keep and self._unkept and state != "ACTIVE" and not self.fenced:
             raise LedgerDown(
                 f"the order manager is {self.state}, but {state} is not kept: if its process ends before the ledger is "
                 f"back it is forgotten; say it again then ({self.against})"
@@ -88,8 +91,9 @@ class Standing:
             raise LedgerFenced(self.against)
 
     def _keep(self) -> None:
-        self._journal.keep(self.wanted, self.why)
-        self._unkept = False
+        if self._unkept:
+            self._journal.keep(*self._unkept)
+            self._unkept = None
 
     def lose(self, error: VikalpError) -> None:
         """Nothing can be journalled, so nothing is sent."""

@@ -35,6 +35,27 @@ def test_what_a_person_stopped_stays_stopped_after_a_crash(world: World, said: s
     assert world.restart().state() == "ACTIVE"
 
 
+def test_what_the_end_of_a_desk_stopped_is_not_stopped_on_its_next_start(world: World) -> None:
+    ended = world.oms.halt("the desk is going down", False)
+    refused = world.oms.submit(intent())
+
+    assert (ended, refused.state, "going down" in refused.message) == ("HALTED", "REFUSED", True)
+    assert world.restart().state() == "ACTIVE"
+
+
+def test_the_end_of_a_desk_neither_forgets_nor_replaces_what_a_person_stopped(world: World) -> None:
+    world.ledger.down = lambda name: name == "record_standing"
+    with pytest.raises(LedgerDown, match="REDUCING is not kept"):
+        world.oms.reduce("enough for today")
+    world.oms.halt("the desk is going down", False)
+    world.ledger.down = lambda name: False
+    world.later()
+
+    assert world.oms.state() == "HALTED"
+    assert world.ledger.said == ("REDUCING", "enough for today")
+    assert world.restart().state() == "REDUCING"
+
+
 def test_the_stricter_of_the_settings_and_the_person_holds_after_a_crash() -> None:
     world = World(state_after_start="HALTED")
     world.oms.resume()
