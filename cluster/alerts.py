@@ -1,6 +1,7 @@
 """The desk's alerts, newest last, for the page and `vikalp status`: the supervisor's own and what actors told it.
 
-Its own are written to the ledger by a thread that may wait for it; an actor writes what it raises itself.
+Its own, and those of actors that have no ledger, are written down by a thread that may wait for it; the others write
+what they raise themselves.
 """
 
 import os
@@ -45,24 +46,32 @@ class AlertDesk:
                 return
             self._latest.append(alert)
         log.warning("alert", severity=severity, subject=subject, message=message)
-        if self._ledger is not None:
-            try:
-                self._queue.put_nowait(alert)
-            except queue.Full:
-                log.warning("the ledger is away and the alerts' queue is full", subject=subject, message=message)
+        self._keep(alert)
 
-    def heard(self, source: str, alerts: tuple[Alert, ...]) -> None:
-        """`alerts` are the latest of actor `source`: show those it had not raised when it was last heard."""
+    def heard(self, source: str, alerts: tuple[Alert, ...], *, write: bool = False) -> None:
+        """`alerts` are the latest of actor `source`: show those it had not raised when it was last heard.
+
+        `write`: it has no ledger of its own.
+        """
         with self._saying:
             before = self._heard.get(source, ())
             self._heard[source] = alerts
             new = [alert for alert in alerts if alert not in before]
             if new:
                 self._latest = deque(sorted([*self._latest, *new], key=lambda alert: alert.at_wall_ns), maxlen=KEPT)
+        for alert in new if write else ():
+            self._keep(alert)
 
     def latest(self) -> tuple[Alert, ...]:
         """Newest last."""
         return tuple(self._latest)
+
+    def _keep(self, alert: Alert) -> None:
+        if self._ledger is not None:
+            try:
+                self._queue.put_nowait(alert)
+            except queue.Full:
+                log.warning("the ledger is away and the alerts' queue is full", alert=alert)
 
     def _is_new(self, key: tuple[str, str], now: int) -> bool:
         self._said = {said: at for said, at in self._said.items() if now - at < REPEAT_NS}

@@ -188,7 +188,7 @@ class Supervisor:
             if isinstance(answer, Vitals):
                 seen.take(answer, self._limits.silent_s)
                 seen.opened = seen.opened or answer.health.ready_ns > 0
-                self._alerts.heard(seen.spec.name, answer.alerts)
+                self._alerts.heard(seen.spec.name, answer.alerts, write="ledger" not in seen.spec.ports)
                 self._count(seen, answer.health.started_ns, answer.pid)
                 if answer.spec_hash != seen.spec.hash:
                     log.warning("made from another spec", actor=seen.spec.name)

@@ -96,7 +96,7 @@ def tables(context: Context) -> dict[str, list[dict[str, Any]]]:
     oldest_first = sorted(view.orders, key=lambda order: order.intent.created_ns)
     return {
         "orders": [_order(order) for order in reversed(oldest_first)],
-        "positions": [_position(position) for position in view.positions],
+        "positions": [_position(position, cached=_cached(context, position.index)) for position in view.positions],
         "closing": [_closing(position) for position in view.positions if position.quantity],
         "limits": [
             row(limit.limit, [(limit.limit.replace("_", " "), ""), *cells(limit, context)]) for limit in view.limits
@@ -133,19 +133,28 @@ def _order(order: Order) -> dict[str, Any]:
     )
 
 
-def _position(position: Position) -> dict[str, Any]:
+def _cached(context: Context, index: str) -> bool:
+    """Whether what is marked by the index's chain is marked by old quotes."""
+    kept = context.store.latest(index) if index in context.store.indices else None
+    return kept is None or context.cached(kept)
+
+
+def _position(position: Position, *, cached: bool) -> dict[str, Any]:
+    """`cached`: the mark, and what is reckoned with it, is of quotes that are no price now."""
+    old = "stale" if cached and position.quantity else ""
     return row(
         position.symbol,
         [
             (position.symbol, ""),
             (grouped(position.quantity), f"n {sign(position.quantity)}"),
             (number(position.average_paise / 100, 2), "n"),
-            (price(position.last_paise), "n"),
-            (money(position.gross_paise), f"n {sign(position.gross_paise)}"),
+            (price(position.last_paise), f"n {old}"),
+            (money(position.gross_paise), f"n {sign(position.gross_paise)} {old}"),
             (money(position.charges_paise), "n"),
-            (money(position.net_paise), f"n {sign(position.net_paise)}"),
+            (money(position.net_paise), f"n {sign(position.net_paise)} {old}"),
         ],
         "" if position.quantity else "over",
+        "marked on cached quotes" if old else "",
     )
 
 

@@ -1,4 +1,5 @@
 import threading
+import time
 
 from cluster.alerts import REPEAT_NS, AlertDesk
 from core.errors import InputError
@@ -89,3 +90,18 @@ def test_an_alert_the_ledger_cannot_hold_holds_up_no_other() -> None:
     assert ledger.wrote.wait(10)
     assert ledger.alerts() == ["after it"]
     assert len(alerts.latest()) == 2, "both are shown"
+
+
+def test_what_an_actor_without_a_ledger_raised_is_written_down_for_it_once() -> None:
+    ledger, watch = MemoryLedger(), Watch()
+    alerts = AlertDesk(ledger, wall_ns=watch)
+    one, other = alert(1, "login needed"), alert(2, "prices come again")
+
+    alerts.heard("link.0", (one,), write=True)
+    alerts.heard("link.0", (one, other), write=True)
+    alerts.heard("oms", (alert(3, "its own"),))
+    until = time.monotonic() + 10
+    while len(ledger.alerts()) < 2:
+        assert time.monotonic() < until, "not written"
+
+    assert ledger.alerts() == ["login needed", "prices come again"]

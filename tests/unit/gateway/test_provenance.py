@@ -11,10 +11,12 @@ from core.market import IST, to_ns
 from core.market.provenance import Provenance
 from core.records import Chain
 from gateway import format as fmt
+from gateway import panels
 from gateway.actor import GatewayActor, GatewayConfig
 from gateway.view import Shown, banner, strip
 from tests.e2e import synthetic
 from tests.e2e.fake_desk import FakeBus, FakeClock, FakeDesk
+from tests.unit.gateway.test_panels import order
 from tests.unit.gateway.world import BEARER, World
 
 S = 1_000_000_000
@@ -194,3 +196,25 @@ def test_without_the_port_nothing_is_shown_before_the_first_chain(tmp_path: Path
     store = opened(tmp_path, None).store
 
     assert [store.latest(index) for index in store.indices] == [None, None, None]
+
+
+def test_a_position_marked_on_cached_quotes_says_so(world: World) -> None:
+    world.desk.submit(order("A", "manual").intent)
+    world.poll.once()
+    fresh = panels.tables(world.context)["positions"][0]
+    silence(world, 6)
+    old = panels.tables(world.context)["positions"][0]
+
+    assert "stale" not in " ".join(class_ for _, class_ in fresh["cells"])
+    assert [("stale" in class_) for _, class_ in old["cells"]] == [False, False, False, True, True, False, True]
+    assert (fresh["title"], old["title"]) == ("", "marked on cached quotes")
+
+
+def test_a_rehearsal_on_a_local_exchange_is_called_simulated(world: World) -> None:
+    mode(world, "LIVE")
+    assert world.context.provenance(world.store.latest("NIFTY")).kind == "live"
+    status = msgspec.structs.replace(world.desk.status(), rehearsal=True)
+    world.desk.status = lambda: status  # type: ignore[method-assign]
+    world.poll.once()
+
+    assert world.context.provenance(world.store.latest("NIFTY")).kind == "simulated"
