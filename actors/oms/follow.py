@@ -41,10 +41,13 @@ class Follower:
         lost = order.state in LIVE and (tag in self.vanished or tag in self._endless)
         return msgspec.structs.replace(order, lost=True) if lost else order
 
-    def recover(self) -> None:
-        """Start and recovery: believe the ledger, follow the broker from its first trade, bring risk to the same."""
+    def believe(self) -> None:
+        """Start and recovery: whatever this process and risk knew, the ledger is right."""
         self._risk.doubt()
         self._journal.replay()
+
+    def recover(self) -> None:
+        """After `believe`: follow the broker from its first trade, bring risk to the same."""
         self.reconcile()
         self._risk.settle()
 

@@ -3,7 +3,7 @@
 in       submit, cancel, exit_all (awaited calls) · ticks, snapshot, bars, past_bars, order_news
 out      refresh, symbols · risk.check, risk.book, risk.release, risk.settle (awaited calls)
 state    orders, fills, settlements, positions (hard: journalled before they are acted on, replayed at open)
-restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag → ACTIVE
+restart  HALTED → takes the epoch → replays the ledger → reconciles with the broker by tag, once it is there → ACTIVE
 """
 
 import time
@@ -62,7 +62,7 @@ class OmsActor:
         )  # fmt: skip
 
     def open(self) -> None:
-        """Fence older order managers, then recover; raises LedgerDown or what the broker raises, to be tried again."""
+        """Fence older order managers, then recover; raises LedgerDown, to be tried again. HALTED without broker."""
         self._journal.take_epoch()
         self._turn(self._rounds.open)
 

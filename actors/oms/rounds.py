@@ -16,6 +16,7 @@ from actors.oms.risk_link import RiskLink
 from actors.oms.settle import Settler
 from actors.oms.standing import Standing
 from actors.oms.symbols import Symbols
+from core.errors import LedgerDown
 from core.matching.depth import Board
 from core.ports import Bus, Clock
 from core.schemas import NO_TICKS, check
@@ -24,7 +25,7 @@ LOOK_NS = 250_000_000  # wall; between the end of one look at the broker's book 
 
 
 class Rounds:
-    """Nothing here raises for what ledger, broker or risk do, but `recover`."""
+    """Nothing here raises for what ledger, broker or risk do, but `open` for the ledger."""
 
     def __init__(
         self,
@@ -50,18 +51,26 @@ class Rounds:
         self._looked_ns = self._heeded_ns = 0  # wall: the last look, and the last that news asked for
 
     def open(self) -> None:
-        """Recover; raises LedgerDown or what the broker raises, to be tried again."""
-        self._recover()
+        """Recover; raises as the ledger does, to be tried again. What the broker is not there for the timer does."""
+        self._read()
+        recovered = self._standing.attempt(self._compare_first, asks_broker=True)
+        self._standing.check()
+        if self._journal.away:
+            raise LedgerDown(self._journal.away)
         self._opened = True
+        if not recovered:
+            self.refresh(self._indices)  # what is held has marks all the same
 
     def timer(self) -> None:
         """Tell risk what it missed, follow the broker; without the ledger, see whether it is back."""
         if not self._opened or self._standing.fenced:
             return
-        if not self._standing.against:
+        if self._standing.follows:
             self._risk.settle()
         if self._standing.against or self._journal.away:
             self._standing.attempt(self._recover, asks_broker=True)
+        elif not self._standing.compared:
+            self._standing.attempt(self._compare_first, asks_broker=True)
         elif self._past(self._heeded_ns):
             self._look(whole=True)
         self._flatten.go_on(self._board)
@@ -69,7 +78,7 @@ class Rounds:
 
     def tick(self, ticks: pa.RecordBatch) -> None:
         """Show the broker the market, if it matches itself; then the look that news have asked for."""
-        if not self._standing.against:
+        if self._standing.follows:
             self._standing.attempt(lambda: self._follow.match(ticks))
         self.catch_up()
 
@@ -84,7 +93,7 @@ class Rounds:
 
     def catch_up(self) -> None:
         """The look that news have asked for, if it is time."""
-        follows = self._opened and not (self._standing.against or self._journal.away)
+        follows = self._opened and self._standing.follows and not self._journal.away
         if self._nudged and follows and self._past(self._looked_ns):
             self._look(whole=False)
             self._heeded_ns = self._looked_ns
@@ -109,9 +118,17 @@ class Rounds:
         self.refresh(self._settler.settle(self._board))  # after the broker's last trades
 
     def _recover(self) -> None:
+        self._read()
+        self._compare_first()
+
+    def _read(self) -> None:
+        self._follow.believe()
+        self._symbols.begin()
+
+    def _compare_first(self) -> None:
+        """Nothing is sent before this was done."""
         self._follow.recover()
         self._standing.restore()
         self._journal.say()
         self._looked_ns = self._clock.wall_ns()
-        self._symbols.begin()
         self.refresh(self._indices)

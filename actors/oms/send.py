@@ -85,6 +85,8 @@ class Sender:
 
     def ask_back(self, order: Order) -> str:
         """Why the broker did not take the request to cancel; empty if it did. Asks the broker alone, and once."""
+        if not self._standing.compared:
+            return f"not cancelled: {self._standing.stop}"
         if not order.broker_id:
             return "not cancelled: the broker has not said yet whether it has this order"
         answer = self._broker.cancel(order.broker_id)

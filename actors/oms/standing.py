@@ -12,22 +12,24 @@ State = Literal["ACTIVE", "REDUCING", "HALTED"]
 _STRICT: tuple[State, ...] = ("ACTIVE", "REDUCING", "HALTED")
 LedgerTrouble = (LedgerDown, LedgerFenced)
 BLIND_NS = 3_000_000_000  # wall
+UNSEEN = "the broker's book has not been compared yet, so nothing can be sent"
 
 
 class Standing:
     """HALTED while `stop` says why, whatever is wanted; `fenced` is for good. Every change is an alert.
 
-    `against` is what the ledger has against it, `locked` that nobody is logged in at the broker. While the broker's
-    book cannot be read an order may be filled and nobody knows: after BLIND_NS of that entries are refused, and exits,
-    which take risk off, pass: REDUCING. Both end by themselves, once the book has been compared.
+    `against` is what the ledger has against it, `locked` that nobody is logged in at the broker; until the broker's
+    book has been `compared` once nothing is sent either. While the book cannot be read later on an order may be filled
+    and nobody knows: after BLIND_NS of that entries are refused, and exits, which take risk off, pass: REDUCING. All of
+    it ends by itself, once the book has been compared.
 
     What a person wants is kept in the ledger: after a crash the stricter of it and the settings holds.
     """
 
     def __init__(self, wanted: State, journal: Journal, clock: Clock) -> None:
         self.wanted, self.why = wanted, "the settings say so"
-        self.against = "it has not been opened"
-        self.locked = ""
+        self.against = self.locked = ""
+        self.compared = False
         self.fenced = False
         self._unkept: tuple[State, str] | None = None  # what a person said last, while it is in no ledger
         self._journal, self._clock = journal, clock
@@ -42,7 +44,14 @@ class Standing:
     @property
     def stop(self) -> str:
         """Why nothing at all is sent; empty if it is."""
+        if not (self.against or self.compared):
+            return f"{UNSEEN}: {self.locked or self._away or 'it is being read'}"
         return self.against or self.locked
+
+    @property
+    def follows(self) -> bool:
+        """Whether the journal stands beside the broker's book."""
+        return self.compared and not self.against
 
     @property
     def blind(self) -> str:
@@ -83,7 +92,7 @@ class Standing:
             state, why = next(known for known in _STRICT if known == kept[0]), kept[1]
             if _STRICT.index(state) > _STRICT.index(self.wanted):
                 self.wanted, self.why = state, why
-        self.against, self._followed_ns = "", self._clock.wall_ns()
+        self.against, self.compared, self._followed_ns = "", True, self._clock.wall_ns()
 
     def check(self) -> None:
         """Raises LedgerFenced once a newer order manager has taken over: this one touches nothing any more."""
@@ -123,7 +132,8 @@ class Standing:
             self.locked = f"{error}"
         except VikalpError as error:
             if not self._away:
-                self._alert("alarm", f"the broker cannot be followed, orders stand as last known: {error}")
+                halted = "" if self.compared else "HALTED, "
+                self._alert("alarm", f"{halted}the broker cannot be followed, orders stand as last known: {error}")
             self._away = f"{error}"
         else:
             if asks_broker:
