@@ -2,13 +2,13 @@
 
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
+import requests
 from kiteconnect import KiteConnect
 
-from brokers.kite.login import is_loopback
+from brokers.kite.bounded import within
 from brokers.kite.outcome import careful
-from core.errors import NotLoggedIn, VikalpError
+from core.errors import BrokerDown, NotLoggedIn, VikalpError
 
 SECOND = 1_000_000_000
 ASK_NS = 3 * SECOND  # between two questions for a token: opening its file takes a third of a second (PBKDF2)
@@ -33,14 +33,12 @@ class Access:
         self._ask_ns = self._try_ns = 0  # of the clock, from when on
 
     def client(self) -> KiteConnect:
-        """Raises NotLoggedIn, which says what to do."""
+        """Raises NotLoggedIn, which says what to do, and BrokerDown when the token is not there within `timeout_s`."""
         if self._client is None:
             self._token = self._token or self._new_token()
             timeout = (self._timeout_s / 2, self._timeout_s)  # to connect, to be answered
             client = KiteConnect(api_key=self._api_key, root=self._root, timeout=timeout)
             client.set_access_token(self._token)
-            # No proxy and no password of the environment's on the way to this machine's own exchange.
-            client.reqsession.trust_env = not is_loopback(urlsplit(self._root).hostname or "")
             self._client = careful(client)
         return self._client
 
@@ -61,7 +59,9 @@ class Access:
             raise NotLoggedIn(self._why)
         self._ask_ns = now + ASK_NS
         try:
-            token = self._ask()
+            token = within(self._timeout_s, self._ask)
+        except requests.exceptions.ReadTimeout:
+            raise BrokerDown(f"the stored login did not open within {self._timeout_s:g} s") from None
         except VikalpError as error:
             self._why = f"{error}" if REMEDY in f"{error}" else f"{error}; {REMEDY}"
             raise NotLoggedIn(self._why) from error

@@ -29,13 +29,14 @@ Row = Mapping[str, Any]
 T = TypeVar("T")
 SECOND = 1_000_000_000
 AUTOMATIC = -1  # market protection: Kite's own band
+LEAST = 0.25  # of a call's time: with less of it left nothing is sent
 
 
 class KiteConfig(BaseModel, frozen=True, extra="forbid"):
     api_key: str
     root: str = Field(default="https://api.kite.trade", description="Kite, or this machine's own exchange")
     timeout_s: float = Field(
-        default=2.5, gt=0, description="all of a call: waiting for the budget, connecting, being answered, s"
+        default=2.5, gt=0, description="all of a call: the token, waiting for the budget, connecting, the answer, s"
     )
     most_wait_s: float = Field(default=1.5, ge=0, description="of it, waiting for the budget of calls, s")
 
@@ -59,7 +60,8 @@ class KiteBroker:
         self._limiter = Limiter()
         self._tags: dict[str, str] = {}  # order id → tag, of orders that are ours
         self._foreign: set[str] = set()  # order ids of others
-        self._counted = False  # whether the day's orders of earlier lives are in the budget
+        self._sent: set[str] = set()  # tags: their orders are in the budget, whether or not anybody heard of them
+        self._counted: set[str] = set()  # order ids of the book that are in the budget
 
     def __reduce__(self) -> tuple[object, ...]:
         return KiteBroker, (self._config, self._token)
@@ -75,16 +77,24 @@ class KiteBroker:
             "market_protection": AUTOMATIC if market else None,
         }  # fmt: skip
         is_exit = intent.purpose == "exit"
+        self._sent.add(intent.tag)
         answer = self._send(Call.PLACE, lambda client: client.place_order(**order), is_exit=is_exit)
         if answer.kind == "ACK":
             self._tags[answer.broker_id] = intent.tag
         return answer
 
     def cancel(self, broker_id: str) -> Answer:
-        """Ask for a cancel: an ACK says the request was taken, the book says when it is done."""
+        """Ask for a cancel: an ACK says the request was taken, the book says when it is done.
+
+        One that names another order proves nothing.
+        """
         # A cancel takes risk off: what is reserved for exits is for it too.
         regular = KiteConnect.VARIETY_REGULAR
-        return self._send(Call.CHANGE, lambda client: client.cancel_order(regular, broker_id), is_exit=True)
+        answer = self._send(Call.CHANGE, lambda client: client.cancel_order(regular, broker_id), is_exit=True)
+        if answer.kind == "ACK" and answer.broker_id != broker_id:
+            said = f"{answer.broker_id!r:.40}"
+            return Answer(kind="UNKNOWN", message=f"asked to cancel {broker_id}, Kite says that it cancels {said}")
+        return answer
 
     def find(self, tag: str) -> Order | None:
         """Kite's own order with that tag; of several, which only a fault of ours can make, the first."""
@@ -93,12 +103,11 @@ class KiteBroker:
     def book(self) -> Sequence[Order]:
         """Our orders of the day, oldest first. Raises BrokerDown when Kite does not say; NotLoggedIn is one."""
         rows = self._read("orders")
-        ours = _understood(is_ours, rows)
+        ours = _understood(lambda row: is_ours(row, self._sent), rows)
         orders = _understood(order_of, [row for row, mine in zip(rows, ours, strict=True) if mine])
         self._tags.update({order.broker_id: order.intent.tag for order in orders})
         self._foreign = {str(row.get("order_id")) for row, mine in zip(rows, ours, strict=True) if not mine}
-        if not self._counted:
-            self._count_earlier(rows)
+        self._count_others(rows)
         return orders
 
     def trades(self) -> Sequence[Fill]:
@@ -114,14 +123,18 @@ class KiteBroker:
         """An exchange has its own book: nothing fills by this."""
         return False
 
-    def _count_earlier(self, rows: Sequence[Row]) -> None:
-        """Kite counts every order of the day, whoever sent it: those before this process take from its budget.
+    def _count_others(self, rows: Sequence[Row]) -> None:
+        """Kite counts every order of the day, whoever sent it: those of others and of earlier lives take from its
+        budget as soon as the book shows them.
 
         As if the newest had been sent now: Kite's clock is not ours.
         """
-        at = _understood(lambda row: moment_ns(row["order_timestamp"]), rows)
-        self._limiter.restore(Call.PLACE, [max(at) - one for one in at])
-        self._counted = True
+        others = {str(row.get("order_id")): row for row in rows if (row.get("tag") or "") not in self._sent}
+        new = others.keys() - self._counted
+        at = _understood(lambda row: moment_ns(row["order_timestamp"]), [others[order_id] for order_id in new])
+        newest = max(at, default=0)
+        self._limiter.restore(Call.PLACE, [newest - one for one in at])
+        self._counted.update(new)
 
     def _read(self, what: str) -> list[Row]:
         """A list of Kite's; every failure is BrokerDown, since a read can be asked again."""
@@ -143,26 +156,34 @@ class KiteBroker:
         return rows
 
     def _send(self, call: Call, ask: Callable[[KiteConnect], object], *, is_exit: bool) -> Answer:
-        """One request; REFUSED, and not sent, without a login or a budget."""
+        """One request; REFUSED, and not sent, without a login, a budget or the time for an answer."""
         until = self._until()
         try:
             client = self._access.client()
         except VikalpError as error:
             return Answer(kind="REFUSED", message=f"not sent: {error}")
-        waited = self._wait(call, is_exit=is_exit)
+        waited = self._wait(call, until, is_exit=is_exit)
         if waited is not None:
             return waited
         return self._learn(call, send(lambda: within(until - time.monotonic(), lambda: ask(client))))
 
-    def _wait(self, call: Call, *, is_exit: bool) -> Answer | None:
-        """Until the budget grants the call; REFUSED, and not sent, if that takes too long."""
-        until = time.monotonic_ns() + round(self._most_wait_s * SECOND)
-        while wait := self._limiter.ask(call, is_exit=is_exit):
-            if time.monotonic_ns() + wait > until:
-                why = f"not sent: Kite's limit on calls to {call} is reached; {wait / SECOND:.1f} s to go"
+    def _wait(self, call: Call, until: float, *, is_exit: bool) -> Answer | None:
+        """Until the budget grants the call; REFUSED, and not sent, if that takes too long.
+
+        An order that nobody could wait for would be UNKNOWN for two minutes, whatever became of it.
+        """
+        last = until - LEAST * self._config.timeout_s
+        waited = time.monotonic() + self._most_wait_s
+        while time.monotonic() <= last:
+            wait = self._limiter.ask(call, is_exit=is_exit) / SECOND
+            if not wait:
+                return None
+            if time.monotonic() + wait > min(waited, last):
+                why = f"not sent: Kite's limit on calls to {call} is reached; {wait:.1f} s to go"
                 return Answer(kind="REFUSED", message=why, again=True)
-            time.sleep(wait / SECOND)
-        return None
+            time.sleep(wait)
+        why = f"not sent: of its {self._config.timeout_s:g} s too few are left for an answer"
+        return Answer(kind="REFUSED", message=why, again=True)
 
     def _learn(self, call: Call, outcome: Outcome) -> Answer:
         if outcome.cause == Cause.RATE:

@@ -8,13 +8,15 @@ closed, and everything else is UNKNOWN, to be looked up by its tag and never sen
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 import requests
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import GeneralException, InputException, KiteException, TokenException
 from urllib3.exceptions import MaxRetryError, NewConnectionError
 
-from brokers.kite.wire import Wire
+from brokers.kite.login import is_loopback
+from brokers.kite.wire import TooMany, Wire
 from core.errors import ConfigError
 from core.orders.answer import Answer
 
@@ -42,7 +44,8 @@ class Outcome:
 def careful(client: KiteConnect) -> KiteConnect:
     """The same client, which now follows no redirect: one call is one request, or `send` could not tell what was sent.
 
-    And it reads an answer whole, or not at all (brokers.kite.wire).
+    And it reads an answer whole, or not at all (brokers.kite.wire). Nothing of the environment's, no proxy and no
+    password of ~/.netrc, is used on the way to this machine's own exchange: a token would leave the machine in clear.
 
     ConfigError for a client that retries, that does not check certificates, or that logs the access token (debug).
     """
@@ -51,6 +54,7 @@ def careful(client: KiteConnect) -> KiteConnect:
     if client.disable_ssl or client.debug:
         raise ConfigError("a client for orders has neither disable_ssl nor debug, which logs the access token")
     client.reqsession.max_redirects = 0
+    client.reqsession.trust_env = not is_loopback(urlsplit(client.root).hostname or "")
     for scheme in ("https://", "http://"):
         client.reqsession.mount(scheme, Wire())
     return client
@@ -74,7 +78,8 @@ def judge(error: Exception) -> Outcome:
     """REFUSED if the exception proves that nothing was done, else UNKNOWN.
 
     Proofs are: a 400 of type InputException or GeneralException (which is what the client makes of MarginException and
-    its like), a 403 TokenException, a 429, and a connection that was never made.
+    its like), a 403 TokenException, a 429 in Kite's envelope, and a connection that was never made. A 429 of any other
+    body, which may be of something on the way to Kite, proves nothing, and asks for a pause all the same.
     """
     if isinstance(error, KiteException):
         if error.code == TOO_MANY:
@@ -86,7 +91,7 @@ def judge(error: Exception) -> Outcome:
         return _unsure(f"{type(error).__name__} {error.code}: {error}")
     if _never_connected(error):
         return _refused(f"Kite cannot be reached: {type(error).__name__}: {error}", Cause.NOT_SENT)
-    return _unsure(f"{type(error).__name__}: {error}")
+    return _unsure(f"{type(error).__name__}: {error}", Cause.RATE if isinstance(error, TooMany) else Cause.UNSURE)
 
 
 def _never_connected(error: Exception) -> bool:
@@ -102,5 +107,5 @@ def _refused(words: str, cause: Cause) -> Outcome:
     return Outcome(Answer(kind="REFUSED", message=words[:MOST_WORDS], again=again), cause)
 
 
-def _unsure(words: str) -> Outcome:
-    return Outcome(Answer(kind="UNKNOWN", message=words[:MOST_WORDS]), Cause.UNSURE)
+def _unsure(words: str, cause: Cause = Cause.UNSURE) -> Outcome:
+    return Outcome(Answer(kind="UNKNOWN", message=words[:MOST_WORDS]), cause)

@@ -2,7 +2,8 @@
 
 import datetime as dt
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Container, Mapping
 from typing import Any, get_args
 
 from core.errors import UnknownDate, UnknownName
@@ -12,14 +13,18 @@ from core.records import Fill, Intent, Order, OrderState, OrderType, Side
 from core.schemas import Kind
 
 Row = Mapping[str, Any]
+MADE = re.compile(r"[A-Z2-7]{20}")  # core.orders.tag.make_tag
+ELSEWHERE = frozenset({"NSE", "BSE", "CDS", "BCD", "MCX", "NCO"})  # no exchange that an order of ours goes to
 MOST_UNITS = 1 << 53  # above it a float is no exact number of units
 STATES: Mapping[str, OrderState] = {"COMPLETE": "COMPLETE", "CANCELLED": "CANCELLED", "REJECTED": "REJECTED"}
 
 
-def is_ours(row: Row) -> bool:
+def is_ours(row: Row, sent: Container[str] = ()) -> bool:
     """Whether an order has a tag of ours and a contract the desk trades; another program's may have either.
 
-    ValueError for a row of which that cannot be said.
+    sent: tags that are ours for certain. One of them, or one as `make_tag` makes them, with a contract nobody can read
+    is no stranger's: to leave it out would say that an order of ours does not exist. Raises VikalpError or ValueError
+    for a row of which it cannot be said whose it is.
     """
     tag = row.get("tag") or ""
     if not isinstance(tag, str):
@@ -27,9 +32,15 @@ def is_ours(row: Row) -> bool:
     if not TAG.fullmatch(tag):
         return False
     try:
-        return parse_symbol(str(row["tradingsymbol"])).kind != Kind.INDEX
+        if parse_symbol(str(row["tradingsymbol"])).kind != Kind.INDEX:
+            return True
     except (UnknownName, UnknownDate):
+        if tag in sent or (MADE.fullmatch(tag) and row["exchange"] not in ELSEWHERE):
+            raise
         return False
+    if tag in sent:
+        raise ValueError(f"an order of ours for {row['tradingsymbol']!r}")
+    return False
 
 
 def order_of(row: Row) -> Order:

@@ -20,21 +20,37 @@ class Unreadable(requests.RequestException):
     """An answer that says two things at once, or that does not end. Nothing can be concluded from it."""
 
 
+class TooMany(requests.RequestException):
+    """A 429 that is not in Kite's envelope; nobody documents its body, so that of a real one must not matter."""
+
+
 class Wire(HTTPAdapter):
     """Reads each body whole, within WHOLE_S and MOST_BYTES, and never asks twice."""
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """Raises what requests raises, and Unreadable."""
+        """Raises what requests raises, Unreadable and TooMany."""
         response = super().send(request, *args, **kwargs)
-        raw = response.raw
         try:
-            response.raw = io.BytesIO(_body(raw))
-        except (HTTPError, OSError, ValueError) as error:
-            raise requests.exceptions.ChunkedEncodingError(error) from error
-        finally:
-            raw.close()  # all of it was read, and the connection is another call's, or it is of no more use
-        _agrees(response)
+            _read(response)
+        except requests.RequestException as error:
+            if response.status_code == requests.codes.too_many_requests:
+                raise TooMany(f"too many requests (HTTP 429): {error}") from error
+            raise
         return response
+
+
+def _read(response: requests.Response) -> None:
+    """All of its body, which must say what its status says."""
+    raw = response.raw
+    try:
+        response.raw = io.BytesIO(_body(raw))
+    except (HTTPError, OSError, ValueError) as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+    finally:
+        raw.close()  # all of it was read, and the connection is another call's, or it is of no more use
+    _agrees(response)
+    if response.status_code == requests.codes.too_many_requests and not _is_refusal(response):
+        raise Unreadable("its body is none of Kite's")
 
 
 def _body(raw: Any) -> bytes:
@@ -66,3 +82,16 @@ def _agrees(response: requests.Response) -> None:
     refused = word == "error" and kind_of_error != "" and not said.get("data")  # without a name the client invents one
     if not (accepted or refused):
         raise Unreadable(f"the answer contradicts itself: HTTP {response.status_code} with status {word!r:.20}")
+
+
+def _is_refusal(response: requests.Response) -> bool:
+    """Whether the client can read it as an error of Kite's."""
+    if "json" not in response.headers.get("content-type", ""):
+        return False
+    try:
+        said = response.json()
+    except ValueError:
+        return False
+    if not (isinstance(said, dict) and said.get("status") == "error" and isinstance(said.get("message"), str)):
+        return False
+    return str(said.get("error_type")).endswith("Exception")

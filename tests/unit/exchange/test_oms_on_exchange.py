@@ -113,7 +113,7 @@ def test_the_days_orders_count_after_a_restart(desk: Desk, served: Served) -> No
     desk.restart()
     day = Window(frozenset({Call.PLACE}), 4, 3600 * SECOND)
     rest = Window(frozenset(set(Call) - {Call.PLACE}), 10_000, SECOND)
-    desk.broker._limiter, desk.broker._counted = Limiter([day, rest]), False
+    desk.broker._limiter, desk.broker._counted = Limiter([day, rest]), set()
     desk.oms.on_timer()
     fourth, fifth = (desk.oms.submit(buy(served, f"after {number}", rests=True)) for number in range(2))
     assert (fourth.state, fifth.state) == ("OPEN", "REJECTED")

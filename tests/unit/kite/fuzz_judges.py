@@ -16,7 +16,7 @@ from core.orders.tag import TAG
 from core.records import Fill, Order
 from core.schemas import BARS, Kind
 from tests.unit.kite.fuzz_bodies import Reply
-from tests.unit.kite.fuzz_seeds import OURS
+from tests.unit.kite.fuzz_seeds import ORDER, OURS
 
 UNPROVEN = {
     "NetworkException",
@@ -64,6 +64,12 @@ def _judge_order(got: object, reply: Reply, many: int) -> None:
         assert any(_proves(reply.status, one) for one in said), "REFUSED without a proof"
     else:
         assert not (got.broker_id or many != 1)
+
+
+def _judge_cancel(got: object, reply: Reply, many: int) -> None:
+    _judge_order(got, reply, many)
+    assert isinstance(got, Answer)
+    assert got.broker_id in {"", ORDER["order_id"]}, "a cancel of another order is taken for one of this"
 
 
 def _proves(status: int, said: dict[str, Any]) -> bool:
@@ -215,6 +221,6 @@ def _judge_history(got: object, reply: Reply, many: int) -> None:
 
 
 JUDGES: Mapping[str, Callable[[object, Reply, int], None]] = {
-    "place": _judge_order, "cancel": _judge_order, "book": _judge_book, "find": _judge_find, "trades": _judge_trades,
+    "place": _judge_order, "cancel": _judge_cancel, "book": _judge_book, "find": _judge_find, "trades": _judge_trades,
     "instruments": _judge_instruments, "history": _judge_history,
 }  # fmt: skip

@@ -60,7 +60,8 @@ BY_CALL: Mapping[str, tuple[Any, tuple[str, ...]]] = {  # our own data, and Kite
 
 
 def order_id(rng: random.Random) -> str:
-    return str(rng.randrange(10**14, 10**19))
+    """Half the time the one that a cancel asks for."""
+    return rng.choice((str(ORDER["order_id"]), str(rng.randrange(10**14, 10**19))))
 
 
 def sound(rng: random.Random, call: str) -> Reply:

@@ -69,6 +69,21 @@ def test_a_file_that_does_not_open_is_no_login_either() -> None:
         logins.access.client()
 
 
+def test_a_token_that_takes_longer_than_a_call_may_is_not_waited_for() -> None:
+    released = threading.Event()
+
+    def slow() -> str:
+        released.wait(30)
+        return "late"
+
+    access = Access("key", ROOT, 0.05, slow)
+    with pytest.raises(BrokerDown, match=r"the stored login did not open within 0\.05 s"):
+        access.client()
+    released.set()
+    access = Access("key", ROOT, 30.0, slow)
+    assert access.client().access_token == "late"
+
+
 def test_a_dead_token_is_not_used_again_and_another_one_at_once() -> None:
     logins = Logins()
     logins.access.client()
@@ -111,3 +126,11 @@ def test_a_call_that_takes_too_long_is_not_waited_for() -> None:
     assert not ended.is_set()
     released.set()
     assert ended.wait(30), "it goes on, and nobody hears of it"
+
+
+def test_a_call_without_any_time_is_not_made() -> None:
+    asked: list[int] = []
+    for seconds in (0.0, -0.2):
+        with pytest.raises(requests.exceptions.ReadTimeout, match="not asked"):
+            within(seconds, lambda: asked.append(1))
+    assert asked == []

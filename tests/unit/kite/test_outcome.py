@@ -42,7 +42,8 @@ class Handler(BaseHTTPRequestHandler):
         if not isinstance(status, int):
             self.close_connection = True
             if status == "half":
-                self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+                head = "Content-Type: application/json\r\nContent-Length: 99"
+                self.wfile.write(f"HTTP/1.1 {body or '200 OK'}\r\n{head}\r\n\r\n{{".encode())
             return
         self.send_response(status)
         if kind:
@@ -103,7 +104,15 @@ TABLE: dict[str, tuple[tuple[Any, ...], str, Cause, str]] = {
     "no error_type": ((400, JSON, error(None, "?")), "UNKNOWN", Cause.UNSURE, "TypeError: "),
     "html 502": ((502, "text/html", HTML), "UNKNOWN", Cause.UNSURE, "DataException 502: Unknown Content-Type"),
     "html 403": ((403, "text/html", HTML), "UNKNOWN", Cause.UNSURE, "DataException 502: Unknown Content-Type"),
-    "html 429": ((429, "text/html", HTML), "UNKNOWN", Cause.UNSURE, "DataException 502: Unknown Content-Type"),
+    "html 429": ((429, "text/html", HTML), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
+    "empty 429": ((429, "", ""), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
+    "csv 429": ((429, "text/csv", "a,b"), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
+    "no json 429": ((429, JSON, "{"), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
+    "no envelope 429": ((429, JSON, "[]"), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
+    "no error_type 429": ((429, JSON, error(None, "?")), "UNKNOWN", Cause.RATE, "TooMany: too many requests"),
+    "no name 429": ((429, JSON, error("__name__", "?")), "UNKNOWN", Cause.RATE, "TooMany: too many requests"),
+    "accepted 429": ((429, JSON, ACCEPTED), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
+    "half a 429": (("half", JSON, "429 Slow"), "UNKNOWN", Cause.RATE, "TooMany: too many requests (HTTP 429)"),
     "a long page": ((502, "text/html", HTML * 99), "UNKNOWN", Cause.UNSURE, "DataException 502: Unknown Content-Type"),
     "no content type": ((200, "", ACCEPTED), "UNKNOWN", Cause.UNSURE, "KeyError: 'content-type'"),
     "csv": ((200, "text/csv", "a,b"), "UNKNOWN", Cause.UNSURE, "TypeError: "),
