@@ -3,8 +3,7 @@
 Nothing happens by itself: `advance` does what has come due, and whoever asks for orders calls it first.
 """
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -35,9 +34,8 @@ class Engine:
         self.orders: dict[str, Order] = {}
         self.trades: list[Trade] = []
         self._live: dict[str, Order] = {}
-        self._volume: dict[int, int] = {}  # traded when last looked, by place
         self._touched: set[int] = set()  # places whose book our orders have taken from
-        self._sequence = self._trades = 0
+        self._sequence = self._trades = self._joined = 0
 
     def place(
         self, user: User, asked: Asked, *, parent: Order | None = None, hidden_s: float = 0.0, forced: bool = False
@@ -113,16 +111,23 @@ class Engine:
         return order
 
     def advance(self, changed: Iterable[int] = ()) -> None:
-        """Do what is due by now, then match what stands in the instruments that changed."""
-        now = self._now()
+        """Match what stands in the instruments that changed, then do what is due by now, then trigger stops.
+
+        What has been cancelled by now trades no more; what comes, changes or is triggered now does so behind what
+        stood there, by the book that this leaves and by no volume from before.
+        """
+        now, places = self._now(), set(changed)
+        self._due(now, steps.LEAVING)
+        self._match(places, now)
+        self._due(now)
+        self._trigger(places, now)
+        self._live = {name: order for name, order in self._live.items() if not order.ended}
+
+    def _due(self, now: int, only: Collection[str] = steps.EVERY) -> None:
         for order in list(self._live.values()):
-            while order.plan and order.plan[0][0] <= now and not order.ended:
+            while order.plan and order.plan[0][0] <= now and order.plan[0][1] in only and not order.ended:
                 at, step = order.plan.popleft()
                 self._do(order, step, at)
-        places = set(changed)
-        if places:
-            self._match(places, now)
-        self._live = {name: order for name, order in self._live.items() if not order.ended}
 
     def drain(self) -> set[int]:
         """Places of which orders have taken since the last call: their book is to be published."""
@@ -139,7 +144,7 @@ class Engine:
         """A new book of orders and trades, with what was left for the morning on its way to the market."""
         now = self._now()
         self.orders, self.trades = dict(self._live), []
-        self._volume, self._touched = {}, set()
+        self._touched = set()
         for order in self._live.values():
             listed = self._day().listing.by_name.get((order.one.exchange, order.one.symbol))
             if listed is None:
@@ -192,8 +197,6 @@ class Engine:
                 return
             order.revise(price_paise=steps.protection_limit(order, last))
             order.tags = ["mktp", f"mktp:{order.asked.protection:.2f}"]
-        if not any(other.working and other.one.place == order.one.place for other in self._live.values()):
-            self._volume[order.one.place] = int(quotes.volume[order.one.place])  # what traded before is not its own
         order.working = True
         if not steps.changing(order):  # a trigger while a change is on its way leaves the status with the change
             self._change(order, Status.OPEN, at)
@@ -201,6 +204,8 @@ class Engine:
 
     def _meet(self, order: Order, at: int) -> None:
         """Trade what the published book offers; what is left joins the queue, or ends if it must trade at once."""
+        self._joined += 1
+        order.joined = self._joined
         self._fill(matching.arrive(self._day().quotes, order), at)
         if order.asked.validity == "IOC" and not order.ended:
             self._end(order, Status.CANCELLED, at)
@@ -236,21 +241,19 @@ class Engine:
                 self._meet(order, at)  # its place in the queue is lost
 
     def _match(self, places: set[int], now: int) -> None:
-        quotes = self._day().quotes
-        by_place: dict[int, list[Order]] = defaultdict(list)
-        for order in self._live.values():
-            if order.working and not order.ended and order.one.place in places:
-                by_place[order.one.place].append(order)
-        for place, orders in by_place.items():
-            volume = int(quotes.volume[place])
-            traded = max(0, volume - self._volume.get(place, volume))
-            self._volume[place] = volume
-            for order in orders:
-                if order.waits and matching.triggered(order, int(quotes.last[place])):
-                    order.triggered = True
-                    self._arrive(order, now)
-            standing = [order for order in orders if not order.ended and not order.waits]
-            self._fill(matching.rest(quotes, place, standing, traded), now)
+        standing = [order for order in self._working(places) if not order.waits]
+        for place in {order.one.place for order in standing}:
+            own = [order for order in standing if order.one.place == place]
+            self._fill(matching.rest(self._day().quotes, place, own), now)
+
+    def _trigger(self, places: set[int], now: int) -> None:
+        for order in self._working(places):
+            if order.waits and matching.triggered(order, int(self._day().quotes.last[order.one.place])):
+                order.triggered = True
+                self._arrive(order, now)
+
+    def _working(self, places: set[int]) -> list[Order]:
+        return [one for one in self._live.values() if one.working and not one.ended and one.one.place in places]
 
     def _fill(self, fills: Iterable[matching.Fill], at: int) -> None:
         for order, units, price in fills:
@@ -271,7 +274,7 @@ class Engine:
                 self._next_leg(order)
 
     def _next_leg(self, order: Order) -> None:
-        if order.iceberg is not None and order.iceberg.left:
+        if order.iceberg is not None and order.iceberg.left and not steps.leaving(order):
             parent = self.orders.get(order.parent_id or order.order_id, order)
             ice = order.iceberg._replace(leg=order.iceberg.leg + 1)
             self._place(order.user, order.asked, parent=parent, ice=ice)

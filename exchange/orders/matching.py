@@ -1,11 +1,9 @@
 """The exchange's side of matching: published book, queue, triggers (core.matching does the arithmetic).
 
 An arriving order takes the levels it reaches. What rests joins the queue behind what is published at its price: it
-trades once so much has traded there, or when the other side of the book comes to it. What our orders take is gone from
-the book until the market publishes that instrument anew.
+trades once so much has traded there or past it, or when the other side of the book comes to it. What our orders take is
+gone from the book until the market publishes that instrument anew.
 """
-
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -36,28 +34,32 @@ def arrive(quotes: Quotes, order: Order) -> list[Fill]:
     trades, left = take(depth_of(quotes, place), order.side, order.remaining, order.price_paise)
     if trades:
         put(quotes, place, left)
+    order.volume_at = int(quotes.volume[place])  # what traded before is not its own
     own_side = left.bids if order.side == "BUY" else left.asks
     order.ahead = sum(level.quantity for level in own_side if level.paise == order.price_paise)
     return [(order, trade.quantity, trade.paise) for trade in trades]
 
 
-def rest(quotes: Quotes, place: int, orders: Iterable[Order], traded: int) -> list[Fill]:
-    """Fills of the resting orders of one instrument: `traded` units since the last look, at the last price."""
-    standing = sorted(orders, key=lambda order: order.sequence)
-    last, fills = int(quotes.last[place]), []
-    left_to_trade = traded
-    for order in standing:
-        if left_to_trade > 0 and order.price_paise == last:
-            past = min(order.ahead, left_to_trade)
+def rest(quotes: Quotes, place: int, standing: list[Order]) -> list[Fill]:
+    """Fills of the resting orders of one instrument since each joined the queue or was last looked at.
+
+    What traded did so at the last price: at an order's limit or past it. The best limit trades first, at that limit.
+    """
+    last, volume, fills = int(quotes.last[place]), int(quotes.volume[place]), []
+    taken = 0
+    for order in sorted(standing, key=lambda order: (-_gain(order, last), order.joined)):
+        traded, order.volume_at = max(0, volume - order.volume_at - taken), volume
+        if last > 0 and _gain(order, last) >= 0:
+            past = min(order.ahead, traded)
             order.ahead -= past
-            units = min(order.remaining, left_to_trade - past)
-            left_to_trade -= units  # what is ahead of the first is ahead of the others too, and passes once
+            units = min(order.remaining, traded - past)
+            taken += units  # what is ahead of the first is ahead of the others too, and passes once
             if units:
-                fills.append((order, units, last))
+                fills.append((order, units, order.price_paise))
     met = {str(i): order for i, order in enumerate(standing)}
     done = {id(order): units for order, units, _ in fills}
     resting = [
-        Resting(tag=name, side=order.side, limit_paise=order.price_paise, sequence=order.sequence,
+        Resting(tag=name, side=order.side, limit_paise=order.price_paise, sequence=order.joined,
                 quantity=order.remaining - done.get(id(order), 0))
         for name, order in met.items()
         if order.remaining > done.get(id(order), 0)
@@ -66,6 +68,11 @@ def rest(quotes: Quotes, place: int, orders: Iterable[Order], traded: int) -> li
     if crossed:
         put(quotes, place, depth)
     return fills + [(met[name], trade.quantity, trade.paise) for name, trade in crossed]
+
+
+def _gain(order: Order, last_paise: int) -> int:
+    """Paise by which an order's limit is better than the last price for who takes it."""
+    return order.price_paise - last_paise if order.side == "BUY" else last_paise - order.price_paise
 
 
 def triggered(order: Order, last_paise: int) -> bool:

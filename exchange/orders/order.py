@@ -77,6 +77,8 @@ class Order:
     working: bool = False  # stands in the exchange's book, whatever the status says of a change under way
     triggered: bool = False
     ahead: int = 0  # units published at its price before it, which trade first
+    joined: int = 0  # its time priority: another one with each change that loses its place
+    volume_at: int = 0  # what had traded in its instrument when it was last looked at
     visible_ns: int = 0  # of the wall; a fault: the book does not show it before
     plan: deque[tuple[int, str]] = field(default_factory=deque)  # (when, next step)
     change: Row = field(default_factory=dict)  # what a modification under way asks for

@@ -133,13 +133,14 @@ class Positions:
         return out
 
     def convert(self, user: User, one: Instrument, *, quantity: int, buy: bool, old: str, new: str) -> None:
-        """Move today's units of one product to the other, at their average; refused where there are fewer."""
+        """Move today's lots of one product to the other, at their average; only of the side that is open."""
         held = self._held.get((user.user_id, one.exchange, one.symbol, old))
-        there = 0 if held is None else held.bought if buy else held.sold
-        if held is None or quantity <= 0 or quantity > there or quantity > abs(held.quantity):
-            raise bad_input(
-                f"Position cannot be converted: {quantity} asked, {min(there, abs(held.quantity) if held else 0)} open"
-            )
+        open_side = held is not None and held.quantity != 0 and (held.quantity > 0) == buy
+        there = min(held.bought if buy else held.sold, abs(held.quantity)) if held is not None and open_side else 0
+        if held is None or not 0 < quantity <= there:
+            raise bad_input(f"Position cannot be converted: {quantity} asked, {there} open of today's")
+        if quantity % one.lot:
+            raise bad_input(f"Invalid `quantity`: it should be in multiples of the lot size {one.lot}")
         other = self._at(user, one, new)
         if buy:
             paise = held.bought_paise * quantity // held.bought

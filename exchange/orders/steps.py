@@ -13,6 +13,8 @@ from exchange.refusal import bad_input
 
 STEP_NS = 20_000_000  # between two interim states
 ENTERING = ("validate", "admit", "arrive")
+LEAVING = ("cancelled", "expire")
+EVERY = (*ENTERING, "queue", "modifying", "modified", *LEAVING)
 
 
 def plan(order: Order, now_ns: int, *steps: str) -> None:
@@ -30,7 +32,16 @@ def plan_expiry(order: Order, now_ns: int) -> None:
 
 def changing(order: Order) -> bool:
     """Whether a modification or a cancel is on its way."""
-    return any(step in {"modified", "cancelled"} for _, step in order.plan)
+    return "modified" in _planned(order) or leaving(order)
+
+
+def leaving(order: Order) -> bool:
+    """Whether a cancel is on its way."""
+    return "cancelled" in _planned(order)
+
+
+def _planned(order: Order) -> set[str]:
+    return {step for _, step in order.plan}
 
 
 def change_of(order: Order, form: Mapping[str, str]) -> Row:

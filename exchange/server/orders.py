@@ -128,7 +128,8 @@ async def convert(request: Request, session: Session) -> bool:
     products: Mapping[str, str] = {
         name: one_of(fields, name, ("NRML", "MIS")) for name in ("old_product", "new_product")
     }
-    one_of(fields, "position_type", ("day", "overnight"))
+    if one_of(fields, "position_type", ("day", "overnight")) == "overnight":
+        raise bad_input("Invalid `position_type`: what was carried overnight is not converted by the local exchange")
     late = world.clock.now_ns() >= square_off_ns(world.day, world.config.square_off)
     if products["new_product"] == "MIS" and late:
         raise bad_input("Positions cannot be converted to MIS after the auto square-off time.")

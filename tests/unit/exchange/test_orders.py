@@ -192,6 +192,11 @@ def test_a_position_moves_from_one_product_to_the_other(served: Served) -> None:
     )  # fmt: skip
     held = {p["product"]: p["quantity"] for p in kite.positions()["net"] if p["tradingsymbol"] == one.symbol}
     assert held == {"MIS": 0, "NRML": one.lot}
+    with pytest.raises(InputException, match="overnight"):
+        kite.convert_position(
+            exchange=one.exchange, tradingsymbol=one.symbol, transaction_type="BUY", position_type="overnight",
+            quantity=one.lot, old_product="NRML", new_product="MIS",
+        )  # fmt: skip
 
 
 def test_what_is_no_order_counts_as_one(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
