@@ -28,7 +28,3 @@ class VirtualClock:
     def jump(self, by_ns: int) -> None:
         """Set market time `by_ns` on, or back."""
         self._from_market, self._from_wall = self.now_ns() + by_ns, self._wall()
-
-    def wall_s(self, market_ns: int) -> float:
-        """Wall seconds until `market_ns`; 0 once it is reached."""
-        return max(0.0, (market_ns - self.now_ns()) / self.speed / 1e9)

@@ -41,7 +41,6 @@ class Faults:
 
     _until: dict[Fault, int] = field(default_factory=dict)
     _uses: dict[Fault, int] = field(default_factory=dict)
-    happened: list[tuple[int, Fault]] = field(default_factory=list)  # when it was switched on
 
     def start(self, fault: Fault, now_ns: int, *, seconds: float = 10.0, uses: int = 0) -> None:
         """On for `seconds`; with `uses` above 0 for so many uses at most."""
@@ -49,7 +48,6 @@ class Faults:
             raise bad_input(f"a fault lasts more than 0 and at most 86400 seconds, was {seconds}; uses {uses}")
         self._until[fault] = now_ns + round(seconds * SECOND)
         self._uses[fault] = uses
-        self.happened.append((now_ns, fault))
 
     def stop(self, fault: Fault | None = None) -> None:
         """Off: one, or all."""

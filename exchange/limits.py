@@ -1,7 +1,8 @@
 """Kite's rate limits of one account and its app (kite.md §3), each a setting, all of them off at will.
 
-A token bucket a class of call; a refusal starts a cool-down in which further calls of the class fail too. Orders are
-counted by the minute and by the day as well; what is refused counts too, cancels and modifications do not.
+A window a class of call, as a token bucket lets nearly twice as many through in its first second; a refusal starts a
+cool-down in which further calls of the class fail too. Orders are counted by the minute and by the day as well; what is
+refused counts too, cancels and modifications do not.
 """
 
 from collections import deque
@@ -30,21 +31,23 @@ class Rates:
 
 
 @dataclass
-class _Bucket:
+class _Window:
+    """At most so many calls as come in a second (one, where fewer do), in the time that they take at the rate."""
+
     rate: float
-    level: float
-    at_ns: int
     closed_until_ns: int = 0
+    _times: deque[int] = field(default_factory=deque)
 
     def take(self, now_ns: int, cool_down_s: float) -> bool:
         if now_ns < self.closed_until_ns:
             return False
-        self.level = min(max(self.rate, 1.0), self.level + (now_ns - self.at_ns) / SECOND * self.rate)
-        self.at_ns = now_ns
-        if self.level < 1.0:
+        most = max(1, int(self.rate))
+        while self._times and self._times[0] <= now_ns - round(most / self.rate * SECOND):
+            self._times.popleft()
+        if len(self._times) >= most:
             self.closed_until_ns = now_ns + round(cool_down_s * SECOND)
             return False
-        self.level -= 1.0
+        self._times.append(now_ns)
         return True
 
 
@@ -53,7 +56,7 @@ class Limits:
     """The counters of one account. Times are the wall's, UTC ns: a faster market does not have faster limits."""
 
     rates: Rates
-    _buckets: dict[str, _Bucket] = field(default_factory=dict)
+    _windows: dict[str, _Window] = field(default_factory=dict)
     _orders: deque[int] = field(default_factory=deque)
     orders_today: int = 0
 
@@ -61,9 +64,8 @@ class Limits:
         """One call of class quote, historical, order or other; 429 NetworkException past its limit."""
         if not self.rates.enforced:
             return
-        rate = float(getattr(self.rates, call))
-        bucket = self._buckets.setdefault(call, _Bucket(rate, max(rate, 1.0), now_ns))
-        if not bucket.take(now_ns, self.rates.cool_down_s):
+        window = self._windows.setdefault(call, _Window(float(getattr(self.rates, call))))
+        if not window.take(now_ns, self.rates.cool_down_s):
             raise KiteError(429, "NetworkException", "Too many requests")
 
     def count_order(self, now_ns: int) -> None:

@@ -44,12 +44,17 @@ def square_off_ns(day: Day, at: dt.time) -> int:
     return min(to_ns(dt.datetime.combine(day.date, at, IST)), day.close_ns - 300_000_000_000)
 
 
+def band(last_paise: int, tick_paise: int) -> tuple[int, int]:
+    """Lowest and highest price of an order, whole ticks, never below one; (0, 0) where nothing has traded."""
+    if not last_paise:
+        return 0, 0
+    width, tick = max(round(BAND * last_paise), LEAST_BAND_PAISE), max(tick_paise, 1)
+    return max(tick, -(-(last_paise - width) // tick) * tick), (last_paise + width) // tick * tick
+
+
 def outside_band(order: Order, day: Day) -> str | None:
     """A limit too far from the last price."""
-    last = int(day.quotes.last[order.one.place])
-    if not order.price_paise or not last:
-        return None
-    width = max(BAND * last, LEAST_BAND_PAISE)
-    if abs(order.price_paise - last) > width:
+    low, high = band(int(day.quotes.last[order.one.place]), order.one.tick_paise)
+    if order.price_paise and high and not low <= order.price_paise <= high:
         return "Price exceeds circuit limits for the instrument. Place an order within the daily range."
     return None

@@ -109,10 +109,10 @@ class Hub:
         Faults: without `ticks` heartbeats alone; with `cut` a frame ends in the middle of its last packet.
         """
         for socket in self.sockets:
-            places = socket.due(changed)
+            places = socket.due(changed) if ticks else changed[:0]  # what was asked for meanwhile stays due
             places = places[quotes.at_ns[places] > 0]
             frame: Frame | None = None
-            if places.size and ticks:
+            if places.size:
                 frame = encode(packets(listing, quotes, places), socket.mode[places])
                 frame = frame[: -len(frame) // 3] if cut else frame
             elif now_s - socket.last_sent_s >= HEARTBEAT_S:

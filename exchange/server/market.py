@@ -10,13 +10,13 @@ from core.market import IST, from_ns
 from exchange.accounts import Session
 from exchange.candles import Candle, candles
 from exchange.listing import Instrument
+from exchange.orders.rules import band
 from exchange.refusal import bad_input
 from exchange.server.call import call, text, world_of
 from exchange.world import World
 
 MOST = {"full": 500, "ohlc": 1000, "ltp": 1000}  # instruments a call
 LONGEST_TOKEN = 10  # digits: a token has 32 bits
-BAND = 0.2  # circuit limits about the previous close: an estimate, Kite publishes the exchange's own
 
 
 @call("other")
@@ -99,7 +99,7 @@ def _ohlc(world: World, one: Instrument) -> dict[str, float]:
 def full(world: World, one: Instrument) -> dict[str, object]:
     """A row of /quote."""
     q, at = world.day.quotes, one.place
-    close, tick = int(q.close[at]), max(one.tick_paise, 1)
+    low, high = band(int(q.last[at]), one.tick_paise)
     return _last(world, one) | {
         "timestamp": _stamp(int(q.at_ns[at])),
         "last_trade_time": _stamp(int(q.traded_ns[at])) if q.traded_ns[at] else None,
@@ -111,9 +111,9 @@ def full(world: World, one: Instrument) -> dict[str, object]:
         "oi": int(q.oi[at]),
         "oi_day_high": int(q.oi_high[at]),
         "oi_day_low": int(q.oi_low[at]),
-        "net_change": _rupees(q.last[at] - q.close[at]) if close else 0,
-        "lower_circuit_limit": _rupees(max(tick, round(close * (1 - BAND)) // tick * tick)) if close else 0,
-        "upper_circuit_limit": _rupees(round(close * (1 + BAND)) // tick * tick) if close else 0,
+        "net_change": _rupees(q.last[at] - q.close[at]) if q.close[at] else 0,
+        "lower_circuit_limit": _rupees(low),
+        "upper_circuit_limit": _rupees(high),
         "ohlc": _ohlc(world, one),
         "depth": {"buy": _levels(world, one, "bid"), "sell": _levels(world, one, "ask")},
     }

@@ -75,23 +75,26 @@ async def pump(world: World, hub: Hub, postbacks: Postbacks) -> None:
             hub.relist(listing)
         for socket in [one for one in hub.sockets if not world.accounts.lives(one.session, world.clock.now_ns())]:
             hub.drop(socket)
-        _tell(world, hub, postbacks)
         now, on = world.wall(), world.faults.on
+        stalled = on(Fault.STALL, now)
+        _tell(world, hub, postbacks, silent=stalled)
         if world.cut_all:
             world.cut_all = False
             hub.drop_all()
-        elif not on(Fault.STALL, now):
+        elif not stalled:
             ticks, cut = not on(Fault.HEARTBEATS_ONLY, now), on(Fault.MALFORMED, now)
             hub.publish(listing, world.day.quotes, changed, began, ticks=ticks, cut=cut)
         await asyncio.sleep(max(0.0, PERIOD_S - (time.monotonic() - began)))
 
 
-def _tell(world: World, hub: Hub, postbacks: Postbacks) -> None:
-    """Order updates to their users' servers and sockets; to these by a fault each comes twice, and the last first."""
+def _tell(world: World, hub: Hub, postbacks: Postbacks, *, silent: bool) -> None:
+    """Order updates to their users' servers and sockets; to these by a fault none, or each twice and the last first."""
     news = list(world.news)
     world.news.clear()
     for user, row in news:
         postbacks.put(user, row)
+    if silent:
+        return
     if news and world.faults.on(Fault.UPDATES_OUT_OF_ORDER, world.wall()):
         news = [*reversed(news), *news]
     for user, row in news:

@@ -10,6 +10,7 @@ from brokers.kite.rows import fill_of
 from core.schemas import DEPTH
 from exchange.orders.order import Order, Status
 from exchange.refusal import KiteError
+from exchange.server.market import full
 from tests.unit.exchange.test_days import Run
 
 BID, ASK, SIZE = 100_00, 101_00, 650
@@ -192,3 +193,13 @@ def test_the_square_off_leaves_what_waits_for_the_morning() -> None:
     order = run.place(one, variety="amo", product="MIS", price=round(run.world.day.quotes.last[one.place] / 125, 1))
     run.go(dt.time(15, 26))
     assert order.status == Status.AMO_RECEIVED
+
+
+def test_the_published_circuit_limits_are_those_that_orders_meet() -> None:
+    run = Book()
+    row = full(run.world, run.one)
+    low, high = row["lower_circuit_limit"], row["upper_circuit_limit"]
+    assert (low, high) == (60.0, 140.0)
+    for beyond, price in ((False, low), (True, low - 0.05), (False, high), (True, high + 0.05)):
+        order = run.place(run.one, price=round(price, 2))
+        assert ("circuit limits" in (order.message or "")) == beyond

@@ -111,6 +111,20 @@ def test_ticks_stop_and_heartbeats_go_on_or_nothing_comes(served: Served, monkey
         silent(socket)
 
 
+def test_a_stalled_socket_tells_of_no_order_either(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    with connect(url(served, kite.access_token)) as socket:
+        switch(served, Fault.STALL, seconds=600)
+        silent(socket)
+        wait(kite, kite.place_order(**order_of(served, one)), "OPEN")
+        with pytest.raises(TimeoutError):
+            socket.recv(timeout=0.5)  # several steps of the exchange
+        served.world.faults.stop()
+        order_id = kite.place_order(**order_of(served, one))
+        rows = (json.loads(frame)["data"] for frame in heard(socket) if isinstance(frame, str))
+        assert next(rows)["order_id"] == order_id
+
+
 def test_a_frame_cut_in_the_middle_loses_only_what_is_cut(served: Served) -> None:
     tokens = [one.token for one in served.world.day.listing.instruments[:30]]
     with connect(url(served, served.client().access_token)) as socket:

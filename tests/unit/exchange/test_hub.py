@@ -49,6 +49,19 @@ def test_a_subscription_taken_back_before_the_next_frame_sends_nothing(world: Wo
     assert socket.queue.get_nowait() == HEARTBEAT
 
 
+def test_what_is_asked_for_while_there_are_heartbeats_alone_comes_afterwards(world: World) -> None:
+    socket, hub = logged_in(world), Hub()
+    hub.sockets.append(socket)
+    tokens = [one.token for one in world.day.listing.instruments[:20]]
+    say(socket, "subscribe", tokens)
+    hub.publish(world.day.listing, world.day.quotes, NOTHING, 10.0, ticks=False)
+    assert socket.queue.get_nowait() == HEARTBEAT
+    hub.publish(world.day.listing, world.day.quotes, NOTHING, 10.1)
+    frame = socket.queue.get_nowait()
+    assert isinstance(frame, bytes)
+    assert sorted(decode(frame).packets.token.tolist()) == sorted(tokens)
+
+
 def test_packets_are_counted_where_they_are_queued_and_heartbeats_and_what_found_no_room_are_none(world: World) -> None:
     quick, slow, hub = logged_in(world), logged_in(world), Hub()
     hub.sockets += [quick, slow]
