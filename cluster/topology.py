@@ -28,7 +28,7 @@ from cluster.account import make_broker, make_socket
 from cluster.bus import RayBus
 from cluster.client import OrdersClient, RayDeskClient, RiskClient
 from cluster.crash import GROUPS, Guard
-from cluster.desk import Desk, book_id, make_bus, make_ledger, make_phase, market_clock, recorded, tape_url
+from cluster.desk import Desk, book_id, make_bus, make_ledger, make_phase, market_clock, market_day, recorded, tape_url
 from cluster.homes import PAIR, pair_of
 from cluster.pair import PairActor, PairBus, PairConfig
 from cluster.ports import ports
@@ -145,7 +145,8 @@ def _feed(desk: Desk, index: str) -> Spec:
         return Spec(
             name=name, cls=FeedActor, config=config, ports=source, upstream=(name,), timer_delay_s=stagger / 1000
         )
-    ports = {"registry": desk.listing.registry.of(index), "past": TapePast(tape_url(desk), index)}
+    registry, past = desk.listing.registry.of(index), TapePast(tape_url(desk), index)
+    ports = {"registry": registry, "past": past, "on": market_day(desk)}
     link = (_link_of(desk, index),)
     on_link = sum(_link_of(desk, other) in link for other in s.indices)
     config = config.model_copy(update={"most": min(config.most, MOST_TOKENS // on_link)})  # a socket has room for all
@@ -155,7 +156,8 @@ def _feed(desk: Desk, index: str) -> Spec:
 def _link(desk: Desk, number: int) -> Spec:
     assert desk.listing is not None, "a desk with a broker has its instruments"
     own = tuple(index for index in desk.settings.indices if _link_of(desk, index) == f"link.{number}")
-    ports = {"socket": make_socket(desk, make_phase(desk)), "registry": desk.listing.registry}
+    socket = make_socket(desk, make_phase(desk))
+    ports = {"socket": socket, "registry": desk.listing.registry, "on": market_day(desk)}
     config = LinkConfig(indices=own, **dict(desk.settings.link))
     return Spec(name=f"link.{number}", cls=LinkActor, config=config, ports=ports)
 

@@ -53,6 +53,11 @@ class Outlet:
             self.kept.add(bars)
             self._bus.publish("bars", bars, index=self._config.index)
 
+    def keep(self, symbols: Collection[str]) -> None:
+        """These are watched from now on, and no others."""
+        self.latest.keep(symbols)
+        self.bars.keep(symbols)
+
     def refresh(self) -> None:
         """Somebody has just started: the whole book, and the bars it needs to warm up."""
         book = self.latest.book()

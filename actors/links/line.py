@@ -1,30 +1,14 @@
 """What has happened to a connection, in words for people, each thing once."""
 
-from collections.abc import Callable
 from typing import Literal
 
-from core.records import Alert
+from actors.said import Said
 
 # The words of brokers.kite.stream.State that matter here.
 OPEN, WAITING, LOGIN_NEEDED = "open", "waiting before the next attempt", "login needed"
 COMMAND = "vikalp login"
-KEPT = 20
 REPEAT_NS = 30_000_000_000  # the same is not said again within this
 _S = 1_000_000_000
-
-
-class Said:
-    """The latest alerts, oldest first."""
-
-    def __init__(self, subject: str, wall_ns: Callable[[], int]) -> None:
-        self._subject, self._wall_ns = subject, wall_ns
-        self.alerts: tuple[Alert, ...] = ()
-
-    def say(self, severity: Literal["info", "warning", "alarm"], message: str) -> None:
-        alert = Alert(at_wall_ns=self._wall_ns(), severity=severity, subject=self._subject, message=message)
-        same = (one for one in self.alerts if (one.severity, one.message) == (severity, message))
-        if all(alert.at_wall_ns - one.at_wall_ns >= REPEAT_NS for one in same):
-            self.alerts = (*self.alerts, alert)[-KEPT:]
 
 
 class Line:

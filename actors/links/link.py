@@ -6,6 +6,7 @@ state    what each feed wants (soft: a feed says it every second)
 restart  empty: the feeds are carried again within a second, each contract's latest packet first
 """
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,10 +14,13 @@ import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from actors.links.gather import Gather
-from actors.links.line import OPEN, Line, Said
+from actors.links.line import OPEN, REPEAT_NS, Line
+from actors.links.news import news, text
 from actors.links.wants import Wants
+from actors.said import Said
 from core.errors import InputError
 from core.kite import Registry, warm
+from core.market.list_day import list_ends_ns
 from core.ports import Bus, Clock, Socket
 from core.records import Alert
 from core.schemas import ORDER_NEWS
@@ -44,12 +48,16 @@ class LinkActor:
     so does this actor.
     """
 
-    def __init__(self, config: LinkConfig, *, bus: Bus, clock: Clock, socket: Socket, registry: Registry) -> None:
+    def __init__(
+        self, config: LinkConfig, *, bus: Bus, clock: Clock, socket: Socket, registry: Registry, on: dt.date
+    ) -> None:
+        """`on`: the trading day `registry` is of; on another one no quotes are passed on (counts: `other_day`)."""
+        self._on, self._ends_ns = on, 0
         self._config, self._bus, self._clock, self._socket, self._registry = config, bus, clock, socket, registry
-        self._said = Said(f"link {', '.join(config.indices)}", clock.wall_ns)
+        self._said = Said(f"link {', '.join(config.indices)}", clock.wall_ns, REPEAT_NS)
         self._line = Line(self._said)
         self._wants, self._gather = Wants(registry, config.indices), Gather(registry, ())
-        self._counts = {"wanted_unknown": 0, "orders": 0, "odd_texts": 0}
+        self._counts = {"wanted_unknown": 0, "orders": 0, "odd_texts": 0, "other_day": 0}
         self._sent_ns = self._progress_ns = self._dropped = 0
         # A look that comes a hair too early is no reason to wait for the next one: of frames every 100 ms ± 6 ms, in a
         # simulation, the 99th percentile waits 20 ms and not 33.
@@ -59,6 +67,7 @@ class LinkActor:
         """Compile or load the kernels, then connect. InputError for an index of which the registry has nothing."""
         warm()
         self._gather = Gather(self._registry, self._config.indices)
+        self._ends_ns = list_ends_ns(self._config.indices[0], self._on)
         self._socket.open()
 
     def close(self) -> None:
@@ -70,9 +79,9 @@ class LinkActor:
             self._line.state(state, why)
         for frame, received_ns in arrived.frames:
             self._line.frame(received_ns, self._gather.add(frame, received_ns))
-        news = [row for kind, data, _ in arrived.texts for row in self._heard(kind, data)]
+        found = [row for kind, data, _ in arrived.texts for row in self._heard(kind, data)]
         opened = any(state == OPEN for state, _ in arrived.states)
-        self._tell([*([_news({})] if opened else []), *news])
+        self._tell([*([news({})] if opened else []), *found])
         self._say_what_was_dropped()
         self._send()
 
@@ -97,7 +106,7 @@ class LinkActor:
         return self._said.alerts
 
     def counts(self) -> Mapping[str, int]:
-        """Of this life: Gather's and Line's, orders told of, odd_texts; `socket_…` is what the socket counts."""
+        """Of this life: Gather's and Line's, orders, odd_texts, other_day; `socket_…` is what the socket counts."""
         socket = {f"socket_{name}": count for name, count in self._socket.counts().items()}
         return {**self._gather.counts, **self._line.counts, **self._counts, **socket}
 
@@ -109,7 +118,11 @@ class LinkActor:
         now_ns = self._clock.wall_ns()
         if 0 <= now_ns - self._sent_ns < self._least_ns:
             return
+        over = self._clock.now_ns() >= self._ends_ns
         for index, ticks in self._gather.take():
+            if over:  # a token may by now be another contract's
+                self._counts["other_day"] += ticks.num_rows
+                continue
             self._bus.publish("quotes", ticks, index=index)
             self._sent_ns = self._progress_ns = now_ns
 
@@ -123,25 +136,14 @@ class LinkActor:
         """The order news in a text of the server."""
         if kind == "order":
             self._counts["orders"] += 1
-            return [_news(data)]
+            return [news(data)]
         if kind in {"error", "message"}:
-            words = _text(data)[:MOST_WORDS] or f"something without words ({type(data).__name__})"
+            words = text(data)[:MOST_WORDS] or f"something without words ({type(data).__name__})"
             self._said.say("warning" if kind == "error" else "info", f"Kite says: {words}")
         else:
             self._counts["odd_texts"] += 1
         return []
 
-    def _tell(self, news: Sequence[dict[str, str]]) -> None:
-        if news:
-            self._bus.publish("order_news", pa.RecordBatch.from_pylist(list(news), schema=ORDER_NEWS))
-
-
-def _news(data: Any) -> dict[str, str]:
-    """A row of ORDER_NEWS; what is no text is empty, and without an order's id the whole book is to be compared."""
-    said = data if isinstance(data, dict) else {}
-    return {name: _text(said.get(name)) for name in ORDER_NEWS.names}
-
-
-def _text(said: Any) -> str:
-    """A text as UTF-8 can carry it: JSON can spell half a character."""
-    return said.encode(errors="replace").decode() if isinstance(said, str) else ""
+    def _tell(self, rows: Sequence[dict[str, str]]) -> None:
+        if rows:
+            self._bus.publish("order_news", pa.RecordBatch.from_pylist(list(rows), schema=ORDER_NEWS))

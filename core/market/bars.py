@@ -6,10 +6,11 @@ did not trade has no bar.
 
 Volume is what the cumulative one has grown by since the contract's tick before. The first tick ever seen of a contract
 only sets where to count from. So does its first of a new day, but within the shortest bar from the session's open:
-there all that was traded is that bar's. After a gap of the feed within a day the next bar has what was traded in it.
+there all that was traded is that bar's. After a gap of the feed within a day the next bar has what was traded in it;
+a contract that was not watched for a while (`keep`) begins anew.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +91,13 @@ class Bars:
     def flush(self) -> pa.RecordBatch | None:
         """The session is over: every bar still open."""
         return _batch([row for grown in self._open for row in grown.close()])
+
+    def keep(self, symbols: Collection[str]) -> None:
+        """Count no other contract's volume on: what it trades until it is seen again is no bar's.
+
+        Bars of such a contract that are still growing close with the others; they have what was seen of it.
+        """
+        self._volume = {symbol: seen for symbol, seen in self._volume.items() if symbol in symbols}
 
     def _all_in_open_bars(self, ticks: pa.RecordBatch) -> bool:
         """No tick of these closes a bar, and none is late."""

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.feeds.feed import FeedConfig
-from actors.feeds.live import QUIET_NS, LiveFeedActor
+from actors.feeds.gate import LEVEL_NS
+from actors.feeds.live import REPEAT_NS, LiveFeedActor
 from actors.feeds.wanted import Wanted
 from core.errors import SchemaError, UnknownName
 from core.kite import Registry
@@ -77,13 +78,18 @@ class StillClock(ToldClock):
 class World:
     """A live feed in an exchange of notes."""
 
-    def __init__(self, *, past: ListPast | None = None, at: float = 0.0, **config: Any) -> None:
+    def __init__(
+        self, *, past: ListPast | None = None, at: float = 0.0, again: bool = False, on: dt.date = DAY, **config: Any
+    ) -> None:
+        """`again`: a second life."""
         self.bus, self.clock = HeardBus(), StillClock(OPEN + round(at * S))
         self.clock.wall = 1_000 * S
         self.feed = LiveFeedActor(
             FeedConfig(**{**SMALL, **config}), bus=self.bus, clock=self.clock, registry=REGISTRY,
-            past=past or ListPast(),
+            past=past or ListPast(), on=on,
         )  # fmt: skip
+        if again:
+            self.feed.restarted()
         self.feed.open()
 
     def go(self, seconds: float) -> None:
@@ -264,13 +270,20 @@ def test_what_is_held_is_wanted_at_once_and_stays_wherever_the_money_goes() -> N
     assert far not in world.wanted()
 
 
+def test_a_first_life_speaks_at_once_whatever_comes() -> None:
+    world = World()
+    world.quote("NIFTY")
+    assert world.wanted() == band(26_000)
+
+
 def test_a_feed_that_starts_again_lets_its_link_go_on_until_it_knows_what_is_held() -> None:
-    world, far = World(), option(WEEKS[2], 24_000, "PE")
+    world, far = World(again=True), option(WEEKS[2], 24_000, "PE")
     for _ in range(70):
         world.quote("NIFTY", far)  # its link carries what an earlier life wanted
         world.go(0.5)
     assert world.bus.of("wanted") == []
     (said,) = world.feed.alerts()
+    assert said.severity == "alarm"
     assert "the universe stands still" in said.message
     assert far in world.bus.of("ticks")[-1]["symbol"].to_pylist()
 
@@ -279,8 +292,23 @@ def test_a_feed_that_starts_again_lets_its_link_go_on_until_it_knows_what_is_hel
     assert world.wanted() == band(26_000) | {far}
 
 
+def test_however_quiet_its_link_is_a_second_life_says_no_set_before_it_knows_what_is_held() -> None:
+    world, far = World(again=True), option(WEEKS[2], 24_000, "PE")
+    world.go(29)  # the link is being connected again, and will carry its set
+    assert world.bus.of("wanted") == []
+    assert world.feed.alerts() == ()
+    world.quote("NIFTY")
+    world.go(10)
+    assert world.bus.of("wanted") == []
+    assert len(world.feed.alerts()) == 1
+
+    world.hold(far)
+
+    assert world.wanted() == band(26_000) | {far}
+
+
 def test_a_band_is_not_given_up_while_the_level_is_still_to_come() -> None:
-    world = World()
+    world = World(again=True)
     world.quote(option(WEEKS[0], 26_000))
     world.hold()
     assert world.bus.of("wanted") == []
@@ -291,28 +319,16 @@ def test_a_band_is_not_given_up_while_the_level_is_still_to_come() -> None:
 
 
 def test_a_restart_while_the_auction_holds_the_index_still_goes_by_the_future() -> None:
-    world, far = World(), option(WEEKS[2], 24_000, "PE")
+    world, far = World(again=True), option(WEEKS[2], 24_000, "PE")
     world.hold(far)
-    for _ in range(14):
-        assert world.bus.of("wanted") == []
-        world.quote(FUTURE, bid_paise=[26_299_00, 0, 0, 0, 0], ask_paise=[26_301_00, 0, 0, 0, 0])
-        world.go(0.35)
+    world.quote(FUTURE, bid_paise=[26_299_00, 0, 0, 0, 0], ask_paise=[26_301_00, 0, 0, 0, 0])
+    world.go(LEVEL_NS / S - 0.1)
+    assert world.bus.of("wanted") == []
     world.go(0.3)
     assert world.wanted() == band(26_300) | {far}
 
 
-def test_a_link_that_has_lost_its_set_too_is_told_one_without_the_order_manager() -> None:
-    world = World()
-    world.quote("NIFTY")
-    world.go(QUIET_NS / S - 0.5)
-    assert world.bus.of("wanted") == []
-
-    world.go(1)
-
-    assert world.wanted() == band(26_000)
-
-
-def test_what_is_held_and_listed_nowhere_is_said_once_and_what_has_no_room_is_counted() -> None:
+def test_what_has_no_room_is_counted() -> None:
     world = World(most=20)
     world.go(2)
     world.quote("NIFTY")
@@ -320,12 +336,23 @@ def test_what_is_held_and_listed_nowhere_is_said_once_and_what_has_no_room_is_co
     assert world.feed.counts()["left_out"] == len(band(26_000)) - 20
     assert world.feed.counts()["watched"] == 20
 
+
+def test_what_is_held_and_listed_nowhere_is_an_alarm_every_ten_minutes_while_it_is_so() -> None:
+    world = World()
     world.hold("NIFTY26NOV1CE")
     world.go(3)
 
     (said,) = world.feed.alerts()
-    assert (said.severity, said.subject) == ("warning", "feed.NIFTY")
-    assert "NIFTY26NOV1CE is held or has an order" in said.message
+    assert (said.severity, said.subject) == ("alarm", "feed.NIFTY")
+    assert "NIFTY26NOV1CE" in said.message
+    world.clock.wall += REPEAT_NS
+    world.go(2)
+    assert [one.message for one in world.feed.alerts()] == [said.message] * 2
+
+    world.hold()
+    world.clock.wall += REPEAT_NS
+    world.go(2)
+    assert len(world.feed.alerts()) == 2
 
 
 def test_a_word_that_is_no_set_of_symbols_changes_nothing() -> None:

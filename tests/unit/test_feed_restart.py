@@ -21,7 +21,7 @@ from storage.past import TapePast
 from storage.tape import ParquetTape
 from tests.fakes_feed import HeardBus, ticks
 from tests.fakes_past import ListPast
-from tests.unit.test_feed_live import OPEN, REGISTRY, SMALL, TERMS, WEEKS, S, StillClock, World, held, option
+from tests.unit.test_feed_live import DAY, OPEN, REGISTRY, SMALL, TERMS, WEEKS, S, StillClock, World, held, option
 
 CALL, QUIET = option(WEEKS[0], 26_000), option(WEEKS[1], 26_000, "PE")
 SYMBOLS = ("NIFTY", CALL, QUIET)
@@ -60,8 +60,10 @@ class Life:
         self.clock.wall = WALL + first * S
         config = FeedConfig(**{**SMALL, "expiries": 3})
         self.feed = LiveFeedActor(
-            config, bus=self.bus, clock=self.clock, registry=REGISTRY, past=past or ListPast()
+            config, bus=self.bus, clock=self.clock, registry=REGISTRY, past=past or ListPast(), on=DAY
         )  # fmt: skip
+        if past is not None:
+            self.feed.restarted()
         self.flushed = 0
         self.feed.open()
         self.feed.on_symbols(held([CALL, QUIET]))

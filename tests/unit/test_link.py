@@ -86,11 +86,11 @@ class StillClock:
 
 
 class World:
-    def __init__(self, *indices: str, tokens: Registry | None = None, **config: Any) -> None:
+    def __init__(self, *indices: str, tokens: Registry | None = None, on: dt.date = EXPIRY, **config: Any) -> None:
         self.bus, self.clock, self.socket = HeardBus(), StillClock(), ListSocket()
         self.link = LinkActor(
             LinkConfig(indices=indices or ("NIFTY", "BANKNIFTY"), **config), bus=self.bus, clock=self.clock,
-            socket=self.socket, registry=tokens or registry(),
+            socket=self.socket, registry=tokens or registry(), on=on,
         )  # fmt: skip
         self.link.open()
 

@@ -43,8 +43,9 @@ class Desk:
     def __init__(self, socket: KiteSocket, listing: Listing) -> None:
         self.bus, clock = HeardBus(), WallClock()
         self.link = LinkActor(
-            LinkConfig(indices=INDICES), bus=self.bus, clock=clock, socket=socket, registry=listing.registry
-        )
+            LinkConfig(indices=INDICES), bus=self.bus, clock=clock, socket=socket, registry=listing.registry,
+            on=dt.datetime.now(IST).date(),
+        )  # fmt: skip
         self.wanted = [wanted(listing, index) for index in INDICES]
         self.link.open()
 
