@@ -139,6 +139,29 @@ def test_the_pair_answers_for_both_and_is_as_old_as_the_one_that_is_behind() -> 
         pair.nothing_of_that_name  # noqa: B018
 
 
+class _SecondLife:
+    """A feed that is told so."""
+
+    def __init__(self, config: FeedConfig, *, bus: RayBus, clock: DataClock) -> None:
+        self.told: list[str] = []
+
+    def restarted(self) -> None:
+        self.told.append("restarted")
+
+    def open(self) -> None:
+        self.told.append("open")
+
+    def on_refresh(self, _: pa.RecordBatch) -> None: ...
+
+
+def test_the_feed_of_a_pair_is_told_of_its_second_life_as_one_alone_is() -> None:
+    buses = PairBus(*(bus(one, "pair.NIFTY", "pair.NIFTY", []) for one in ("feed.NIFTY", "shard.NIFTY")))
+    pair = PairActor(CONFIG, bus=buses, clock=DataClock(), make_feed=_SecondLife, shard_clock=DataClock())
+    pair.restarted()
+    pair.open()
+    assert pair._feed.told == ["restarted", "open"]
+
+
 class _BadFeed:
     """Passes on what no shard takes, then what it does."""
 
