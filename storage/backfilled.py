@@ -9,6 +9,8 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from core.errors import InputError
+
 KEY = ["start_ns", "seconds", "symbol"]
 
 
@@ -20,9 +22,12 @@ def backfill_root(root: str) -> str:
 def bars_once(tables: Sequence[pa.Table]) -> pa.Table:
     """BARS of them, each once, in the order in which they end; of one that is there twice the later: filled ones first.
 
-    At least one table.
+    At least one table. InputError for tables of two releases.
     """
-    table = pa.concat_tables(tables)
+    try:
+        table = pa.concat_tables(tables)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"what was filled and what was recorded are of two releases: {error}") from error
     numbered = table.select(KEY).append_column("row", pa.array(np.arange(table.num_rows)))
     rows = np.sort(numbered.group_by(KEY).aggregate([("row", "max")])["row_max"].to_numpy())
     once = table.take(rows)

@@ -13,8 +13,7 @@ from core.errors import InputError, SchemaError
 from core.market import check_index
 from core.records import Chain
 from core.schemas import check
-from storage.tape import TRIES
-from storage.tape_files import Files, read_parts
+from storage.tape_files import Files, Part, partition_read, read_parts
 
 
 class TapeLastChains:
@@ -46,17 +45,15 @@ class _Tail:
 
     def rows(self, least: int) -> pa.Table | None:
         """The last rows, at least so many; None if there are not."""
-        for _ in range(TRIES):
-            parts = self._files.parts(self._folder)
+
+        def read(parts: list[Part]) -> pa.Table | None:
             for first in range(len(parts) - 1, -1, -1):
                 found = read_parts(self._files, self._folder, parts[first:])
-                if found is None:
-                    break  # one of them has just been compacted away: look again
                 if found.num_rows >= least:
                     return found
-            else:
-                return None
-        raise InputError(f"{self._folder} kept changing while it was read: try again")
+            return None
+
+        return partition_read(self._files, self._folder, read)
 
 
 def _chain(expiries: _Tail, contracts: _Tail) -> Chain | None:

@@ -10,8 +10,8 @@ from core.errors import InputError, SchemaError
 from core.market import from_ns
 from core.schemas import check
 from storage.backfilled import backfill_root
-from storage.tape import TRIES, read_partition
-from storage.tape_files import Files
+from storage.tape import read_partition
+from storage.tape_files import Files, Part, partition_read
 
 ROWS = 65_536  # read at once of a part: one that covers half an hour would not fit beside the rest
 
@@ -47,29 +47,28 @@ class TapePast:
         filled = read_partition(backfill_root(self.root), "bars", from_ns(until_ns).date(), self.index)
         if filled is None:
             return []
-        start = filled["start_ns"].to_numpy()
-        inside = filled.filter(pa.array((start >= since_ns) & (start < until_ns)))
-        return [check("bars", batch) for batch in inside.to_batches() if batch.num_rows]
+        batches = [_checked(batch, "bars", backfill_root(self.root)) for batch in filled.to_batches()]
+        inside = (_from(batch, "start_ns", since_ns) for batch in batches)
+        upto = (batch.filter(pa.array(batch["start_ns"].to_numpy() < until_ns)) for batch in inside)
+        return [batch for batch in upto if batch.num_rows]
 
     def _rows(self, name: str, time: str, since_ns: int, until_ns: int) -> list[pa.RecordBatch]:
         """Rows of [since, until) in the order recorded; read from the end back to the first part that is all older."""
         files = Files(self.root)
         folder = files.partition(name, from_ns(until_ns).date().isoformat(), self.index)
-        for _ in range(TRIES):
+
+        def read(parts: list[Part]) -> list[pa.RecordBatch]:
             found: list[pa.RecordBatch] = []
-            for part in reversed(files.parts(folder)):
-                path = f"{folder}/{part.name}"
-                data = files.read(path)
-                if data is None:
-                    break  # compacted away: look again
-                rows = [_from(batch, time, since_ns) for batch in _batches(data, path, name)]
+            for part in reversed(parts):
+                data = files.part(folder, part)
+                rows = [_from(batch, time, since_ns) for batch in _batches(data, f"{folder}/{part.name}", name)]
                 if not any(batch.num_rows for batch in rows):
-                    return found
+                    break
                 upto = (batch.filter(pa.array(batch[time].to_numpy() < until_ns)) for batch in rows)
                 found = [*(batch for batch in upto if batch.num_rows), *found]
-            else:
-                return found
-        raise InputError(f"{folder} kept changing while it was read: try again")
+            return found
+
+        return partition_read(files, folder, read)
 
 
 def _from(batch: pa.RecordBatch, time: str, since_ns: int) -> pa.RecordBatch:
@@ -79,8 +78,13 @@ def _from(batch: pa.RecordBatch, time: str, since_ns: int) -> pa.RecordBatch:
 def _batches(data: bytes, path: str, name: str) -> Iterator[pa.RecordBatch]:
     try:
         for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches(ROWS):
-            yield check(name, batch)
+            yield _checked(batch, name, path)
     except pa.ArrowInvalid as error:
         raise InputError(f"{path} is no Parquet file ({error}): restore it or delete it") from error
+
+
+def _checked(batch: pa.RecordBatch, name: str, path: str) -> pa.RecordBatch:
+    try:
+        return check(name, batch)
     except SchemaError as error:
         raise InputError(f"{path} is of another release: {error}") from error

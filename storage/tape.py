@@ -19,12 +19,11 @@ from core.market import from_ns
 from core.records import Sender, Stamp
 from core.schemas import SCHEMAS, check
 from storage.backfilled import backfill_root, bars_once
-from storage.tape_files import Files, Part, encode, read_parts
+from storage.tape_files import Files, Part, encode, partition_read, read_parts
 
 TIME = {"ticks": "exchange_ns", "bars": "start_ns", "contracts": "exchange_ns", "expiries": "as_of_ns"}
 MARKS = ".durable.json"
 FAN = 32  # parts of one width that become one wider part
-TRIES = 5  # of a reader that met a compaction
 
 
 def read_tape(root: str, name: str, date: dt.date | str, index: str) -> pa.Table:
@@ -44,14 +43,7 @@ def read_partition(root: str, name: str, date: dt.date | str, index: str) -> pa.
     """The rows of one writer's partition, in the order written; None if there is none. InputError for a bad file."""
     files = Files(root)
     folder = files.partition(name, str(date), index)
-    for _ in range(TRIES):
-        parts = files.parts(folder)
-        if not parts:
-            return None
-        table = read_parts(files, folder, parts)
-        if table is not None:
-            return table
-    raise InputError(f"{folder} kept changing while it was read: try again")
+    return partition_read(files, folder, lambda parts: read_parts(files, folder, parts) if parts else None)
 
 
 @dataclass
@@ -174,9 +166,11 @@ class ParquetTape:
         """FAN parts of one width at the end become one, so that a day ends as some dozens of files."""
         while len(tail := part.parts[-FAN:]) == FAN and len({one.width for one in tail}) == 1:
             wide = Part(tail[0].first, tail[-1].last)
-            table = read_parts(files, part.folder, tail)
-            if table is None:
-                raise InputError(f"{part.folder}: a part vanished; is a second recorder writing there? Stop one")
+            try:
+                table = read_parts(files, part.folder, tail)
+            except FileNotFoundError as error:
+                why = f"{part.folder}: a part vanished; is a second recorder writing there? Stop one"
+                raise InputError(why) from error
             files.write(f"{part.folder}/.{wide.name}", encode(table))
             files.rename(f"{part.folder}/.{wide.name}", f"{part.folder}/{wide.name}")
             part.parts[-FAN:] = [wide]

@@ -7,13 +7,18 @@ Names with a dot in front are not yet, or not, data.
 """
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from core.errors import InputError
+
+T = TypeVar("T")
+TRIES = 5  # of a reader that met a compaction
 
 
 @dataclass(frozen=True, order=True)
@@ -88,6 +93,13 @@ class Files:
         except FileNotFoundError:
             return None
 
+    def part(self, folder: str, part: Part) -> bytes:
+        """FileNotFoundError for one that has been compacted away since it was listed."""
+        data = self.read(f"{folder}/{part.name}")
+        if data is None:
+            raise FileNotFoundError(f"{folder}/{part.name}")
+        return data
+
     def write(self, path: str, data: bytes | pa.Buffer) -> None:
         """On a local disk the bytes are synced before this returns."""
         self._fs.create_dir(path.rpartition("/")[0], recursive=True)
@@ -121,12 +133,23 @@ def decode(data: bytes, path: str) -> pa.Table:
         raise InputError(f"{path} is no Parquet file ({error}): restore it or delete it") from error
 
 
-def read_parts(files: Files, folder: str, parts: list[Part]) -> pa.Table | None:
-    """The rows of `parts`; None if one has just been compacted away."""
-    tables = []
-    for part in parts:
-        data = files.read(f"{folder}/{part.name}")
-        if data is None:
-            return None
-        tables.append(decode(data, f"{folder}/{part.name}"))
-    return pa.concat_tables(tables)
+def read_parts(files: Files, folder: str, parts: Sequence[Part]) -> pa.Table:
+    """The rows of `parts`, at least one. Raises as `Files.part`, and InputError for no Parquet or of two kinds."""
+    tables = [decode(files.part(folder, part), f"{folder}/{part.name}") for part in parts]
+    try:
+        return pa.concat_tables(tables)
+    except pa.ArrowInvalid as error:
+        raise InputError(f"{folder}: its parts are of two releases ({error}): move the older ones away") from error
+
+
+def partition_read(files: Files, folder: str, read: Callable[[list[Part]], T]) -> T:
+    """What `read` makes of a partition's parts, as they are; anew if one is compacted away under its hands.
+
+    InputError when they keep changing.
+    """
+    for _ in range(TRIES):
+        try:
+            return read(files.parts(folder))
+        except FileNotFoundError:
+            continue
+    raise InputError(f"{folder} kept changing while it was read: try again")

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from core.errors import InputError
 from core.market import IST, to_ns
 from core.market.symbols import Contract
-from core.schemas import TICKS, Kind
+from core.schemas import BARS, TICKS, Kind
 from storage.backfilled import backfill_root
-from storage.tape import TRIES, read_partition
-from storage.tape_files import Files
+from storage.tape import read_partition
+from storage.tape_files import Files, Part, partition_read
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -92,6 +92,8 @@ def _starts(root: str, date: dt.date, index: str) -> dict[tuple[str, int], Ints]
     for of in (root, backfill_root(root)):
         bars = read_partition(of, "bars", date, index)
         if bars is not None:
+            if bars.schema.names != BARS.names:
+                raise InputError(f"{of}: the bars of {index} on {date} are of another release: move them away")
             columns = (bars[name].to_pylist() for name in ("symbol", "seconds", "start_ns"))
             for symbol, seconds, start in zip(*columns, strict=True):
                 found[symbol, seconds].append(start)
@@ -100,17 +102,18 @@ def _starts(root: str, date: dt.date, index: str) -> dict[tuple[str, int], Ints]
 
 def _minutes(root: str, date: dt.date, index: str, midnight_ns: int) -> pa.Table:
     """Of each contract and minute of the day with a tick: `most` and `least` volume, and `at_ns`, its last one."""
-    for _ in range(TRIES):
+    files = Files(root)
+    folder = files.partition("ticks", str(date), index)
+
+    def read(parts: list[Part]) -> pa.Table:
         found = [_fold(_NOTHING, "volume", "volume", "exchange_ns")]
-        for ticks in _ticks(root, date, index):
-            if ticks is None:
-                break
+        for ticks in _ticks(files, folder, parts):
             minute = (ticks["exchange_ns"].to_numpy() - midnight_ns) // MINUTE
             today = ticks.append_column("minute", pa.array(minute)).filter(pa.array((minute >= 0) & (minute < DAY)))
             found.append(_fold(today, "volume", "volume", "exchange_ns"))
-        else:
-            return _fold(pa.concat_tables(found), "most", "least", "at_ns")
-    raise InputError(f"{root}: the ticks of {index} kept changing while they were read: try again")
+        return _fold(pa.concat_tables(found), "most", "least", "at_ns")
+
+    return partition_read(files, folder, read)
 
 
 def _fold(table: pa.Table, most: str, least: str, at: str) -> pa.Table:
@@ -119,15 +122,10 @@ def _fold(table: pa.Table, most: str, least: str, at: str) -> pa.Table:
     return found.rename_columns([*_KEY, "most", "least", "at_ns"])
 
 
-def _ticks(root: str, date: dt.date, index: str) -> Iterator[pa.Table | None]:
-    """The columns that are needed, some rows at a time; None for a part that has been compacted away meanwhile."""
-    files = Files(root)
-    folder = files.partition("ticks", str(date), index)
-    for part in files.parts(folder):
-        data = files.read(f"{folder}/{part.name}")
-        if data is None:
-            yield None
-            return
+def _ticks(files: Files, folder: str, parts: list[Part]) -> Iterator[pa.Table]:
+    """The columns that are needed, some rows at a time. Raises as `Files.part`."""
+    for part in parts:
+        data = files.part(folder, part)
         try:
             for batch in pq.ParquetFile(pa.BufferReader(data)).iter_batches(ROWS, columns=_READ.names):
                 yield pa.Table.from_batches([batch]).select(_READ.names).cast(_READ)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.schemas import BARS, TICKS
+from storage.backfilled import backfill_root, bars_once
 from storage.past import TapePast
-from storage.tape import FAN, ParquetTape
+from storage.tape import FAN, ParquetTape, read_tape
 from storage.tape_files import Files, encode
 from tests.fakes_feed import ticks
 from tests.unit.storage.test_tape import DAY, OPEN_NS, stamp
@@ -123,3 +124,20 @@ def test_a_damaged_part_and_one_of_another_release_are_named(tmp_path: Path) -> 
     with pytest.raises(InputError, match=r"part-000001-000001\.parquet is no Parquet file"):
         list(past.ticks(0, OPEN_NS + HOUR))
     assert DAY.isoformat() in str(part)
+
+
+def test_parts_of_two_releases_are_named(tmp_path: Path) -> None:
+    """Also those that were filled: a feed that starts in mid-session ends in words, not in Arrow's."""
+    filled = Path(backfill_root(str(tmp_path)))
+    past = record(tmp_path, "bars", [bar(0), bar(1)])
+    record(filled, "bars", [bar(0), bar(1)])
+    for root in (filled, tmp_path):
+        part = max((root / "bars").rglob("part-*.parquet"))
+        part.write_bytes(encode(pa.table({"x": [1]})))
+        with pytest.raises(InputError, match="release"):
+            past.bars(0, OPEN_NS + HOUR)
+        with pytest.raises(InputError, match="release"):
+            read_tape(str(root), "bars", DAY, "NIFTY")
+        min((root / "bars").rglob("part-*.parquet")).unlink()
+    with pytest.raises(InputError, match="two releases"):
+        bars_once([pa.table({"x": [1]}), pa.Table.from_batches([bar(0)])])

@@ -14,6 +14,7 @@ from core.market import IST, to_ns
 from core.market.bars import Bars
 from core.schemas import TICKS, Kind
 from storage.tape import ParquetTape
+from storage.tape_files import Files, encode
 from storage.taped_day import LATE, TapedDay
 from tests.unit.storage.test_tape import DAY, OPEN_NS, stamp
 
@@ -94,6 +95,22 @@ def test_a_day_without_a_tape_is_unknown_and_a_file_that_is_none_is_said(tmp_pat
         (folder / "part-000001-000001.parquet").write_bytes(b"PAR1 is not enough")
         with pytest.raises(InputError, match="part-000001-000001"):
             TapedDay(str(tmp_path / name), DAY, "NIFTY")
+
+
+def test_bars_of_another_release_are_said(tmp_path: Path) -> None:
+    folder = tmp_path / f"bars/date={DAY}/index=NIFTY"
+    folder.mkdir(parents=True)
+    for part, columns in ((1, {"x": [1]}), (2, {"y": [1]})):
+        (folder / f"part-{part:06d}-{part:06d}.parquet").write_bytes(encode(pa.table(columns)))
+        with pytest.raises(InputError, match=r"of (another|two) release"):
+            TapedDay(str(tmp_path), DAY, "NIFTY")
+
+
+def test_ticks_that_keep_being_compacted_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taped(tmp_path, ticks([(1, 0)]))
+    monkeypatch.setattr(Files, "read", lambda *_: None)
+    with pytest.raises(InputError, match="kept changing"):
+        TapedDay(str(tmp_path), DAY, "NIFTY")
 
 
 def test_what_lies_on_another_day_in_the_same_file_is_passed_over(tmp_path: Path) -> None:
