@@ -1,14 +1,16 @@
 """What is listed on a day, as Kite numbers it: tokens, the instrument dump, and where a token's row is.
 
 Kite: instrument_token = exchange_token·256 + segment (core.kite). The indices' tokens are Kite's own; a contract's
-exchange token is a hash of its symbol, so that it is the same every day it is listed, as on the exchange.
+exchange token is a hash of its symbol, or the next one that is free: what was listed before keeps its own, which
+nobody else is given until it has expired, as at Kite. The listings of two starts may differ in a few tokens: as with
+Kite, a client takes the dump of each day.
 """
 
 import csv
 import datetime as dt
 import hashlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -82,16 +84,19 @@ class Contracts(NamedTuple):
 class Listing:
     """Every instrument of the day, one group of contracts after the other; `place` is by the name that TICKS has."""
 
-    def __init__(self, groups: Sequence[Contracts]) -> None:
+    def __init__(self, groups: Sequence[Contracts], before: Sequence[Instrument] = ()) -> None:
+        """`before`: contracts of earlier days that live, whether they are listed today or not."""
         self.instruments: list[Instrument] = []
         self.names: list[str] = []  # as TICKS has them, by place
-        taken: set[int] = set()
+        kept = _Tokens(before)
         for rows, lots in groups:
             for row, lot in zip(rows.to_pylist(), lots.tolist(), strict=True):
                 self.names.append(str(row["symbol"]))
-                self.instruments.append(_instrument(len(self.instruments), row, lot, taken))
+                self.instruments.append(_instrument(len(self.instruments), row, lot, kept))
         self.place = {name: place for place, name in enumerate(self.names)}
         self.token: Ints = np.array([one.token for one in self.instruments], np.int64)
+        known = {(one.exchange, one.symbol): one for one in (*before, *self.instruments) if one.kind != Kind.INDEX}
+        self.known = known.values()  # contracts of today and before
         self.by_token = {one.token: one for one in self.instruments}
         self.by_name = {(one.exchange, one.symbol): one for one in self.instruments}
 
@@ -115,27 +120,38 @@ class Listing:
         return out.getvalue()
 
 
-def _instrument(place: int, row: dict[str, object], lot: int, taken: set[int]) -> Instrument:
+def _instrument(place: int, row: dict[str, object], lot: int, tokens: "_Tokens") -> Instrument:
     kind, index, symbol = Kind(int(str(row["kind"]))), str(row["index"]), str(row["symbol"])
     if kind == Kind.INDEX:
         token, name, exchange = INDEX_ROWS[symbol]
         return Instrument(place, token, exchange, name, index, kind, "", 0, 0, 0)
     exchange = derivatives_exchange_of(index)
     tick = future_tick_paise(index) if kind == Kind.FUTURE else tick_paise(index)
-    token = _token(exchange, symbol, taken)
+    token = tokens.take(exchange, symbol)
     return Instrument(
         place, token, exchange, symbol, index, kind, str(row["expiry"]), int(str(row["strike_paise"])), tick, lot
     )
 
 
-def _token(exchange: str, symbol: str, taken: set[int]) -> int:
-    start = int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:8])
-    for step in range(TOKENS):
-        token = (FIRST_TOKEN[exchange] + (start + step) % TOKENS) << 8 | SEGMENTS[exchange]
-        if token not in taken:
-            taken.add(token)
-            return token
-    raise OverflowError(f"more than {TOKENS} contracts on {exchange}")
+class _Tokens:
+    """Tokens by exchange and symbol, each given once."""
+
+    def __init__(self, before: Iterable[Instrument]) -> None:
+        self._kept = {(one.exchange, one.symbol): one.token for one in before}
+        self._taken = set(self._kept.values())
+
+    def take(self, exchange: str, symbol: str) -> int:
+        token = self._kept.get((exchange, symbol)) or self._free(exchange, symbol)
+        self._taken.add(token)
+        return token
+
+    def _free(self, exchange: str, symbol: str) -> int:
+        start = int.from_bytes(hashlib.sha256(symbol.encode()).digest()[:8])
+        for step in range(TOKENS):
+            token = (FIRST_TOKEN[exchange] + (start + step) % TOKENS) << 8 | SEGMENTS[exchange]
+            if token not in self._taken:
+                return token
+        raise OverflowError(f"more than {TOKENS} contracts on {exchange}")
 
 
 def _rupees(paise: int | np.int64) -> str:

@@ -29,10 +29,13 @@ class SimulatedDay(Day):
 
     def __init__(
         self, date: dt.date, *, seed: int, indices: Sequence[str] = INDICES, strikes_each_side: int = 20,
-        ticks_per_second: int = 400, held: Collection[Instrument] = (),
+        ticks_per_second: int = 400, held: Collection[Instrument] = (), before: Sequence[Instrument] = (),
     ) -> None:  # fmt: skip
-        """What is `held` is listed beside the strikes of the day. Raises as Day and SimulatedSource do."""
-        self.seed, self.market = seed, f"simulated, seed {seed}"
+        """What is `held` is listed beside the strikes of the day; `before` was listed earlier and keeps its tokens.
+
+        Raises as Day and SimulatedSource do.
+        """
+        self.seed, self.market = seed, "simulated"
         self._strikes, self._rate = strikes_each_side, ticks_per_second
         kept = [_contract(one) for one in held]
         self._drawn = {
@@ -44,7 +47,7 @@ class SimulatedDay(Day):
         }  # fmt: skip
         for source in self._drawn.values():
             source.open()
-        super().__init__(date, _listing(self._drawn.values()), self._drawn)
+        super().__init__(date, _listing(self._drawn.values(), before), self._drawn)
         self._rows = {
             symbol: row
             for source in self._drawn.values()
@@ -67,7 +70,7 @@ class SimulatedDay(Day):
     def following(self, date: dt.date, held: Collection[Instrument]) -> Day:
         return SimulatedDay(
             date, seed=self.seed, indices=self.indices, strikes_each_side=self._strikes, ticks_per_second=self._rate,
-            held=held,
+            held=held, before=[one for one in self.listing.known if one.expiry_date >= date],
         )  # fmt: skip
 
 
@@ -80,11 +83,12 @@ def _contract(one: Instrument) -> Contract:
     return Contract(one.index, one.kind, one.expiry_date, one.strike_paise, one.symbol)
 
 
-def _listing(sources: Collection[SimulatedSource]) -> Listing:
+def _listing(sources: Collection[SimulatedSource], before: Sequence[Instrument]) -> Listing:
     """The universes one after the other, and what is held outside them last: it takes no other contract's token."""
     universes = [source.market.universe for source in sources]
     ends = [len(one) - one.held for one in universes]
     own = [Contracts(one.contracts[:end], one.lots[:end]) for one, end in zip(universes, ends, strict=True)]
     return Listing(
-        [*own, *(Contracts(one.contracts[end:], one.lots[end:]) for one, end in zip(universes, ends, strict=True))]
+        [*own, *(Contracts(one.contracts[end:], one.lots[end:]) for one, end in zip(universes, ends, strict=True))],
+        before,
     )
