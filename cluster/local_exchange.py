@@ -104,6 +104,12 @@ def config_of(desk: "Desk") -> WorldConfig:
     )
 
 
+def about(world: World, port: int) -> str:
+    """What runs there, with the seed that would run it again."""
+    run = f"{len(world.day.listing)} instruments, speed {world.config.speed:g}, seed {world.config.seed}"
+    return f"exchange of {world.day.date} at http://127.0.0.1:{port}: {world.day.market}; {run}"
+
+
 def serve(world: World, port: int, tell: Callable[[int], None]) -> None:
     """Until a signal; `tell` hears the port once it is ours, another than `port` if that is 0."""
     config = uvicorn.Config(
@@ -121,7 +127,8 @@ def main() -> int:
     file.unlink()
     use(facts)
     use_dump(dump)
-    serve(World(config), port, lambda own: print(f"listens on {own}", flush=True))
+    world = World(config)
+    serve(world, port, lambda bound: print(about(world, bound), flush=True))
     return 0
 
 

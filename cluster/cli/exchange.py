@@ -44,7 +44,7 @@ def exchange(
     wall_clock: WallClock = False,
 ) -> None:  # fmt: skip
     """Run the local exchange until Ctrl-C: Kite's REST and socket, an invented market or a recorded one, no account."""
-    from cluster.local_exchange import serve
+    from cluster.local_exchange import about, serve
     from exchange.limits import Rates
     from exchange.world import DEFAULT_USER, World, WorldConfig
 
@@ -66,8 +66,8 @@ def exchange(
     world = World(config)
 
     def tell(bound: int) -> None:
-        root, many = f"http://127.0.0.1:{bound}", len(world.day.listing)
-        say(f"exchange of {world.day.date} at {root}: {world.day.market}; {many} instruments, speed {speed:g}")
+        root = f"http://127.0.0.1:{bound}"
+        say(about(world, bound))
         say(f"log in: {root}/connect/login?v=3&api_key=vikalp (secret vikalp); faults: {root}/admin")
 
     serve(world, port, tell)
