@@ -5,6 +5,9 @@ order manager that restarts finds what it did. It refuses in Kite's words, and l
 a LIMIT at the protection price, whose unfilled rest stays in the book.
 """
 
+from collections import Counter
+from collections.abc import Mapping
+
 import msgspec
 import pyarrow as pa
 
@@ -14,7 +17,7 @@ from core.matching.depth import Board
 from core.matching.match import Resting, Trade, cross, protected_limit, take
 from core.orders.answer import Answer
 from core.orders.machine import Tally, remaining, with_fill
-from core.orders.positions import market_date
+from core.orders.positions import market_date, signed
 from core.orders.validity import over
 from core.ports import BrokerStore, Clock
 from core.records import Fill, Intent, Order
@@ -86,6 +89,13 @@ class PaperBroker:
     def trades(self) -> list[Fill]:
         self._loaded()
         return list(self._fills)
+
+    def positions(self) -> Mapping[tuple[str, str], int]:
+        """What its own trades add up to, by contract and product. Raises as `book`."""
+        orders, net = self._loaded(), Counter[tuple[str, str]]()
+        for fill in self._fills:
+            net[fill.symbol, orders[fill.tag].intent.product] += signed(fill)
+        return net
 
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:
         """Publish new books and match our orders; whether one of them traded.

@@ -215,6 +215,12 @@ class Broker(Protocol):
     def trades(self) -> Sequence[Fill]:
         """Every trade of the session as the broker sees it."""
 
+    def positions(self) -> Mapping[tuple[str, str], int]:
+        """Signed units of the account, whoever traded them, by contract and product; what is flat may be left out.
+
+        Of contracts of our indices alone. Raises as `book`.
+        """
+
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:
         """The market, for a broker that matches against it itself; whether `trades` may show more by that.
 

@@ -1,12 +1,14 @@
 """Whom the order manager asks: broker and risk, in memory, with switches for every way they fail."""
 
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
 
 from core.errors import DeskError
 from core.orders.answer import Answer
+from core.orders.positions import signed
 from core.records import Fill, Intent, LimitUse, Margin, Order, Verdict
 
 
@@ -31,7 +33,8 @@ class FakeBroker:
         self.away = False
         self.slow = False
         self.matches = False  # what it answers when it is shown ticks
-        self.looks = self.listings = 0  # how often its book and its trades were asked for
+        self.looks = self.listings = self.counts = 0  # how often its book, its trades, its positions were asked for
+        self.by_hand = Counter[tuple[str, str]]()  # what somebody else has bought and sold, by contract and product
         self.cancelling: list[str] = []  # broker ids
         self._listed: int | None = None  # how many trades the list shows; None: all
 
@@ -108,6 +111,16 @@ class FakeBroker:
         if self.away:
             raise DeskError("broker: connection refused")
         return self.fills[: self._listed]
+
+    def positions(self) -> Mapping[tuple[str, str], int]:
+        self.counts += 1
+        if self.away:
+            raise DeskError("broker: connection refused")
+        net = Counter(self.by_hand)
+        for fill in self.fills:
+            order = self.orders.get(fill.tag)
+            net[fill.symbol, order.intent.product if order else "NRML"] += signed(fill)
+        return net
 
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:
         return self.matches

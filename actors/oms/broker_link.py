@@ -10,7 +10,7 @@ A turn is over after TURN_NS, the broker's longest call, which began just before
 risk: 2 + 2.5 + 2 + 1 = 7.5 s, below 8 (tests/unit/test_oms_turn.py).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import pyarrow as pa
@@ -65,6 +65,12 @@ class BrokerLink:
 
     def trades(self) -> Sequence[Fill]:
         return self._read(self._broker.trades)
+
+    def positions(self) -> Mapping[tuple[str, str], int]:
+        """Not a read of the book: that it fails holds the book up for nothing, and is the caller's to pace."""
+        if self.over:
+            raise BrokerDown(LATE)
+        return self._broker.positions()
 
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:
         return self._broker.on_ticks(ticks)

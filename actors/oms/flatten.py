@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
 from actors.oms.follow import Follower
 from actors.oms.gate import leaving
@@ -39,6 +40,7 @@ class Flattener:
         journal: Journal,
         follow: Follower,
         send: Sender,
+        account: Account,
         *,
         broker: BrokerLink,
         standing: Standing,
@@ -46,7 +48,7 @@ class Flattener:
         exit_cross: float,
     ) -> None:
         self._journal, self._follow, self._send, self._broker = journal, follow, send, broker
-        self._standing = standing
+        self._standing, self._account = standing, account
         self._clock, self._exit_cross = clock, exit_cross
         self._wish: dict[str, str] = {}  # tag of an order that was not over yet → why the cancel was not taken
         self._foreseen: dict[str, int] = {}  # tag of the same → units filled in the end, if the exits are to be enough
@@ -60,6 +62,8 @@ class Flattener:
     def exit_all(self, board: Board, why: str) -> list[Order]:
         """Cancel what is live, then send limits that close every position, whatever the state; raises LedgerFenced.
 
+        Of each no more than the broker says the account has: what somebody else has closed is not to become a short.
+
         First what is not cancelled yet, as REFUSED with the reason and the tag of the order that still lives; then
         the exits, those that could not be sent as REFUSED.
         """
@@ -70,6 +74,7 @@ class Flattener:
         self._foreseen = {tag: self._foresee(self._journal.orders[tag]) for tag in self._wish}
         kept = [self._alive(tag, words) for tag, words in self._wish.items()]
         self._later.clear()
+        self._compare()
         exits = self._close({one.symbol: one.quantity for one in self._journal.holdings.values()}, board)
         self._unsent = _units(order.intent for order in exits if order.intent.tag not in self._journal.orders)
         self._unsent.subtract(self._later)
@@ -91,6 +96,8 @@ class Flattener:
         if _past(self._later_ns, now_ns):
             due.update(self._later)
             self._later.clear()
+        if any(due.values()):
+            self._compare()
         exits = self._close(due, board)
         self._watch(exits)
         for order in exits:
@@ -182,8 +189,14 @@ class Flattener:
 
     def _left(self, holding: Holding, due: int, board: Board, seed: str) -> Iterator[Order]:
         kept = max(0, abs(holding.quantity) - max(0, due if holding.quantity > 0 else -due))
-        working = max(kept, leaving(self._journal.orders, holding.symbol, vanished=self._follow.vanished))
-        if abs(holding.quantity) <= working:
+        going = leaving(self._journal.orders, holding.symbol, vanished=self._follow.vanished)
+        asked = abs(holding.quantity) - max(kept, going)
+        if asked <= 0:
+            return
+        working = min(abs(holding.quantity), max(kept, going + self._account.missing(holding)))
+        if asked > (left := abs(holding.quantity) - working):
+            yield self._withheld(holding, asked - left, seed)
+        if not left:
             return
         try:
             intents = list(self._exits(holding, board.depth(holding.symbol), working, seed))
@@ -197,6 +210,23 @@ class Flattener:
             else:
                 yield self._sent(intent)
 
+    def _compare(self) -> None:
+        """What the account has now; nobody asks for it without ledger and login."""
+        if not self._standing.stop:
+            self._standing.attempt(lambda: self._account.compare(now=True))
+
+    def _withheld(self, holding: Holding, units: int, seed: str) -> Order:
+        held = abs(holding.quantity)
+        intent = whole_exit(holding, working=held - units, seed=f"{seed} withheld", reason=self._why)
+        return self._failed(
+            msgspec.structs.replace(intent, product=self._product(holding)),
+            f"not sent: the broker says that the account has {held - self._account.missing(holding)} of the {held} "
+            f"{self._product(holding)} that this desk counts; look at the broker's positions",
+        )
+
+    def _product(self, holding: Holding) -> str:
+        return self._journal.product(holding.symbol) or "NRML"  # of what was carried over
+
     def _sent(self, intent: Intent) -> Order:
         try:
             return self._send.submit(intent, "REDUCING")
@@ -208,7 +238,6 @@ class Flattener:
         today = market_date(self._clock.now_ns())
         expiry = parse_symbol(holding.symbol, today).expiry
         assert expiry is not None, "only options are traded"
-        product = self._journal.product(holding.symbol) or "NRML"  # of what was carried over
         exits = exit_intents(
             holding,
             depth,
@@ -219,7 +248,7 @@ class Flattener:
             seed=seed,
             reason=self._why,
         )
-        return (msgspec.structs.replace(intent, product=product) for intent in exits)
+        return (msgspec.structs.replace(intent, product=self._product(holding)) for intent in exits)
 
     def _alive(self, tag: str, words: str) -> Order:
         order = self._journal.orders[tag]

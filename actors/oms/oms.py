@@ -13,6 +13,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
 from actors.oms.config import OmsConfig
 from actors.oms.flatten import Flattener
@@ -50,15 +51,15 @@ class OmsActor:
         follow = Follower(journal, way, link, clock)
         standing = self._standing = Standing(config.state_after_start, journal, clock)
         send = Sender(journal, follow, broker=way, risk=link, standing=standing, clock=clock, pause=pause)
+        account, self._settler = Account(journal, follow, way, clock), Settler(journal, link, clock)
         flatten = Flattener(
-            journal, follow, send, broker=way, standing=standing, clock=clock, exit_cross=config.exit_cross
+            journal, follow, send, account, broker=way, standing=standing, clock=clock, exit_cross=config.exit_cross
         )
         self._way, self._follow, self._send, self._flatten = way, follow, send, flatten
-        settler = self._settler = Settler(journal, link, clock)
         self._symbols = Symbols(journal, bus, clock, config.indices)
         self._rounds = Rounds(
-            journal, follow, flatten, settler, standing=standing, broker=way, risk=link, symbols=self._symbols,
-            board=self._board, bus=bus, clock=clock, indices=config.indices,
+            journal, follow, flatten, self._settler, account, standing=standing, broker=way, risk=link,
+            symbols=self._symbols, board=self._board, bus=bus, clock=clock, indices=config.indices,
         )  # fmt: skip
 
     def open(self) -> None:

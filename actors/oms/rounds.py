@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
+from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
 from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
@@ -33,6 +34,7 @@ class Rounds:
         follow: Follower,
         flatten: Flattener,
         settler: Settler,
+        account: Account,
         *,
         standing: Standing,
         broker: BrokerLink,
@@ -44,6 +46,7 @@ class Rounds:
         indices: Sequence[str],
     ) -> None:
         self._journal, self._follow, self._flatten, self._settler = journal, follow, flatten, settler
+        self._account = account
         self._standing, self._risk, self._symbols, self._board = standing, risk, symbols, board
         self._bus, self._clock, self._indices, self._broker = bus, clock, indices, broker
         self._opened = False
@@ -116,6 +119,8 @@ class Rounds:
     def _compare(self, *, whole: bool) -> None:
         self._follow.reconcile(whole=whole)
         self.refresh(self._settler.settle(self._board))  # after the broker's last trades
+        if whole:
+            self._account.compare()
 
     def _recover(self) -> None:
         self._read()

@@ -2,10 +2,12 @@
 
 Every order carries its tag and nothing is sent again; what Kite took is found by the tag. A MARKET order goes out with
 automatic market protection, without which Kite refuses it. Orders and trades without one of our tags are somebody
-else's, placed in Kite's own apps: they are not shown here and nobody touches them.
+else's, placed in Kite's own apps: they are not shown here and nobody touches them. The positions are the account's,
+whoever traded them.
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -19,7 +21,7 @@ from brokers.kite.bounded import within
 from brokers.kite.limiter import Call, Limiter
 from brokers.kite.outcome import FORBIDDEN, Cause, Outcome, send
 from brokers.kite.reads import read
-from brokers.kite.rows import fill_of, is_ours, moment_ns, order_of, text
+from brokers.kite.rows import fill_of, is_ours, moment_ns, order_of, position_of, text
 from core.errors import BrokerDown, VikalpError
 from core.market import derivatives_exchange_of
 from core.orders.answer import Answer
@@ -119,6 +121,15 @@ class KiteBroker:
         ours = [row for row, order_id in zip(rows, whose, strict=True) if order_id in self._tags]
         return _understood(lambda row: fill_of(row, self._tags[row["order_id"]]), ours)
 
+    def positions(self) -> Mapping[tuple[str, str], int]:
+        """Signed units of the account by contract and product, whoever traded them. Raises as `book`."""
+        rows = self._read("positions", "net")
+        net = Counter[tuple[str, str]]()
+        for known in _understood(position_of, rows):
+            if known is not None:
+                net[known[0]] += known[1]
+        return net
+
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:  # noqa: ARG002 an exchange sees its own market
         """An exchange has its own book: nothing fills by this."""
         return False
@@ -136,12 +147,12 @@ class KiteBroker:
         self._limiter.restore(Call.PLACE, [newest - one for one in at])
         self._counted.update(new)
 
-    def _read(self, what: str) -> list[Row]:
-        """A list of Kite's; every failure is BrokerDown, since a read can be asked again."""
+    def _read(self, what: str, part: str = "") -> list[Row]:
+        """A list of Kite's, or its list `part`; every failure is BrokerDown, since a read can be asked again."""
         until = self._until()
         client = self._access.client()
         try:
-            rows: list[Row] = read(
+            rows: Any = read(
                 Call.OTHER, lambda: within(until - time.monotonic(), getattr(client, what)), self._limiter,
                 most_wait_s=self._most_wait_s,
             )  # fmt: skip
@@ -151,6 +162,8 @@ class KiteBroker:
                 raise self._access.died(f"{cause}") from error
             self._access.drop()
             raise BrokerDown(f"Kite's {what} cannot be read: {error}") from error
+        if part:
+            rows = rows.get(part) if isinstance(rows, dict) else None
         if not isinstance(rows, list):
             raise BrokerDown(f"Kite's {what} cannot be read: they are no list, but {type(rows).__name__}")
         return rows

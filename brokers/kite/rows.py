@@ -82,6 +82,22 @@ def fill_of(row: Row, tag: str) -> Fill:
     )  # fmt: skip
 
 
+def position_of(row: Row) -> tuple[tuple[str, str], int] | None:
+    """Contract and product, signed units, of a row of `net`; None for what is no contract of our indices.
+
+    Raises as `order_of`.
+    """
+    symbol, units = text(row, "tradingsymbol"), row["quantity"]
+    if row["exchange"] in ELSEWHERE:
+        return None
+    try:
+        if parse_symbol(symbol).kind == Kind.INDEX:
+            return None
+    except (UnknownName, UnknownDate):
+        return None
+    return (symbol, text(row, "product")), -whole(-units) if units < 0 else whole(units)
+
+
 def side_of(row: Row) -> Side:
     side = str(row["transaction_type"])
     if side not in get_args(Side):

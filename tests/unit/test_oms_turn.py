@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
@@ -52,6 +53,11 @@ class HangingBroker(FakeBroker):
         if self.wait("book"):
             raise BrokerDown("timed out")
         return list(super().book())
+
+    def positions(self) -> Mapping[tuple[str, str], int]:
+        if self.wait("positions"):
+            raise BrokerDown("timed out")
+        return super().positions()
 
     def trades(self) -> list:
         if self.wait("trades"):

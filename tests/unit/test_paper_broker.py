@@ -88,6 +88,16 @@ def test_it_refuses_in_words_and_keeps_nothing(bench: Bench, changes: dict[str, 
     assert words in answer.message
 
 
+def test_its_positions_are_its_trades_by_contract_and_product_also_after_a_restart(bench: Bench) -> None:
+    bench.broker.place(intent("A", quantity=LOT))
+    bench.broker.place(intent("B", quantity=LOT, product="MIS"))
+    bench.broker.place(intent("C", quantity=LOT, side="SELL", limit_paise=30_000))
+    before = bench.broker.positions()
+
+    assert dict(before) == {(SYMBOL, "NRML"): 0, (SYMBOL, "MIS"): 10}  # 30 were for sale
+    assert bench.restart().positions() == before
+
+
 def test_it_refuses_outside_the_session_and_after_expiry(bench: Bench) -> None:
     bench.clock.now = to_ns(dt.datetime(2025, 9, 5, 18, 0, tzinfo=IST))
     closed = bench.broker.place(intent())

@@ -132,8 +132,8 @@ def out_of(held: Order, seed: str) -> Intent:
 
 
 def opened(served: Served) -> Iterator[Desk]:
-    """A desk of an account without orders; no fault of one test outlives it."""
-    engine = served.world.engine
-    served.do(lambda: (engine.orders.clear(), engine._live.clear(), engine.trades.clear()))
+    """A desk of an account without orders and positions; no fault of one test outlives it."""
+    engine, positions = served.world.engine, served.world.positions
+    served.do(lambda: (engine.orders.clear(), engine._live.clear(), engine.trades.clear(), positions._held.clear()))
     yield Desk(served)
     served.world.faults.stop()
