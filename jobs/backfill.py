@@ -12,6 +12,7 @@ started again asks for the rest alone. Exit code 1: the broker did not answer to
 import argparse
 import datetime as dt
 import fcntl
+import getpass
 import os
 import sys
 import time
@@ -25,11 +26,12 @@ from kiteconnect import KiteConnect
 
 from brokers.kite.history import FINAL_S, INTERVALS, Gap, backfill, requests_of
 from brokers.kite.limiter import WINDOWS, Call, Limiter
-from cluster.account import make_client
+from cluster.account import login_path, make_client, root_of
 from cluster.desk import Desk, is_local, market_clock, market_day, simulated, tape_url
 from cluster.dump import install_dump, read_listing
 from cluster.facts import install_copy
 from cluster.running import job_state, running_desk
+from cluster.settings import PASSPHRASE
 from core.errors import BrokerDown, ConfigError, DeskError, InputError, VikalpError
 from core.kite.instruments import Listing
 from core.market import check_index, from_ns, previous_session, session, why_closed
@@ -38,6 +40,7 @@ from core.schemas import Kind
 from jobs.wanted import in_words, midnight_ns, wanted
 from storage.backfilled import backfill_root
 from storage.holes import Holes
+from storage.secrets import kind_at
 from storage.tape import ParquetTape
 from storage.taped_day import TapedDay
 
@@ -68,12 +71,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _arguments(argv)
     try:
         desk = _desk(args.desk)
-        day = dt.date.fromisoformat(args.date) if args.date else latest(desk)
+        day = _date(args.date) if args.date else latest(desk)
         indices = tuple(args.index) or desk.settings.indices
         _check(desk, day, indices)
+        _unlock(desk)
         with _alone(Path(desk.data_dir)):
             return run(desk, day, indices, args.symbols, args.seconds, say=lambda line: print(line, flush=True))
-    except (VikalpError, ValueError, OSError) as error:
+    except (VikalpError, OSError) as error:
         print(f"backfill: {error}", file=sys.stderr)
         return 2
 
@@ -178,6 +182,25 @@ def _desk(number: int | None) -> Desk:
     if state.mode == "REPLAY":
         raise ConfigError(f"desk {state.desk} replays a recorded day: its broker is of paper and has no history to ask")
     return running_desk(state)
+
+
+def _date(text: str) -> dt.date:
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        raise InputError(f"--date: {error}; as 2026-11-20") from error
+
+
+def _unlock(desk: Desk) -> None:
+    """A job of the desk has the passphrase of the stored login in its environment; who runs it by hand is asked."""
+    if is_local(desk) or os.environ.get(PASSPHRASE) or kind_at(login_path(root_of(desk))) != "passphrase":
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(
+            f"the login is stored under a passphrase: give it as {PASSPHRASE}, or run this in a terminal, which asks "
+            "for it, or as a job of the desk, which has it"
+        )
+    os.environ[PASSPHRASE] = getpass.getpass("passphrase of the stored login: ")
 
 
 def _check(desk: Desk, day: dt.date, indices: Sequence[str]) -> None:

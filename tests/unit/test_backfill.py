@@ -16,13 +16,14 @@ import pytest
 from kiteconnect import KiteConnect
 
 from brokers.kite.limiter import Call, Limiter
-from cluster.account import log_in_locally, make_client, root_of, store_of
+from brokers.kite.login import Login
+from cluster.account import log_in_locally, login_path, make_client, root_of, store_of
 from cluster.desk import Desk, market_clock, tape_url
 from cluster.dump import read_listing
 from cluster.local_exchange import world_of
 from cluster.ports import DESKS, in_use, ports
 from cluster.running import keep_settings, running_desk
-from cluster.settings import MarketSettings, Settings
+from cluster.settings import PASSPHRASE, KiteSettings, MarketSettings, Settings
 from cluster.state import ROOT, DeskState, desk_dir, pid_of, write_state
 from core.errors import BrokerDown
 from core.kite.instruments import Listing
@@ -40,6 +41,7 @@ from jobs.wanted import Want, wanted
 from storage.backfilled import backfill_root
 from storage.holes import Holes
 from storage.past import TapePast
+from storage.secrets import Passphrase, Secrets
 from storage.tape import ParquetTape, read_partition, read_tape
 from storage.taped_day import TapedDay
 from tests.unit.exchange.conftest import DATE, Served
@@ -74,10 +76,10 @@ def made_desk(session_id: str = "s", *, number: int, mode: str = "simulated") ->
     return running_desk(state)
 
 
-def paper(number: int) -> DeskState:
+def paper(number: int, kite: KiteSettings | None = None) -> DeskState:
     """The state of a desk on the live market."""
     folder = desk_dir(number)
-    keep_settings(folder, Settings(market=MarketSettings(source="kite")))
+    keep_settings(folder, Settings(market=MarketSettings(source="kite"), kite=kite or KiteSettings()))
     return DeskState(
         desk=number, session_id="p", phase="READY", step="ready", host=pid_of(os.getpid()), data_dir=str(folder),
         mode="PAPER", anchor_wall_ns=time.time_ns(),
@@ -386,6 +388,40 @@ def test_what_it_cannot_do_it_says_in_words(number: int, capsys: pytest.CaptureF
     made_desk("r", number=number, mode="replay")
     assert main(one) == 2
     assert "replays a recorded day" in capsys.readouterr().err
+
+
+class Stdin:
+    def __init__(self, *, terminal: bool) -> None:
+        self.isatty = lambda: terminal
+
+
+def test_by_hand_the_passphrase_of_a_live_desk_is_asked_for(
+    number: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nobody = KiteSettings(root="http://127.0.0.1:9", api_key="key")
+    write_state(paper(number, nobody))
+    monkeypatch.setenv(PASSPHRASE, "")
+    login = Login(root=nobody.root, api_key="key", api_secret="s", access_token="T" * 32, expires_ns=1 << 62)
+    Secrets(login_path(nobody.root), Passphrase("the words"), Login, iterations=1).save(login)
+
+    monkeypatch.setattr(sys, "stdin", Stdin(terminal=False))
+    assert main(["--desk", str(number)]) == 2
+    assert f"give it as {PASSPHRASE}" in capsys.readouterr().err
+
+    monkeypatch.setattr(sys, "stdin", Stdin(terminal=True))
+    monkeypatch.setattr("getpass.getpass", lambda asked: "the words" if "passphrase" in asked else "")
+    assert main(["--desk", str(number)]) == 2
+    assert "Kite cannot be reached" in capsys.readouterr().err, "the login opened, and was used"
+
+
+def test_a_bug_is_not_said_to_be_the_users(desk: Desk, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def bug(*_: object, **__: object) -> None:
+        raise ValueError("array is too big")
+
+    assert desk
+    monkeypatch.setattr("jobs.backfill.wanted", bug)
+    with pytest.raises(ValueError, match="too big"):
+        main(["--desk", str(number)])
 
 
 def test_killed_at_any_moment_it_asks_for_the_rest_alone(desk: Desk, number: int, listing: Listing) -> None:
