@@ -7,7 +7,7 @@ from core.market import IST, to_ns
 from core.market.list_day import list_ends_ns
 from core.schemas import NO_TICKS
 from tests.fakes_feed import ticks
-from tests.unit.test_feed_live import DAY, TERMS, WEEKS, S, World, band, option
+from tests.world_feed import DAY, TERMS, WEEKS, S, World, band, option
 
 FRIDAY, MONDAY = DAY, dt.date(2026, 11, 23)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from actors.feeds.cover import MOST_UNSEEN, Cover
 from core.market.bars import Bars
 from tests.fakes_feed import ticks
-from tests.unit.test_feed_live import OPEN, TERMS, WEEKS, S, World, option
+from tests.world_feed import OPEN, TERMS, WEEKS, S, World, option
 
 FAR = option(WEEKS[2], 24_000)
 A_SECOND = 10  # units that are traded

@@ -1,127 +1,18 @@
 """A live feed: what it makes of a link's quotes, and what it wants of the link."""
 
-import datetime as dt
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actors.feeds.feed import FeedConfig
-from actors.feeds.gate import LEVEL_NS
-from actors.feeds.live import REPEAT_NS, LiveFeedActor
+from actors.feeds.live import REPEAT_NS
 from actors.feeds.wanted import Wanted
 from core.errors import SchemaError, UnknownName
-from core.kite import Registry
-from core.kite.ticks import CONTRACT
-from core.market import session, to_ns
-from core.market.symbols import VIX
 from core.market.universe import Band
-from core.schemas import NO_TICKS, SYMBOLS, WANTED, Kind, check
-from tests.fakes_feed import HeardBus, ToldClock, ticks
-from tests.fakes_past import ListPast
-
-S = 1_000_000_000
-DAY = dt.date(2026, 11, 20)
-HOURS = session("NSE", DAY)
-assert HOURS is not None
-OPEN = to_ns(HOURS.open)
-WEEKS = [dt.date(2026, 11, 24), dt.date(2026, 12, 1), dt.date(2026, 12, 8)]
-STRIKES = range(24_000, 28_001, 50)
-FUTURE = "NIFTY26NOVFUT"
-ALWAYS = {"NIFTY", VIX, FUTURE}
-
-
-def option(day: dt.date, strike: int, right: str = "CE") -> str:
-    return f"NIFTY{day:%y%m%d}{strike}{right}"
-
-
-def listed() -> list[tuple[str, str, Kind, dt.date | None, int]]:
-    rows: list[tuple[str, str, Kind, dt.date | None, int]] = [
-        ("NIFTY", "NIFTY", Kind.INDEX, None, 0),
-        ("NIFTY", VIX, Kind.INDEX, None, 0),
-        ("NIFTY", FUTURE, Kind.FUTURE, WEEKS[-1], 0),
-        ("SENSEX", "SENSEX", Kind.INDEX, None, 0),
-    ]
-    for day in WEEKS:
-        for strike in STRIKES:
-            rows += [
-                ("NIFTY", option(day, strike, right), kind, day, strike * 100)
-                for right, kind in (("CE", Kind.CALL), ("PE", Kind.PUT))
-            ]
-    return rows
-
-
-LISTED = listed()
-KIND = {symbol: kind for _, symbol, kind, _, _ in LISTED}
-TERMS = {symbol: (index, kind, expiry, strike) for index, symbol, kind, expiry, strike in LISTED}
-REGISTRY = Registry(
-    np.arange(1, len(LISTED) + 1, dtype=np.int64) * 256 + 2,
-    pa.record_batch(
-        [pa.array(list(column), f.type) for column, f in zip(zip(*LISTED, strict=True), CONTRACT, strict=True)],
-        schema=CONTRACT,
-    ),
-)
-SMALL: dict[str, Any] = {"index": "NIFTY", "strikes": 2, "slack": 1, "expiries": 2}
-
-
-class StillClock(ToldClock):
-    """Its wall goes with the market, and by no look."""
-
-    def wall_ns(self) -> int:
-        return self.wall
-
-
-class World:
-    """A live feed in an exchange of notes."""
-
-    def __init__(
-        self, *, past: ListPast | None = None, at: float = 0.0, again: bool = False, on: dt.date = DAY, **config: Any
-    ) -> None:
-        """`again`: a second life."""
-        self.bus, self.clock = HeardBus(), StillClock(OPEN + round(at * S))
-        self.clock.wall = 1_000 * S
-        self.feed = LiveFeedActor(
-            FeedConfig(**{**SMALL, **config}), bus=self.bus, clock=self.clock, registry=REGISTRY,
-            past=past or ListPast(), on=on,
-        )  # fmt: skip
-        if again:
-            self.feed.restarted()
-        self.feed.open()
-
-    def go(self, seconds: float) -> None:
-        """Time passes, the timer runs."""
-        end = self.clock.wall + round(seconds * S)
-        while self.clock.wall < end:
-            step = min(100_000_000, end - self.clock.wall)
-            self.clock.wall, self.clock.now = self.clock.wall + step, self.clock.now + step
-            self.feed.on_timer()
-
-    def quote(self, *symbols: str, last: int = 26_000_00, **row: Any) -> None:
-        self.feed.on_quotes(self.rows(*symbols, last=last, **row))
-
-    def rows(self, *symbols: str, last: int = 26_000_00, **row: Any) -> pa.RecordBatch:
-        names = ("index", "kind", "expiry", "strike_paise")
-        common = {"exchange_ns": self.clock.now, "received_ns": 77, "last_paise": last, **row}
-        return ticks(*(dict(zip(names, TERMS[one], strict=True)) | {"symbol": one} | common for one in symbols))
-
-    def hold(self, *symbols: str) -> None:
-        self.feed.on_symbols(held(symbols))
-
-    def wanted(self) -> set[str]:
-        return set(self.bus.of("wanted")[-1]["symbol"].to_pylist())
-
-
-def held(symbols: Sequence[str]) -> pa.RecordBatch:
-    return pa.record_batch([pa.array(list(symbols), pa.string())], schema=SYMBOLS)
-
-
-def band(middle: int, each_side: int = 3, weeks: Sequence[dt.date] = WEEKS[:2]) -> set[str]:
-    strikes = range(middle - 50 * each_side, middle + 50 * each_side + 1, 50)
-    return ALWAYS | {option(day, strike, right) for day in weeks for strike in strikes for right in ("CE", "PE")}
+from core.schemas import NO_TICKS, WANTED, Kind, check
+from tests.world_feed import ALWAYS, DAY, FUTURE, KIND, LISTED, OPEN, REGISTRY, WEEKS, S, World, band, option
 
 
 def test_quotes_are_sent_on_at_once_with_the_time_the_link_took_them() -> None:
@@ -270,64 +161,6 @@ def test_what_is_held_is_wanted_at_once_and_stays_wherever_the_money_goes() -> N
     assert far not in world.wanted()
 
 
-def test_a_first_life_speaks_at_once_whatever_comes() -> None:
-    world = World()
-    world.quote("NIFTY")
-    assert world.wanted() == band(26_000)
-
-
-def test_a_feed_that_starts_again_lets_its_link_go_on_until_it_knows_what_is_held() -> None:
-    world, far = World(again=True), option(WEEKS[2], 24_000, "PE")
-    for _ in range(70):
-        world.quote("NIFTY", far)  # its link carries what an earlier life wanted
-        world.go(0.5)
-    assert world.bus.of("wanted") == []
-    (said,) = world.feed.alerts()
-    assert said.severity == "alarm"
-    assert "the universe stands still" in said.message
-    assert far in world.bus.of("ticks")[-1]["symbol"].to_pylist()
-
-    world.hold(far)
-
-    assert world.wanted() == band(26_000) | {far}
-
-
-def test_however_quiet_its_link_is_a_second_life_says_no_set_before_it_knows_what_is_held() -> None:
-    world, far = World(again=True), option(WEEKS[2], 24_000, "PE")
-    world.go(29)  # the link is being connected again, and will carry its set
-    assert world.bus.of("wanted") == []
-    assert world.feed.alerts() == ()
-    world.quote("NIFTY")
-    world.go(10)
-    assert world.bus.of("wanted") == []
-    assert len(world.feed.alerts()) == 1
-
-    world.hold(far)
-
-    assert world.wanted() == band(26_000) | {far}
-
-
-def test_a_band_is_not_given_up_while_the_level_is_still_to_come() -> None:
-    world = World(again=True)
-    world.quote(option(WEEKS[0], 26_000))
-    world.hold()
-    assert world.bus.of("wanted") == []
-
-    world.quote("NIFTY")
-
-    assert world.wanted() == band(26_000)
-
-
-def test_a_restart_while_the_auction_holds_the_index_still_goes_by_the_future() -> None:
-    world, far = World(again=True), option(WEEKS[2], 24_000, "PE")
-    world.hold(far)
-    world.quote(FUTURE, bid_paise=[26_299_00, 0, 0, 0, 0], ask_paise=[26_301_00, 0, 0, 0, 0])
-    world.go(LEVEL_NS / S - 0.1)
-    assert world.bus.of("wanted") == []
-    world.go(0.3)
-    assert world.wanted() == band(26_300) | {far}
-
-
 def test_what_has_no_room_is_counted() -> None:
     world = World(most=20)
     world.go(2)
@@ -383,11 +216,11 @@ STEPS = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(STEPS, st.integers(1, 40))
+@given(steps=STEPS, most=st.integers(1, 40), again=st.booleans())
 def test_no_contract_that_is_held_is_ever_dropped_and_every_row_is_sent_or_counted(
-    steps: list[tuple[str, Any]], most: int
+    *, steps: list[tuple[str, Any]], most: int, again: bool
 ) -> None:
-    world = World(most=most)
+    world, told = World(most=most, again=again), not again
     holding: set[str] = set()
     given_rows = 0
     for what, value in steps:
@@ -397,12 +230,13 @@ def test_no_contract_that_is_held_is_ever_dropped_and_every_row_is_sent_or_count
             given_rows += 1
         elif what == "hold":
             world.hold(*value)
-            holding = set(value)
+            holding, told = set(value), True
         elif what == "time":
             world.go(value)
         else:
             world.quote(*value)
             given_rows += len(value)
+        assert told or not world.bus.of("wanted")
         for batch in world.bus.of("wanted")[said:]:
             symbols = batch["symbol"].to_pylist()
             assert holding <= set(symbols)

@@ -21,7 +21,7 @@ from storage.past import TapePast
 from storage.tape import ParquetTape
 from tests.fakes_feed import HeardBus, ticks
 from tests.fakes_past import ListPast
-from tests.unit.test_feed_live import DAY, OPEN, REGISTRY, SMALL, TERMS, WEEKS, S, StillClock, World, held, option
+from tests.world_feed import DAY, OPEN, REGISTRY, SMALL, TERMS, WEEKS, S, StillClock, World, held, option
 
 CALL, QUIET = option(WEEKS[0], 26_000), option(WEEKS[1], 26_000, "PE")
 SYMBOLS = ("NIFTY", CALL, QUIET)
