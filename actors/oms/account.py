@@ -25,6 +25,7 @@ from core.ports import Clock
 from core.records import Alert
 
 EVERY_NS = 10_000_000_000  # wall, between two comparisons: a broker's calls are limited
+SLOW_NS = 500_000_000  # wall; an answer that takes longer is not waited for again so soon, exits are due
 FRESH_NS = 2 * EVERY_NS  # wall; an older one holds no exit back
 UNREAD = 2  # times in a row that the positions could not be read, after which that is told
 Key = tuple[str, str]  # contract, product
@@ -44,7 +45,7 @@ class Account:
     def __init__(self, journal: Journal, follow: Follower, broker: BrokerLink, clock: Clock) -> None:
         self._journal, self._follow, self._broker, self._clock = journal, follow, broker, clock
         self._more: dict[Key, int] = {}  # units at the broker beyond those here, in the last comparison
-        self._read_ns = self._asked_ns = 0  # wall
+        self._read_ns = self._asked_ns = self._took_ns = 0  # wall
         self._unread = 0  # times in a row
         self._off: dict[str, _Off] = {}  # by contract
         self._told: dict[str, dict[str, int]] = {}  # contract → the difference that an alarm has told
@@ -52,10 +53,11 @@ class Account:
     def compare(self, *, now: bool = False) -> None:
         """Ask for the account's positions, if the last time is EVERY_NS ago or it must be `now`, and tell what differs.
 
-        Not in a turn that is old: the next one does it.
+        Not in a turn that is old: the next one does it. Nor `now` if the last answer took long.
         """
         at_ns = self._clock.wall_ns()
-        if self._broker.over or (not now and 0 <= at_ns - self._asked_ns < EVERY_NS):
+        waits = not now or self._took_ns > SLOW_NS
+        if self._broker.over or (waits and 0 <= at_ns - self._asked_ns < EVERY_NS):
             return
         self._asked_ns = at_ns
         try:
@@ -67,6 +69,8 @@ class Account:
             if self._unread == UNREAD:
                 self._say("alarm", "", f"the account's positions cannot be read, nothing compares them: {error}")
             return
+        finally:
+            self._took_ns = self._clock.wall_ns() - at_ns
         if self._unread >= UNREAD:
             self._say("info", "", "the account's positions can be read again")
         self._unread, self._read_ns = 0, at_ns

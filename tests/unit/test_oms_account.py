@@ -1,8 +1,13 @@
 """What the broker says the account holds, beside the journal: what differs is told, and no exit makes a short of it."""
 
+from collections.abc import Mapping
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import BrokerDown
+from core.records import Order
 from tests.fakes_orders import LOT, SYMBOL, intent
 from tests.world_oms import World, leave
 
@@ -192,8 +197,89 @@ def test_without_an_answer_of_the_account_exit_all_sells_what_is_counted(world: 
     assert world.sold() == [("OPEN", 2 * LOT)]
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_positions_that_take_long_hold_the_exits_up_for_one_turn(world: World, answers: bool) -> None:  # noqa: FBT001
+    told = world.broker.positions
+
+    def positions() -> Mapping[tuple[str, str], int]:
+        world.clock.sleep(2.5)
+        if answers:
+            return told()
+        raise BrokerDown("no answer")
+
+    world.broker.by_hand[NRML] -= LOT
+    world.broker.positions = positions
+    world.clock.sleep(30)
+    world.oms.exit_all("the end")
+    world.later()
+    world.later()
+
+    assert world.sold() == [("OPEN", LOT if answers else 2 * LOT)]
+
+
 def test_more_than_the_desk_counts_is_not_the_desks_to_sell(world: World) -> None:
     world.broker.by_hand[NRML] += 5 * LOT
     world.oms.exit_all("the end")
 
     assert world.sold() == [("OPEN", 2 * LOT)]
+
+
+STEPS = st.sampled_from(
+    [
+        "buy",
+        "fill",
+        "fill part",
+        "by hand",
+        "exit all",
+        "slow",
+        "fast",
+        "confirm",
+        "timer",
+        "ten seconds",
+        "late",
+        "told",
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(steps=st.lists(STEPS, max_size=25))
+def test_exits_never_add_up_to_more_than_the_account_has(steps: list[str]) -> None:
+    """Whatever is bought, sold by hand and exited, in whatever order: somebody sells what is there and not for sale."""
+    world = World()
+    for number, step in enumerate([*steps, "exit all", "timer", "timer"]):
+        do(world, step, number)
+        for_sale = sum(order.intent.quantity - order.filled_quantity for order in on_sale(world))
+        assert for_sale <= max(0, net(world)), step
+
+
+def net(world: World) -> int:
+    return world.broker.positions()[NRML]
+
+
+def on_sale(world: World) -> list[Order]:
+    return [order for order in world.broker.orders.values() if order.intent.side == "SELL" and order.state == "OPEN"]
+
+
+def do(world: World, step: str, number: int) -> None:
+    broker = world.broker
+    resting = [order for order in broker.orders.values() if order.state == "OPEN"]
+    if step == "buy":
+        world.oms.submit(intent(f"B{number}", quantity=2 * LOT))
+    elif step in {"fill", "fill part"} and resting:
+        order = resting[number % len(resting)]
+        left = order.intent.quantity - order.filled_quantity
+        broker.fill(order.intent.tag, min(left, LOT) if step == "fill part" else left, 35_000)
+    elif step == "by hand":
+        free = net(world) - sum(order.intent.quantity - order.filled_quantity for order in on_sale(world))
+        broker.by_hand[NRML] -= max(0, min(free, LOT))
+    elif step == "exit all":
+        world.oms.exit_all("the end")
+    elif step in {"slow", "fast"}:
+        broker.slow = step == "slow"
+    elif step in {"late", "told"}:
+        broker.lags(step == "late")
+    elif step == "confirm":
+        broker.confirm()
+    else:
+        world.later(10 if step == "ten seconds" else 0.5)
