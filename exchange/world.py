@@ -34,6 +34,7 @@ from exchange.roll import roll
 from exchange.simulated_day import SimulatedDay
 
 Ints = NDArray[np.int64]
+LOOK_NS, MOST_LOOKS = 1_000_000_000, 60  # of the market, between two looks at what waits for a price; of one step
 DEFAULT_USER = User(user_id="VK0001", api_key="vikalp", api_secret="vikalp")  # noqa: S106 the local exchange's own, documented
 
 
@@ -68,19 +69,21 @@ class World:
             self.day.begins_ns if config.opens_wall_ns is None else self.day.open_ns, config.speed, wall,
             from_wall_ns=config.opens_wall_ns, end_ns=self.day.close_ns if config.one_day else None,
         )  # fmt: skip
+        self._looked_ns = self.day.begins_ns
+        self._look_ns: int | None = None  # of the look under way
         self.accounts = Accounts(config.users, config.seed, config.one_login)
         self.limits = {user.user_id: Limits(config.rates) for user in config.users}
         self.positions = Positions()
         self.news: deque[tuple[User, Row]] = deque()  # order updates the stream has not told yet
         self.faults, self._planned = Faults(), deque(self._schedule())
         self.cut_all = False  # a fault: whoever has sockets cuts them and says so by setting it back
-        margining = Margining(lambda: self.day, self.clock.now_ns)
+        margining = Margining(lambda: self.day, self.now_ns)
         self.funds = Funds(config.users, self.positions, margining, lambda: self.day)
         self.engine = Engine(
-            day=lambda: self.day, now=self.clock.now_ns, wall=wall, rules=Rules(self.funds, config.square_off),
+            day=lambda: self.day, now=self.now_ns, wall=wall, rules=Rules(self.funds, config.square_off),
             book=self.positions.book, tell=lambda user, row: self.news.append((user, row)),
         )  # fmt: skip
-        self.triggers = Triggers(lambda: self.day, self.clock.now_ns, self.engine)
+        self.triggers = Triggers(lambda: self.day, self.now_ns, self.engine)
         self._square_off = SquareOff(config.users, self.positions, self.engine, config.square_off)
 
     def _first_day(self) -> Day:
@@ -93,6 +96,10 @@ class World:
             ticks_per_second=c.ticks_per_second,
         )  # fmt: skip
 
+    def now_ns(self) -> int:
+        """Market time, UTC ns; within a step that of its look."""
+        return self.clock.now_ns() if self._look_ns is None else self._look_ns
+
     def step(self) -> Ints:
         """Bring everything to now; the places whose quotes changed, by the market or by an order."""
         now = self.clock.now_ns()
@@ -101,12 +108,25 @@ class World:
         while self._planned and self._planned[0].market_ns <= now:
             event = self._planned.popleft()
             self.fault(event.fault, seconds=event.seconds)
-        changed = self.day.step(now)
-        self.triggers.fire(changed.tolist())
-        self._square_off.step(self.day, now)
-        self.engine.advance(changed.tolist())
+        changed = [self._look(at_ns) for at_ns in self._looks(now)]
+        self._looked_ns, self._look_ns = now, None
         touched = np.array(sorted(self.engine.drain()), np.int64)
-        return np.union1d(changed, touched)
+        return np.union1d(np.concatenate(changed), touched)
+
+    def _looks(self, now: int) -> list[int]:
+        """When to look: now, and on the way to it, lest a price be missed that somebody waits for."""
+        way, many = now - self._looked_ns, 1
+        if self.triggers.waiting() or any(self.engine.live(user) for user in self.config.users):
+            many = min(max(1, -(-way // LOOK_NS)), MOST_LOOKS)
+        return [now - way * later // many for later in range(many - 1, -1, -1)]
+
+    def _look(self, at_ns: int) -> Ints:
+        self._look_ns = at_ns
+        changed = self.day.step(at_ns)
+        self.triggers.fire(changed.tolist())
+        self._square_off.step(self.day, at_ns)
+        self.engine.advance(changed.tolist())
+        return changed
 
     def _next_day(self, date: dt.date) -> None:
         """Close the day and open that of `date`; a market that has no other day stands still."""
@@ -116,7 +136,7 @@ class World:
         new = old.following(date, self._held())
         if new is None:
             return
-        self.day = new
+        self.day, self._looked_ns = new, new.open_ns
         roll(old, new, positions=self.positions, funds=self.funds, engine=self.engine)
         self.engine.new_day()
         self._planned = deque(self._schedule())
