@@ -1,4 +1,4 @@
-"""One budget of calls for the whole account, below what Kite allows it.
+"""One process's budget of calls, below what Kite allows the account; who else asks has its own (docs/decisions.md).
 
 Not the usual token bucket: one of 8 with a refill of 8 a second lets 16 through in a second. Here a window holds what
 it says wherever it is laid, and is longer than Kite's own, as calls sent apart may arrive bunched.
@@ -57,7 +57,7 @@ WINDOWS = (
 
 
 class Limiter:
-    """Grants a call now or says how long to wait; nobody queues here. One for the account, or it limits nothing."""
+    """Grants a call now or says how long to wait; nobody queues here. It knows its own process's calls alone."""
 
     def __init__(
         self,
