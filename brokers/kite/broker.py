@@ -22,7 +22,7 @@ from brokers.kite.limiter import Call, Limiter
 from brokers.kite.outcome import FORBIDDEN, Cause, Outcome, send
 from brokers.kite.reads import read
 from brokers.kite.rows import fill_of, is_ours, moment_ns, order_of, position_of, text
-from core.errors import BrokerDown, VikalpError
+from core.errors import BrokerDown, NotLoggedIn, VikalpError
 from core.market import derivatives_exchange_of
 from core.orders.answer import Answer
 from core.records import Fill, Intent, Order
@@ -104,7 +104,10 @@ class KiteBroker:
 
     def book(self) -> Sequence[Order]:
         """Our orders of the day, oldest first. Raises BrokerDown when Kite does not say; NotLoggedIn is one."""
-        rows = self._read("orders")
+        return self._book(self._until())
+
+    def _book(self, until: float) -> list[Order]:
+        rows = self._read("orders", until)
         ours = _understood(lambda row: is_ours(row, self._sent), rows)
         orders = _understood(order_of, [row for row, mine in zip(rows, ours, strict=True) if mine])
         self._tags.update({order.broker_id: order.intent.tag for order in orders})
@@ -114,16 +117,17 @@ class KiteBroker:
 
     def trades(self) -> Sequence[Fill]:
         """Trades of our orders of the day. Raises as `book`."""
-        rows = self._read("trades")
+        until = self._until()
+        rows = self._read("trades", until)
         whose = _understood(lambda row: text(row, "order_id"), rows)
         if not self._tags.keys() | self._foreign >= set(whose):
-            self.book()
+            self._book(until)
         ours = [row for row, order_id in zip(rows, whose, strict=True) if order_id in self._tags]
         return _understood(lambda row: fill_of(row, self._tags[row["order_id"]]), ours)
 
     def positions(self) -> Mapping[tuple[str, str], int]:
         """Signed units of the account by contract and product, whoever traded them. Raises as `book`."""
-        rows = self._read("positions", "net")
+        rows = self._read("positions", self._until(), "net")
         net = Counter[tuple[str, str]]()
         for known in _understood(position_of, rows):
             if known is not None:
@@ -147,14 +151,13 @@ class KiteBroker:
         self._limiter.restore(Call.PLACE, [newest - one for one in at])
         self._counted.update(new)
 
-    def _read(self, what: str, part: str = "") -> list[Row]:
+    def _read(self, what: str, until: float, part: str = "") -> list[Row]:
         """A list of Kite's, or its list `part`; every failure is BrokerDown, since a read can be asked again."""
-        until = self._until()
         client = self._access.client()
         try:
             rows: Any = read(
                 Call.OTHER, lambda: within(until - time.monotonic(), getattr(client, what)), self._limiter,
-                most_wait_s=self._most_wait_s,
+                most_wait_s=min(self._most_wait_s, until - time.monotonic()),
             )  # fmt: skip
         except VikalpError as error:
             cause = error.__cause__
@@ -174,7 +177,7 @@ class KiteBroker:
         try:
             client = self._access.client()
         except VikalpError as error:
-            return Answer(kind="REFUSED", message=f"not sent: {error}")
+            return Answer(kind="REFUSED", message=f"not sent: {error}", again=not isinstance(error, NotLoggedIn))
         waited = self._wait(call, until, is_exit=is_exit)
         if waited is not None:
             return waited

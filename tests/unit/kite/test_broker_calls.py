@@ -1,5 +1,6 @@
 """What the broker sends and what it makes of the answers, against a server that says what a test has it say."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from core.errors import BrokerDown
 from core.orders.tag import make_tag
 from tests.unit.kite.fuzz_bodies import Reply, success
 from tests.unit.kite.fuzz_client import INTENT
-from tests.unit.kite.fuzz_seeds import ORDER, OURS
+from tests.unit.kite.fuzz_seeds import ORDER, OURS, TRADES
 from tests.unit.kite.fuzz_server import Server
 
 PAGE = Reply(429, (("Content-Type", "text/html"),), b"<html>slow down</html>")
@@ -53,6 +54,27 @@ def test_an_order_whose_time_is_over_is_not_sent(monkeypatch: pytest.MonkeyPatch
     assert (first.kind, first.again, asked) == ("REFUSED", True, 0)
     assert first.message.startswith("not sent: ")
     assert (again.kind, len(server.asked)) == ("ACK", 1), "the token is there now"
+
+
+def test_an_order_for_which_the_login_did_not_open_in_time_may_be_sent_again() -> None:
+    over = threading.Event()
+    with broker(listing(), timeout_s=0.05, token=lambda: str(over.wait(30))) as (kite, server):
+        got = kite.place(INTENT)
+        over.set()
+    assert (got.kind, got.again, server.asked) == ("REFUSED", True, [])
+
+
+def test_trades_that_need_the_book_too_take_no_longer_than_one_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = Late(monkeypatch)
+
+    def answer() -> Reply:
+        late.ahead += 31.0
+        return success(TRADES)
+
+    with broker(answer) as (kite, server):
+        with pytest.raises(BrokerDown, match="not asked: the time for it is over"):
+            kite.trades()
+        assert [path for _, path in server.asked] == ["/trades"]
 
 
 @pytest.mark.parametrize("call", ["place", "cancel"])
