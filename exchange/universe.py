@@ -5,7 +5,7 @@ stays listed until it expires, as on an exchange.
 """
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,7 @@ from core.schemas import TICKS, Kind
 
 VIX = "INDIA VIX"
 Ints = NDArray[np.int64]
+Row = tuple[str, Kind, dt.date | None, int, int]  # symbol, kind, expiry, strike in paise, lot
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,7 @@ def build(
     step = strike_step_paise(index)
     middle = round(open_paise / step) * step
     strikes = [middle + step * i for i in range(-strikes_each_side, strikes_each_side + 1)]
-
-    rows: list[tuple[str, Kind, dt.date | None, int, int]] = [(index, Kind.INDEX, None, 0, 1)]
-    if index == "NIFTY":
-        rows.append((VIX, Kind.INDEX, None, 0, 1))
-    rows += [(future_symbol(index, day), Kind.FUTURE, day, 0, lot(index, day, on)) for day in futures]
-    for day in days:
-        size = lot(index, day, on)
-        rows += [(option_symbol(index, day, k, K), k, day, K, size) for K in strikes for k in (Kind.CALL, Kind.PUT)]
-
+    rows = _rows(index, on, futures, days, strikes)
     own, there = len(rows), {row[0] for row in rows}
     more = {c.symbol: (c.symbol, c.kind, c.expiry, c.strike_paise, lot(index, c.expiry, on))
             for c in held if c.expiry is not None and c.expiry in place and c.symbol not in there}  # fmt: skip
@@ -95,3 +88,17 @@ def build(
         settled_ns=np.array([to_ns(settlement(index, day).known) for day in every], np.int64),
         held=len(rows) - own,
     )
+
+
+def _rows(
+    index: str, on: dt.date, futures: Sequence[dt.date], days: Sequence[dt.date], strikes: Sequence[int]
+) -> list[Row]:
+    """The index, VIX beside NIFTY, the futures, the options."""
+    rows: list[Row] = [(index, Kind.INDEX, None, 0, 1)]
+    if index == "NIFTY":
+        rows.append((VIX, Kind.INDEX, None, 0, 1))
+    rows += [(future_symbol(index, day), Kind.FUTURE, day, 0, lot(index, day, on)) for day in futures]
+    for day in days:
+        size = lot(index, day, on)
+        rows += [(option_symbol(index, day, k, K), k, day, K, size) for K in strikes for k in (Kind.CALL, Kind.PUT)]
+    return rows
