@@ -4,9 +4,12 @@ import datetime as dt
 import hashlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from brokers.kite.login import expiry_ns
 from core.market import IST, to_ns
-from exchange.accounts import REQUEST_TOKEN_S, Accounts
+from exchange.accounts import REQUEST_TOKEN_S, Accounts, next_death_ns
 from exchange.limits import Limits, Rates
 from exchange.orders.request import parse
 from exchange.refusal import KiteError
@@ -90,3 +93,11 @@ def test_orders_of_a_minute_are_counted_whatever_becomes_of_them() -> None:
         limits.count_order(59 * SECOND)
     limits.count_order(60 * SECOND)
     assert limits.orders_today == 3
+
+
+NOW = 1_795_000_000_000_000_000
+
+
+@given(st.integers(NOW - 10**17, NOW + 10**17))
+def test_the_exchange_ends_a_session_when_we_say(login_ns: int) -> None:
+    assert expiry_ns(login_ns) == next_death_ns(login_ns)

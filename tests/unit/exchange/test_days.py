@@ -293,14 +293,3 @@ def test_a_resting_order_changed_to_market_trades_inside_its_protection() -> Non
     run.wait()
     assert order.status == Status.COMPLETE
     assert last * 0.7 < order.average_paise <= order.price_paise < last * 1.2
-
-
-def test_an_order_with_a_time_to_live_ends_by_itself() -> None:
-    run = Run()
-    one = run.option()
-    low = round(run.world.day.quotes.last[one.place] * 0.7 / 100, 1)
-    order = run.place(one, price=low, validity="TTL", validity_ttl=2)
-    run.wait(118)
-    assert order.status == Status.OPEN
-    run.wait(2)
-    assert order.status == Status.CANCELLED

@@ -203,3 +203,14 @@ def test_the_published_circuit_limits_are_those_that_orders_meet() -> None:
     for beyond, price in ((False, low), (True, low - 0.05), (False, high), (True, high + 0.05)):
         order = run.place(run.one, price=round(price, 2))
         assert ("circuit limits" in (order.message or "")) == beyond
+
+
+def test_an_order_with_a_time_to_live_ends_by_itself() -> None:
+    run = Run()
+    one = run.option()
+    low = round(run.world.day.quotes.last[one.place] * 0.7 / 100, 1)
+    order = run.place(one, price=low, validity="TTL", validity_ttl=2)
+    run.wait(118)
+    assert order.status == Status.OPEN
+    run.wait(2)
+    assert order.status == Status.CANCELLED

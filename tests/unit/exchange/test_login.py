@@ -12,20 +12,18 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
-from hypothesis import given
-from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from brokers.kite.access import ASK_NS
 from brokers.kite.broker import KiteBroker, KiteConfig
-from brokers.kite.login import KITE, Login, StoredToken, expiry_ns, login_url
+from brokers.kite.login import KITE, Login, StoredToken, login_url
 from brokers.kite.session import adopt, close_session, is_alive, open_session
 from cluster.account import login_path
 from cluster.cli.main import app
 from core.errors import BrokerDown, InputError, NotLoggedIn
 from core.orders.tag import make_tag
 from core.records import Intent
-from exchange.accounts import User, next_death_ns
+from exchange.accounts import User
 from exchange.faults import Fault
 from exchange.limits import Rates
 from exchange.world import World, WorldConfig
@@ -290,11 +288,6 @@ def test_an_order_without_a_login_is_refused_with_nothing_sent(server: Served) -
     later[0] += ASK_NS
     assert "damaged" in broker.place(intent).message
     assert len(server.world.engine.orders) == before
-
-
-@given(st.integers(NOW - 10**17, NOW + 10**17))
-def test_the_exchange_ends_a_session_when_we_say(login_ns: int) -> None:
-    assert expiry_ns(login_ns) == next_death_ns(login_ns)
 
 
 def test_kites_login_and_a_local_exchanges_are_kept_apart(server: Served) -> None:

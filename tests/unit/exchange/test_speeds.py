@@ -8,7 +8,7 @@ import pytest
 from exchange.orders.gtt import State, Wish
 from exchange.orders.order import Status
 from exchange.world import DEFAULT_USER
-from tests.unit.exchange.test_recorded import CALL, CALLS, Stepped
+from tests.unit.exchange.recordings import CALL, CALLS, Stepped
 from tests.unit.test_chain_files import collection, write
 
 MINUTES = 3
