@@ -28,24 +28,27 @@ class Calls:
 
     def call(self, actor: str, method: str, *args: Any, deadline_s: float | None = None) -> Any:
         """Return what `actor.method(*args)` returns; its VikalpErrors pass, DeskError for all that Ray says."""
-        until = time.monotonic() + (deadline_s or self._deadline_s)
+        limit_s = deadline_s or self._deadline_s
+        until = time.monotonic() + limit_s
         handle = self.handle(actor)
         try:
             ahead_ns = self._ahead_ns.get(actor)  # another thread's failure may forget it at any moment
             if ahead_ns is None:
-                ahead_ns = self._ahead_ns[actor] = self._compared(actor, handle, until)
+                ahead_ns = self._ahead_ns[actor] = self._compared(actor, handle, until, limit_s)
             left = until - time.monotonic()
             deadline_ns = time.time_ns() + ahead_ns + int(left * 1e9)
-            return self.get(actor, handle.call.remote(method, args, deadline_ns), left)
+            return self.get(actor, handle.call.remote(method, args, deadline_ns), left, of_s=limit_s)
         except DeskError:
             self._ahead_ns.pop(actor, None)
             raise
 
-    def get(self, actor: str, reference: Any, limit_s: float) -> Any:
+    def get(self, actor: str, reference: Any, limit_s: float, *, of_s: float | None = None) -> Any:
+        """`of_s`: the whole time that was allowed, of which `limit_s` is left."""
         try:
             return ray.get(reference, timeout=max(0.0, limit_s))
         except GetTimeoutError as error:
-            raise DeskError(f"{actor} did not answer within {round(limit_s, 1):g} s; see `vikalp status`") from error
+            allowed = f"{round(of_s or limit_s, 1):g} s"
+            raise DeskError(f"{actor} did not answer within {allowed}; see `vikalp status`") from error
         except RayTaskError as error:
             if isinstance(error.cause, VikalpError):
                 raise error.cause from None
@@ -56,10 +59,10 @@ class Calls:
         except RayError as error:
             raise DeskError(f"{actor}: {error}") from error
 
-    def _compared(self, actor: str, handle: Any, until: float) -> int:
+    def _compared(self, actor: str, handle: Any, until: float, of_s: float) -> int:
         """How far the actor's clock is ahead of ours, ns; 0 where that is no more than the question took."""
         before = time.time_ns()
-        theirs = self.get(actor, handle.wall_ns.remote(), until - time.monotonic())
+        theirs = self.get(actor, handle.wall_ns.remote(), until - time.monotonic(), of_s=of_s)
         after = time.time_ns()
         ahead = int(theirs) - (before + after) // 2
         return ahead if abs(ahead) > after - before else 0

@@ -16,6 +16,7 @@ from core.errors import BrokerDown
 
 if TYPE_CHECKING:
     from brokers.kite.login import Login
+    from cluster.settings import Settings
     from storage.secrets import Lock, Secrets
 
 Action = Annotated[
@@ -61,6 +62,8 @@ def login(
     """Log in at Kite for the day: a person in a browser, once a day; the session is kept encrypted."""
     from brokers.kite.login import checked_root
 
+    if desk is None and not root and not api_key:
+        desk = _own_exchange(world(context).load(config))
     if desk is not None:
         from cluster.account import own_root
 
@@ -89,6 +92,16 @@ def login(
     store.save(found)
     _show(found, as_json=as_json)
     say(f"kept encrypted in {store.path}")
+
+
+def _own_exchange(settings: "Settings") -> int | None:
+    """The only simulated desk that runs, where the settings name no account: its login is meant."""
+    from cluster.state import running_desks
+
+    if settings.market.source != "simulated" or settings.kite.api_key:
+        return None
+    simulated = [state.desk for state in running_desks() if state.mode == "SIMULATED"]
+    return simulated[0] if len(simulated) == 1 else None
 
 
 def _store(root: str, *, keyring: bool, new: bool) -> "Secrets[Login] | None":

@@ -26,7 +26,7 @@ def free_desk(beside: int = 0) -> int:
     return next(n for n in range(DESKS - 1 - beside, 0, -1) if not in_use(n))
 
 
-def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:
+def until(condition: Callable[[], Any], *, within_s: float, what: str, every_s: float = 0.02) -> Any:
     """Poll until `condition()` is true and return it; fails saying what was waited for."""
     deadline = time.monotonic() + within_s
     while True:
@@ -34,7 +34,7 @@ def until(condition: Callable[[], Any], *, within_s: float, what: str) -> Any:
         if value:
             return value
         assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        time.sleep(0.02)
+        time.sleep(every_s)
 
 
 def supervisor_of(session_id: str) -> psutil.Process:

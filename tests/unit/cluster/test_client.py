@@ -52,7 +52,7 @@ class Here(Calls):
     def handle(self, actor: str) -> Any:
         return self.there
 
-    def get(self, actor: str, reference: Any, limit_s: float) -> Any:
+    def get(self, actor: str, reference: Any, limit_s: float, *, of_s: float | None = None) -> Any:
         return reference()
 
 
@@ -88,3 +88,15 @@ def test_who_does_not_answer_is_named_with_the_seconds_waited(
     monkeypatch.setattr(ray, "get", silent)
     with pytest.raises(DeskError, match=f"^oms did not answer within {said};"):
         Calls("vikalp").get("oms", None, limit_s)
+
+
+def test_a_call_whose_time_went_before_it_was_made_says_how_long_it_was_allowed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def late(*_: object, timeout: float) -> None:
+        assert timeout == 0.0
+        raise GetTimeoutError("Get timed out")
+
+    monkeypatch.setattr("cluster.client.ray.get", late)
+    with pytest.raises(DeskError, match="oms did not answer within 5 s"):
+        Calls("n").get("oms", None, -0.6, of_s=5.0)
