@@ -79,7 +79,7 @@ def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = Fals
         say(f"desk {state.desk}: {state.step}")
     if as_json:
         urls = {"page": state.page_url, "dashboard": state.dashboard_url, "client": state.client_url}
-        if state.mode == "SIMULATED":
+        if state.mode == "SIMULATED" and "exchange" in state.ports:
             urls["exchange"] = f"http://127.0.0.1:{state.ports['exchange']}"
         print_json({"status": found, "urls": urls, "session_id": state.session_id, "data_dir": state.data_dir})
         return
