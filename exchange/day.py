@@ -28,11 +28,12 @@ class Day(ABC):
     """The session of `date`: its listing, its quotes, its hours in UTC ns.
 
     market: what it is, for people. begins_ns: market time of its first quotes. max_age_ns: how old a quote may be to
-    value a position by.
+    value a position by. look_ns: how much of it may pass between two looks at it while somebody waits for a price.
     """
 
     market: str
     max_age_ns: int
+    look_ns: int
 
     def __init__(self, date: dt.date, listing: Listing, sources: Mapping[str, Source]) -> None:
         """`sources` by index, opened; raises InputError for a day without a session, UnknownDate past the calendar."""

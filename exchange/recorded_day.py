@@ -55,6 +55,7 @@ class RecordedDay(Day):
     """The session of a recording; every source is read once before, to know what is listed."""
 
     max_age_ns = 86_400_000_000_000  # a recorded quote stands until the recording's next, be it minutes later
+    look_ns = 1_000_000_000
 
     def __init__(self, recording: Recording) -> None:
         """Raises what `open` of the sources does, InputError for an empty one, UnknownDate for a day without facts."""

@@ -26,6 +26,7 @@ class SimulatedDay(Day):
     """The session of `date`; `strikes_each_side` and `ticks_per_second` are the simulator's, an index."""
 
     max_age_ns = 60_000_000_000  # far options are published every few seconds
+    look_ns = SAMPLE_MS * 1_000_000  # a whole book each, as the bars of the day are made of
 
     def __init__(
         self, date: dt.date, *, seed: int, indices: Sequence[str] = INDICES, strikes_each_side: int = 20,

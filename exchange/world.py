@@ -34,7 +34,7 @@ from exchange.roll import roll
 from exchange.simulated_day import SimulatedDay
 
 Ints = NDArray[np.int64]
-LOOK_NS, MOST_LOOKS = 1_000_000_000, 60  # of the market, between two looks at what waits for a price; of one step
+MOST_LOOKS = 60  # of one step at what waits for a price
 DEFAULT_USER = User(user_id="VK0001", api_key="vikalp", api_secret="vikalp")  # noqa: S106 the local exchange's own, documented
 
 
@@ -117,7 +117,7 @@ class World:
         """When to look: now, and on the way to it, lest a price be missed that somebody waits for."""
         way, many = now - self._looked_ns, 1
         if self.triggers.waiting() or any(self.engine.live(user) for user in self.config.users):
-            many = min(max(1, -(-way // LOOK_NS)), MOST_LOOKS)
+            many = min(max(1, -(-way // self.day.look_ns)), MOST_LOOKS)
         return [now - way * later // many for later in range(many - 1, -1, -1)]
 
     def _look(self, at_ns: int) -> Ints:

@@ -9,6 +9,7 @@ from exchange.orders.gtt import State, Wish
 from exchange.orders.order import Status
 from exchange.world import DEFAULT_USER
 from tests.unit.exchange.recordings import CALL, CALLS, Stepped
+from tests.unit.exchange.test_days import Run
 from tests.unit.test_chain_files import collection, write
 
 MINUTES = 3
@@ -60,13 +61,27 @@ def test_a_trigger_fires_on_a_price_between_two_looks(dip: Path, looks: int) -> 
     assert (order.status, order.average_paise) == (Status.COMPLETE, 95_00)
 
 
-def test_a_pause_of_hours_is_looked_at_in_parts(dip: Path) -> None:
+def test_a_pause_of_hours_is_looked_at_in_parts(dip: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Stepped(dip)
     one = run.one(CALL)
     assert run.place(one, "BUY", one.lot, 80_00).status == Status.OPEN
-    looked = list[int]()
-    step = run.world.day.step
-    run.world.day.step = lambda now_ns: (looked.append(now_ns), step(now_ns))[1]  # type: ignore[method-assign]
+    looked, step = list[int](), run.world.day.step
+    monkeypatch.setattr(run.world.day, "step", lambda now_ns: (looked.append(now_ns), step(now_ns))[1])
     run.go(3600)
     assert len(looked) == 60
     assert looked[-1] == run.world.clock.now_ns()
+
+
+def test_a_fast_invented_market_is_looked_at_where_its_bars_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = Run()
+    one = run.option()
+    low = run.place(one, price=round(run.world.day.quotes.last[one.place] * 0.7 / 100, 1))
+    assert low.status == Status.OPEN
+    looked, step = list[int](), run.world.day.step
+    monkeypatch.setattr(run.world.day, "step", lambda now_ns: (looked.append(now_ns), step(now_ns))[1])
+    run.wait(10)
+    assert len(looked) == 2
+    run.world.engine.cancel(run.user, low.order_id)
+    run.wait(1)
+    run.wait(10)
+    assert len(looked) == 4, "nobody waits: one look a step"
