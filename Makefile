@@ -25,7 +25,8 @@ stop: install
 	$(BIN)/vikalp down --desk $(DESK)
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/python -m pytest tests/cluster tests/e2e
 
 check: install
 	$(BIN)/ruff format --check .
