@@ -250,7 +250,7 @@ def test_in_the_end_every_order_is_known_once_and_the_books_agree(
     state: DeskState, desk: Desk, later: list[str]
 ) -> None:
     over = {"COMPLETE", "REFUSED", "REJECTED", "CANCELLED"}
-    # What got an error for an answer is not known to be absent for two minutes (KiteBroker.unlisted_ms): not waited for.
+    # What got an error for an answer is known to be absent in two minutes (KiteBroker.unlisted_ms): not waited for.
     unknown = {tag for tag in later if tag != "LATE1"}
     known = lambda o: all(order.state in over for order in o if order.intent.tag not in unknown)  # noqa: E731
     until(lambda: (o := try_(desk.orders)) and known(o), within_s=LATE_S + PATIENCE_S, what="every other one is over")
