@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,7 +15,6 @@ from cluster.clock import ReplayClock, SimulatedClock, WallClock
 from cluster.settings import Settings
 from cluster.state import desk_dir
 from core.errors import ConfigError
-from core.kite.instruments import Listing
 from core.market import IST, check_index, exchange_of, from_ns, phase, session, to_ns, why_closed
 from core.market.overlay import DayContracts, UserFacts, use, user_facts
 from core.market.simclock import SimulatedSession, session_date, simulate
@@ -22,6 +22,9 @@ from core.ports import Clock, Ledger, Source
 from storage.chain_files import ChainFileSource
 from storage.ledger import PostgresLedger
 from storage.tape_source import TapeSource
+
+if TYPE_CHECKING:
+    from core.kite.instruments import Listing
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +40,7 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     facts: tuple[UserFacts, ...] = ()  # the user's own rows, the same in every process however long it runs
     dump: DayContracts | None = None  # the instrument dump of its day; it wins over the tables
     differences: tuple[str, ...] = ()  # where the two differ
-    listing: Listing | None = None  # of the broker's dump, with its tokens; None in a replay
+    listing: "Listing | None" = None  # of the broker's dump, with its tokens; None in a replay
 
     @property
     def exchange(self) -> str:

@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass
 import msgspec
 import psutil
 
-from cluster.account import require_login
 from cluster.desk import Desk, check, market_says, tape_url
 from cluster.dump import keep_dump, with_dump
 from cluster.facts import keep_copy, load_facts
@@ -83,6 +82,8 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
             if settings.ledger.dsn:
                 require_answer(settings.ledger.dsn)
             if settings.market.source == "kite":
+                from cluster.account import require_login  # noqa: PLC0415 Kite's client takes as long to load as the rest
+
                 require_login(settings)
             require_free(desk)
             made, state = _prepare(settings, desk)

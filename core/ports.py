@@ -5,11 +5,10 @@ A port handed to an actor is a small picklable description that connects on firs
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pyarrow as pa
 
-from core.kite.layout import Mode
 from core.records import (
     Alert,
     Chain,
@@ -26,6 +25,9 @@ from core.records import (
     Stamp,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from core.kite.layout import Mode  # its package loads the kernels, which most processes need not
 
 Payload = pa.RecordBatch | Chain
 
@@ -103,7 +105,7 @@ class Socket(Protocol):
     def open(self) -> None:
         """Begin to connect; without a login it waits for one and says so among the states."""
 
-    def subscribe(self, modes: Mapping[int, Mode]) -> None:
+    def subscribe(self, modes: Mapping[int, "Mode"]) -> None:
         """All that shall be carried from now on, by token; InputError for more than one socket carries."""
 
     def take(self) -> Arrived:
