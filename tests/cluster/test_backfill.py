@@ -1,28 +1,22 @@
 """The backfill as a job of a running desk: minutes that its link slept through are on its tape afterwards."""
 
-import os
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 import requests
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from cluster.account import own_root
 from cluster.attach import attach
 from cluster.auth import admit
-from cluster.lifecycle import down, up
-from cluster.settings import load
-from cluster.state import DeskState, read_state, state_path
+from cluster.state import DeskState
 from core.errors import InputError
 from core.market import from_ns
 from storage.backfilled import backfill_root
 from storage.tape import read_partition, read_tape
-from tests.cluster.conftest import free_desk, until
-from tests.cluster.whole_desk import try_
+from tests.cluster.conftest import until
+from tests.cluster.whole_desk import own_desk, try_
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SETTINGS = {"indices": ["NIFTY"], "market.speed": 20.0, "ray.object_store_mb": 100, "ray.cpus": 2}
@@ -31,21 +25,8 @@ MINUTE = 60_000_000_000
 
 @pytest.fixture(scope="module")
 def state() -> Iterator[DeskState]:
-    with tempfile.TemporaryDirectory(prefix="vkb", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # PostgreSQL, which never runs as root, must reach its data below
-        before = os.environ.get("VIKALP_HOME")
-        os.environ["VIKALP_HOME"] = folder
-        number = free_desk()
-        list(up(load(overrides=SETTINGS), number))
-        try:
-            yield read_state(number)
-        finally:
-            ray.shutdown()
-            if state_path(number).exists():
-                list(down(number))
-            os.environ.pop("VIKALP_HOME")
-            if before is not None:
-                os.environ["VIKALP_HOME"] = before
+    with own_desk(SETTINGS) as made:
+        yield made
 
 
 def levels(state: DeskState, day: str) -> list[int]:

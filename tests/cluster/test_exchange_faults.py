@@ -3,29 +3,24 @@
 One desk, in the order below: orders whose fate is known only minutes later are asked for at the end.
 """
 
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
-import ray
 import requests
 
 from cluster.account import LOCAL, Login, Secrets, log_in_locally, login_path, own_root
 from cluster.attach import Desk, attach
-from cluster.lifecycle import DrainError, down, up
-from cluster.settings import load
-from cluster.state import DeskState, read_state, state_path
+from cluster.lifecycle import DrainError
+from cluster.state import DeskState
 from core.market import from_ns
 from core.records import Order
 from storage.tape import read_tape
-from tests.cluster.conftest import free_desk, until
-from tests.cluster.whole_desk import at_exchange, buy_one_lot, near_the_money, row, try_
+from tests.cluster.conftest import until
+from tests.cluster.whole_desk import at_exchange, buy_one_lot, near_the_money, own_desk, row, try_
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 SETTINGS = {"indices": ["NIFTY"], "market.seed": 11, "ray.object_store_mb": 100, "ray.cpus": 2}
@@ -36,22 +31,11 @@ LATE_S = 90.0  # the fault of that name
 
 @pytest.fixture(scope="module")
 def state() -> Iterator[DeskState]:
-    with tempfile.TemporaryDirectory(prefix="vkf", ignore_cleanup_errors=True) as folder:
-        Path(folder).chmod(0o755)  # PostgreSQL, which never runs as root, must reach its data below
-        before = os.environ.get("VIKALP_HOME")
-        os.environ["VIKALP_HOME"] = folder
-        number = free_desk()
-        list(up(load(overrides=SETTINGS), number))
-        try:
-            yield read_state(number)
-        finally:
-            ray.shutdown()
-            if state_path(number).exists():
-                with suppress(DrainError):  # the last test leaves a feed that is started again and again
-                    list(down(number))
-            os.environ.pop("VIKALP_HOME")
-            if before is not None:
-                os.environ["VIKALP_HOME"] = before
+    with (
+        suppress(DrainError),
+        own_desk(SETTINGS) as made,
+    ):  # the last test leaves a feed that is started again and again
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -2,11 +2,15 @@
 
 import os
 import signal
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+import ray
 from kiteconnect import KiteConnect
 from ray.job_submission import JobStatus, JobSubmissionClient
 
@@ -15,12 +19,14 @@ from cluster.account import LOCAL, login_path, own_root
 from cluster.attach import Desk
 from cluster.auth import admit
 from cluster.decide import SupervisionConfig
-from cluster.state import DeskState
+from cluster.lifecycle import down, up
+from cluster.settings import load
+from cluster.state import DeskState, read_state, state_path
 from core.errors import DeskError
 from core.records import ActorStatus, DeskStatus, Order
 from storage.ledger import PostgresLedger
 from storage.secrets import Secrets
-from tests.cluster.conftest import until
+from tests.cluster.conftest import free_desk, until
 
 BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/recovery.py measures; CI's may be busy
 
@@ -79,6 +85,28 @@ def try_(action: Any) -> Any:
         return action()
     except DeskError:
         return None
+
+
+@contextmanager
+def own_desk(settings: Mapping[str, Any]) -> Iterator[DeskState]:
+    """A desk in a home of its own, ended and forgotten afterwards; DrainError if its end was not in order."""
+    with tempfile.TemporaryDirectory(prefix="vko", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL, which never runs as root, must reach its data below
+        before = os.environ.get("VIKALP_HOME")
+        os.environ["VIKALP_HOME"] = folder
+        number = free_desk()
+        try:
+            list(up(load(overrides=settings), number))
+            yield read_state(number)
+        finally:
+            ray.shutdown()
+            try:
+                if state_path(number).exists():
+                    list(down(number))
+            finally:
+                os.environ.pop("VIKALP_HOME")
+                if before is not None:
+                    os.environ["VIKALP_HOME"] = before
 
 
 def at_exchange(state: DeskState) -> KiteConnect:
