@@ -48,7 +48,9 @@ def test_it_prices_and_trades_and_a_pair_that_was_killed_is_back_with_both(desk:
     os.kill(before.pid, signal.SIGKILL)
     back(desk, "pair.NIFTY", before)
 
-    counts, chain = desk.client.call("feed.NIFTY", "counts"), desk.client.call("shard.NIFTY", "chain")
-    assert counts["ticks"] > 0
-    assert counts["watched"] > 100
-    assert chain.contracts.num_rows > 100
+    def priced() -> bool:
+        """The spot comes first, then the contracts about it, then their chain: READY promises none of them."""
+        counts, chain = desk.client.call("feed.NIFTY", "counts"), desk.client.call("shard.NIFTY", "chain")
+        return bool(counts["ticks"] > 0 and counts["watched"] > 100 and chain and chain.contracts.num_rows > 100)
+
+    assert until(priced, within_s=BACK_S, what="the pair watches and prices its contracts")
