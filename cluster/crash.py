@@ -21,7 +21,7 @@ from ray import cloudpickle
 
 from cluster.fair import FairLock
 from cluster.vitals import Vitals
-from cluster.wire import decode
+from cluster.wire import Messages, decode, joined
 from core.errors import DeskError, UnknownName, VikalpError
 from core.market.overlay import use, use_dump
 from core.records import Health, Stamp
@@ -81,30 +81,22 @@ class Guard:
 
     # -- what the bus calls -------------------------------------------------
 
-    def receive(self, stamp: Stamp, payload: Any) -> bool:
-        """Dispatch to `on_<topic>`; False when the actor is not ready (the sender counts, or tries again)."""
+    def receive(self, messages: Messages) -> bool:
+        """Dispatch each to `on_<topic>`; False when the actor is not ready (the sender counts, or tries again)."""
         # A feed may answer our open()'s refresh before open() has returned: wait for it a little.
         if not self._opened.wait(OPENING_S) or self._closing.is_set():
             return False
-        self._count_gap(stamp)
-        self._guarded(getattr(self._actor, f"on_{stamp.topic}"), decode(payload), topic=stamp.topic)
+        for stamp, _ in messages:
+            self._count_gap(stamp)
+        for topic, payload, count in joined(messages):
+            self._guarded(getattr(self._actor, f"on_{topic}"), payload, topic=topic, counts=count)
         return True
 
-    def record(self, stamp: Stamp, payload: Any) -> int:
-        """The recorder's way in: the highest durable sequence of this stamp's sender."""
+    def record(self, messages: Messages) -> tuple[int, ...]:
+        """The recorder's way in: for each message the highest durable sequence of its sender."""
         if not self._ready_ns:
             raise DeskError(f"{self._name} is {self._detail}")
-        self._count_gap(stamp)
-        try:
-            with self._lock:
-                durable = self._timed(self._actor.record, stamp, decode(payload))
-        except VikalpError as error:  # the sender must hear of it: it sends again from its oldest
-            self._count_refusal(stamp.topic, error)
-            raise
-        except BaseException:
-            self._die(stamp.topic)
-        self._handled += 1
-        return int(durable)
+        return tuple(self._record(stamp, payload) for stamp, payload in messages)
 
     # -- what people, actors and the supervisor call -------------------------
 
@@ -173,6 +165,19 @@ class Guard:
 
     # -- inside ---------------------------------------------------------------
 
+    def _record(self, stamp: Stamp, payload: Any) -> int:
+        self._count_gap(stamp)
+        try:
+            with self._lock:
+                durable = self._timed(self._actor.record, stamp, decode(payload))
+        except VikalpError as error:  # the sender must hear of it: it sends again from its oldest
+            self._count_refusal(stamp.topic, error)
+            raise
+        except BaseException:
+            self._die(stamp.topic)
+        self._handled += 1
+        return int(durable)
+
     def _own(self, what: str, otherwise: Any) -> Any:
         """What the actor says of itself, if it does: a copy of its state, taken beside a call that may hang."""
         say = getattr(self._actor, what, None)
@@ -210,12 +215,17 @@ class Guard:
             self._tick(self._timer_ms / 1000)
 
     def _tick(self, period_s: float) -> None:
-        due = time.monotonic() + self._delay_s
-        while not self._closing.wait(max(0.0, due - time.monotonic())):
-            self._guarded(self._actor.on_timer, topic="timer", counts=False)
-            due = max(due + period_s, time.monotonic())
+        """Every `period_s`; of an actor that can `wait` for what it looks for, as soon as that has come."""
+        due, wait = time.monotonic() + self._delay_s, getattr(self._actor, "wait", self._closing.wait)
+        while not self._closing.is_set():
+            wait(max(0.0, due - time.monotonic()))
+            if self._closing.is_set():
+                break
+            self._guarded(self._actor.on_timer, topic="timer")
+            now = time.monotonic()
+            due = max(min(due, now) + period_s, now)
 
-    def _guarded(self, function: Callable[..., Any], *args: Any, topic: str, counts: bool = True) -> None:
+    def _guarded(self, function: Callable[..., Any], *args: Any, topic: str, counts: int = 0) -> None:
         try:
             with self._lock:
                 self._timed(function, *args)
@@ -259,7 +269,7 @@ class Guard:
         on_gap, now_ns = getattr(self._actor, "on_gap", None), time.time_ns()
         if on_gap is not None and now_ns - self._told_ns.get(source, 0) >= GAP_TOLD_NS:
             self._told_ns[source] = now_ns
-            self._guarded(on_gap, source, topic="gap", counts=False)
+            self._guarded(on_gap, source, topic="gap")
 
     def _announce(self) -> None:
         try:

@@ -10,10 +10,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from brokers.kite.login import KITE
-from cluster.bus import BusLimits, RayBus
+from cluster.bus import RayBus
 from cluster.clock import ReplayClock, SimulatedClock, WallClock
 from cluster.settings import Settings
 from cluster.state import desk_dir
+from cluster.way import BusLimits
 from core.errors import ConfigError
 from core.market import IST, check_index, exchange_of, from_ns, phase, session, to_ns, why_closed
 from core.market.overlay import DayContracts, UserFacts, use, user_facts
@@ -174,12 +175,15 @@ def is_rehearsal(desk: Desk) -> bool:
 
 
 def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus:
-    bus = desk.settings.bus
+    bus, replays = desk.settings.bus, desk.settings.mode == "REPLAY"
+    # A feed is what sends the order manager quotes; news of orders come from elsewhere and go at once.
+    patient = () if replays else ("recorder", "oms") if source.startswith("feed.") else ("recorder",)
     return RayBus(
         desk.namespace,
         routes,
         source=source,
-        lossless=desk.settings.mode == "REPLAY",
+        lossless=replays,
+        pace_s=dict.fromkeys(patient, bus.pace_ms / 1000),
         limits=BusLimits(
             in_flight=bus.in_flight, waiting=bus.waiting, ring_bytes=bus.ring_mb * 1_000_000, lossless_s=bus.lossless_s
         ),

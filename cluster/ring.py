@@ -44,12 +44,15 @@ class Ring:
             self._drop_first()
             self.lost += 1
 
-    def next(self) -> Entry | None:
+    def peek(self) -> Entry | None:
         """The oldest entry not handed out yet; None when there is none."""
-        if self._sent >= len(self._kept):
-            return None
-        self._sent += 1
-        return self._kept[self._sent - 1]
+        return self._kept[self._sent] if self._sent < len(self._kept) else None
+
+    def next(self) -> Entry | None:
+        """The same, handed out."""
+        entry = self.peek()
+        self._sent += entry is not None
+        return entry
 
     def durable(self, stamp: Stamp, sequence: int) -> None:
         """Everything of this stamp's sender up to `sequence` is on disk."""

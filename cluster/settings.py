@@ -97,9 +97,14 @@ class RaySettings(_Section):
 class BusSettings(_Section):
     """How much may be on its way from one actor to another."""
 
-    in_flight: int = Field(default=4, gt=0, description="calls on their way to one subscriber")
+    in_flight: int = Field(default=2, gt=0, description="calls on their way to one subscriber")
     waiting: int = Field(
-        default=4, gt=0, description="messages queued behind them; then the oldest is dropped and counted"
+        default=64, gt=0, description="messages queued behind them; then the oldest is dropped and counted"
+    )
+    pace_ms: int = Field(
+        default=250,
+        ge=0,
+        description="ms between two calls to who may hear later: the recorder; the oms of ticks",
     )
     ring_mb: int = Field(default=256, gt=0, description="MB a sender keeps until the recorder has them on disk")
     lossless_s: float = Field(

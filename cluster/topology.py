@@ -53,8 +53,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "snapshot": ("oms", "shard.{index}"),
     "bars": ("oms", "strategy.*", "recorder"),
     "past_bars": ("oms", "strategy.*"),  # again, for one that has just started; the tape has them
-    "chain": ("strategy.*", "gateway"),
-    "marks": ("risk",),  # the chain, a few times a second
+    "chain": ("strategy.*",),
+    "marks": ("risk", "gateway"),  # the chain, a few times a second
     "chain_tape": ("recorder",),
     "refresh": ("feed.{index}",),
 }

@@ -111,6 +111,9 @@ class Socket(Protocol):
     def take(self) -> Arrived:
         """Everything since the last call; never waits."""
 
+    def wait(self, longest_s: float) -> None:
+        """Return when there is something to take, or after `longest_s` seconds."""
+
     def counts(self) -> Mapping[str, int]:
         """Connections, frames, and attempts by how they ended."""
 

@@ -1,6 +1,6 @@
 """The page, the API and the metrics on 127.0.0.1.
 
-in       chain
+in       marks
 out      nothing on the bus; awaited calls to the desk: orders, cancels, margins
 state    the last chains per index, the desk's last answers (soft)
 restart  empty until the next chain, or with the tape's last chains, shown as cached; open pages reload by themselves
@@ -100,7 +100,7 @@ class GatewayActor:
             except (VikalpError, OSError) as error:
                 log.warning("the last chain of the tape is not shown", index=index, why=str(error))
 
-    def on_chain(self, chain: Chain) -> None:
+    def on_marks(self, chain: Chain) -> None:
         """Raises SchemaError for a chain of the wrong schema or of an index that is not served."""
         wall_ns = self._clock.wall_ns()
         kept = self._store.put(chain, wall_ns)

@@ -45,6 +45,11 @@ class Gather:
         self.counts.update(ticks=ticks, refused_unknown=len(packets) - known)
         return ticks
 
+    @property
+    def waits(self) -> bool:
+        """Whether `take` has anything to give."""
+        return any(self._ticks.values())
+
     def take(self) -> Iterator[tuple[str, pa.RecordBatch]]:
         """What has gathered since the last call: a batch of TICKS an index, for those that have any."""
         for index, batches in self._ticks.items():

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
@@ -55,6 +56,13 @@ class KiteSocket:
     def take(self) -> Arrived:
         """What came since the last call, as Waiting gives it; RuntimeError once the thread has ended by itself."""
         return Arrived() if self._line is None else self._line.take()
+
+    def wait(self, longest_s: float) -> None:
+        """Return when `take` has something to give or to raise, at the latest after `longest_s` seconds."""
+        if self._line is None:
+            time.sleep(longest_s)
+        else:
+            self._line.wait(longest_s)
 
     def counts(self) -> Mapping[str, int]:
         """What Stream counts, and dropped_frames; nothing while it is closed."""
@@ -120,6 +128,7 @@ class _Line(Waiting):
             pass
         except BaseException as error:
             self._failed = error
+            self._arrived.set()
         finally:
             # asyncio.run would wait for the loop's threads too, of which one may be asking for a token, or for a name.
             self._loop.run_until_complete(_cancel(asyncio.all_tasks(self._loop)))

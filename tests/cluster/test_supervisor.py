@@ -125,7 +125,7 @@ def test_a_handler_that_hangs_and_an_actor_that_falls_silent_are_killed(watch: W
     sink = reaches(supervisor, "s.sink", "READY")
     reaches(supervisor, "s.deaf", "SILENT", within_s=15)
     hang = Stamp(source="t", topic="numbers", epoch=1, sequence=1, sent_wall_ns=0)
-    ray.get_actor("s.sink", NAMESPACE).receive.remote(hang, batch(-3))
+    ray.get_actor("s.sink", NAMESPACE).receive.remote(((hang, batch(-3)),))
     back = reaches(supervisor, "s.sink", "READY", within_s=10, but=sink.pid)
     handle = ray.get_actor("s.sink", NAMESPACE)
 

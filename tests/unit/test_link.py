@@ -52,6 +52,7 @@ class ListSocket:
     def __init__(self) -> None:
         self.next, self.is_open, self.dropped = Arrived(), False, 0
         self.asked: list[Mapping[int, Mode]] = []
+        self.waited: list[float] = []
         self._wants = Subscriptions()
 
     def open(self) -> None:
@@ -67,6 +68,9 @@ class ListSocket:
     def take(self) -> Arrived:
         given, self.next = self.next, Arrived()
         return given
+
+    def wait(self, longest_s: float) -> None:
+        self.waited.append(longest_s)
 
     def counts(self) -> Mapping[str, int]:
         return {"connections": 2, "dropped_frames": self.dropped}
@@ -152,13 +156,27 @@ def test_frames_a_tenth_of_a_second_apart_go_on_at_once_and_a_flood_is_gathered(
     for at in range(12, 20):
         world.comes((frame(NIFTY, CALL, at_s=at), at))
     assert len(world.bus.of("quotes")) == 4
-    world.quiet(69)
+    world.quiet(79)
     assert len(world.bus.of("quotes")) == 4
-    world.quiet(1)  # the look nearest to 80 ms
+    world.quiet(1)
 
     assert world.bus.of("quotes")[4]["received_ns"].to_pylist() == sorted([*range(12, 20)] * 2)
     world.quiet()
     assert len(world.bus.of("quotes")) == 5, "nothing new, nothing sent"
+
+
+def test_it_waits_for_its_socket_and_no_longer_than_until_the_next_batch_is_due() -> None:
+    world = World("NIFTY")
+    world.link.wait(0.2)
+    world.comes((frame(NIFTY), 1))
+    world.link.wait(0.2)
+    world.clock.wall += 30 * MS
+    world.comes((frame(NIFTY), 2))
+    world.link.wait(0.2)
+    world.link.wait(0.01)
+    world.clock.wall += 60 * MS
+    world.link.wait(0.2)
+    assert world.socket.waited == [0.2, 0.2, 0.05, 0.01, 0.0]
 
 
 def test_a_clock_set_back_holds_nothing_up() -> None:

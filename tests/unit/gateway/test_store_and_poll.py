@@ -44,7 +44,7 @@ def test_a_chain_moves_the_actors_clock_and_its_progress() -> None:
     actor = GatewayActor(GatewayConfig(), bus=FakeBus(), clock=clock, desk=FakeDesk(clock))
     assert actor.check_health() == 0
 
-    actor.on_chain(synthetic.chain("NIFTY", 40))
+    actor.on_marks(synthetic.chain("NIFTY", 40))
 
     assert clock.now_ns() == synthetic.OPEN_NS + 40 * 250_000_000
     assert actor.check_health() > 0

@@ -283,6 +283,27 @@ def test_a_bug_in_its_thread_is_raised_where_it_is_looked_at(served: Served, sto
     socket.close()
 
 
+def test_waiting_ends_with_what_comes_and_goes_on_until_all_of_it_is_taken() -> None:
+    waiting = Waiting()
+    waiting.wait(0.0)
+    came = threading.Event()
+
+    def wait() -> None:
+        waiting.wait(60.0)
+        came.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    assert not came.wait(0.05)
+    waiting.on_frame(b"x", 1)
+    assert came.wait(10.0)
+    waiting.on_state(State.OPEN, "second")
+    waiting.on_frame(b"y", 2)
+    assert [frame for frame, _ in waiting.take().frames] == [b"x"]
+    waiting.wait(60.0)  # the second state and its frame are still here
+    assert [frame for frame, _ in waiting.take().frames] == [b"y"]
+    assert not waiting._arrived.is_set()
+
+
 EVENTS = st.lists(st.one_of(st.integers(1, 9), st.sampled_from(("state", "text", "take"))), max_size=60)
 
 
