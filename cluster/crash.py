@@ -20,6 +20,7 @@ import structlog
 from ray import cloudpickle
 
 from cluster.fair import FairLock
+from cluster.line import Address, Switchboard
 from cluster.vitals import Vitals
 from cluster.wire import Messages, decode, joined
 from core.errors import DeskError, UnknownName, VikalpError
@@ -53,15 +54,9 @@ class Guard:
     """
 
     def __init__(
-        self,
-        name: str,
-        namespace: str,
-        made_of: bytes,
-        *,
-        timer_delay_s: float = 0.0,
-        niceness: int = 0,
-        spec_hash: str = "",
-    ) -> None:
+        self, name: str, namespace: str, made_of: bytes, *,
+        timer_delay_s: float = 0.0, niceness: int = 0, spec_hash: str = "",
+    ) -> None:  # fmt: skip
         plain_logs()
         os.nice(niceness)
         self._name, self._namespace, self._hash = name, namespace, spec_hash
@@ -77,26 +72,28 @@ class Guard:
         self._detail = "opening"
         self._opened, self._closing = threading.Event(), threading.Event()
         self._process = psutil.Process()
+        self._lines = Switchboard(self.receive)
         threading.Thread(target=self._fatal(self._open), name="open", daemon=True).start()
 
     # -- what the bus calls -------------------------------------------------
 
-    def receive(self, messages: Messages) -> bool:
-        """Dispatch each to `on_<topic>`; False when the actor is not ready (the sender counts, or tries again)."""
+    def receive(self, messages: Messages) -> tuple[int, ...]:
+        """Each message to `on_<topic>`; of a recorder, to `record`: what of each message's sender is on disk.
+
+        DeskError while the actor is not ready: nothing was taken (the sender counts it, or sends it again).
+        """
         # A feed may answer our open()'s refresh before open() has returned: wait for it a little.
-        if not self._opened.wait(OPENING_S) or self._closing.is_set():
-            return False
+        if not self._opened.wait(OPENING_S):
+            raise DeskError(f"{self._name} is {self._detail}")
+        if hasattr(self._actor, "record"):
+            return tuple(self._record(stamp, payload) for stamp, payload in messages)
+        if self._closing.is_set():
+            raise DeskError(f"{self._name} is closing")
         for stamp, _ in messages:
             self._count_gap(stamp)
         for topic, payload, count in joined(messages):
             self._guarded(getattr(self._actor, f"on_{topic}"), payload, topic=topic, counts=count)
-        return True
-
-    def record(self, messages: Messages) -> tuple[int, ...]:
-        """The recorder's way in: for each message the highest durable sequence of its sender."""
-        if not self._ready_ns:
-            raise DeskError(f"{self._name} is {self._detail}")
-        return tuple(self._record(stamp, payload) for stamp, payload in messages)
+        return ()
 
     # -- what people, actors and the supervisor call -------------------------
 
@@ -117,6 +114,11 @@ class Guard:
             raise
         except BaseException:
             self._die(f"call {method}")
+
+    @ray.method(concurrency_group="health")
+    def line(self) -> Address:
+        """Where another actor's bus sends what `receive` takes."""
+        return self._lines.address
 
     @ray.method(concurrency_group="health")
     def health(self) -> Vitals:

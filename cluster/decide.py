@@ -41,6 +41,7 @@ class Watch:
     starts_ns: tuple[int, ...]
     quarantined: bool
     speaks_since_ns: int = 0  # its first progress after the last pause that was longer than others wait for
+    refused_all_ns: int = 0  # when it was last seen to refuse all that came: it is at work, and owes nobody anything
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,14 @@ def _mute(watch: Watch, now_ns: int, allowed_s: float) -> str:
 
 
 def _silent(watch: Watch, watches: Mapping[str, Watch], now_ns: int, limits: SupervisionConfig) -> str:
-    """Without progress while one of its sources has some: only the time that this one has spoken again counts."""
+    """Without progress while one of its sources has some: only the time that this one has spoken again counts.
+
+    Who refuses all that comes is not mended by a new life; those behind it see no progress, and are not judged by it.
+    """
     if watch.vitals is None or not watch.upstream:
         return ""
     health = watch.vitals.health
-    since_ns = max(health.progress_ns, health.ready_ns)
+    since_ns = max(health.progress_ns, health.ready_ns, watch.refused_all_ns)
     for name in watch.upstream:
         other = watches.get(name)
         if other is None or other.vitals is None:

@@ -184,9 +184,7 @@ def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> 
         source=source,
         lossless=replays,
         pace_s=dict.fromkeys(patient, bus.pace_ms / 1000),
-        limits=BusLimits(
-            in_flight=bus.in_flight, waiting=bus.waiting, ring_bytes=bus.ring_mb * 1_000_000, lossless_s=bus.lossless_s
-        ),
+        limits=BusLimits(waiting=bus.waiting, ring_bytes=bus.ring_mb * 1_000_000, lossless_s=bus.lossless_s),
     )
 
 

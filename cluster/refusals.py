@@ -5,6 +5,7 @@ from collections.abc import Mapping
 SHARE = 0.01  # of its rows; a market's own odd quote is far below, what is wrong with a source far above
 ROWS = 500  # fewer say nothing yet
 WINDOW_NS = 60_000_000_000
+REPEAT_NS = 300_000_000_000  # wall; the same reasons are told again
 REFUSED = "refused_"
 
 
@@ -13,9 +14,10 @@ class Refusals:
 
     def __init__(self) -> None:
         self._since_ns, self._before, self._now = 0, dict[str, int](), dict[str, int]()
+        self._told_ns: dict[str, int] = {}
 
     def look(self, counts: Mapping[str, int], wall_ns: int) -> str:
-        """What to warn of, the same words as long as the reasons are the same; empty when there is nothing."""
+        """What to warn of, of the same reasons once in REPEAT_NS; empty when there is nothing new."""
         if _rows(counts) < _rows(self._now):
             self._before, self._now = {}, {}  # a new process
         if not 0 <= wall_ns - self._since_ns < WINDOW_NS:
@@ -26,7 +28,17 @@ class Refusals:
         if rows < ROWS or sum(new.values()) <= SHARE * rows:
             return ""
         why = ", ".join(sorted(name.removeprefix(REFUSED) for name, count in new.items() if count))
+        told_ns = self._told_ns.get(why)
+        if told_ns is not None and 0 <= wall_ns - told_ns < REPEAT_NS:
+            return ""
+        self._told_ns[why] = wall_ns
         return f"more than {SHARE:.0%} of the rows of its source are refused: {why}; `vikalp status` counts them"
+
+
+def refuses_all(before: Mapping[str, int], now: Mapping[str, int]) -> bool:
+    """Whether, between these two of its counts, a feed refused rows and passed none on."""
+    same = before.get("ticks", 0) == now.get("ticks", 0)
+    return same and sum(refused(now).values()) > sum(refused(before).values())
 
 
 def _rows(counts: Mapping[str, int]) -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 from cluster.decide import NS, Finding, Watch
 from cluster.pids import runs
-from cluster.refusals import Refusals, in_words
+from cluster.refusals import Refusals, in_words, refuses_all
 from cluster.topology import Spec
 from cluster.vitals import Vitals
 from core.records import ActorStatus
@@ -25,6 +25,7 @@ class Seen:
     born: tuple[int, str] = (0, "")  # pid and node of its newest process, as that said itself
     starts: deque[int] = field(default_factory=lambda: deque(maxlen=50))
     speaks_since_ns: int = 0
+    refused_all_ns: int = 0
     quarantined: bool = False
     opened: bool = False  # it has been READY, or was there before this supervisor
     lost: int = 0  # messages to the recorder that its ring gave up
@@ -44,13 +45,18 @@ class Seen:
             starts_ns=tuple(self.starts),
             quarantined=self.quarantined,
             speaks_since_ns=self.speaks_since_ns,
+            refused_all_ns=self.refused_all_ns,
         )
 
-    def take(self, vitals: Vitals, silent_s: float) -> None:
-        """Its newest answer; progress after a pause of more than half of `silent_s` begins anew."""
+    def take(self, vitals: Vitals, now_ns: int, silent_s: float) -> None:
+        """Its newest answer, of `now_ns` of the wall; progress after a pause of more than half of `silent_s` begins
+        anew.
+        """
         before = self.vitals.health.progress_ns if self.vitals is not None else 0
         if vitals.health.progress_ns - before > silent_s * NS / 2:
             self.speaks_since_ns = vitals.health.progress_ns
+        if self.vitals is not None and refuses_all(self.vitals.counts, vitals.counts):
+            self.refused_all_ns = now_ns
         self.vitals = vitals
 
     def processes(self, node: str) -> list[int]:

@@ -97,9 +97,8 @@ class RaySettings(_Section):
 class BusSettings(_Section):
     """How much may be on its way from one actor to another."""
 
-    in_flight: int = Field(default=2, gt=0, description="calls on their way to one subscriber")
     waiting: int = Field(
-        default=64, gt=0, description="messages queued behind them; then the oldest is dropped and counted"
+        default=64, gt=0, description="messages waiting for one subscriber; then the oldest is dropped and counted"
     )
     pace_ms: int = Field(
         default=250,

@@ -186,7 +186,7 @@ class Supervisor:
         with self._lock:
             seen.probe, seen.asked_ns = None, 0
             if isinstance(answer, Vitals):
-                seen.take(answer, self._limits.silent_s)
+                seen.take(answer, time.time_ns(), self._limits.silent_s)
                 seen.opened = seen.opened or answer.health.ready_ns > 0
                 self._alerts.heard(seen.spec.name, answer.alerts, write="ledger" not in seen.spec.ports)
                 self._count(seen, answer.health.started_ns, answer.pid)

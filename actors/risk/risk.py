@@ -9,6 +9,8 @@ restart  replays the ledger's orders, fills and settlements; entries are refused
 import datetime as dt
 from collections.abc import Collection, Mapping, Sequence
 
+import numpy as np
+import pyarrow as pa
 from pydantic import BaseModel, Field
 
 from core.orders.positions import mark
@@ -32,6 +34,8 @@ from core.risk.limits.limits import LimitsConfig
 from core.risk.margin import margin_of
 from core.risk.margin_terms import MarginRules
 from core.risk.verdict import in_words, verdict
+
+_MARKED = ("bid_paise", "ask_paise", "last_paise", "exchange_ns", "prev_close_paise")
 
 
 class RiskConfig(BaseModel, frozen=True, extra="forbid"):
@@ -108,12 +112,8 @@ class RiskActor:
             return
         expiry = chain.expiries.slice(0, 1).to_pylist()[0]
         self._clock.advance(expiry["as_of_ns"])
-        names = ("symbol", "bid_paise", "ask_paise", "last_paise", "exchange_ns", "prev_close_paise")
-        columns = (chain.contracts.column(name).to_pylist() for name in names)
-        marks = {
-            symbol: Mark(paise=mark(bid, ask, last), at_ns=at_ns, prev_close_paise=close)
-            for symbol, bid, ask, last, at_ns, close in zip(*columns, strict=True)
-        }
+        before = self._chains.get(expiry["index"])
+        marks = _marks(chain.contracts, before.contracts if before is not None else None)
         book = with_marks(at(self._book, self._clock.now_ns()), marks)
         self._book, self._chains = book, {**self._chains, expiry["index"]: chain}
         self._progress_ns = self._clock.wall_ns()
@@ -147,3 +147,15 @@ class RiskActor:
     def _record(self, kind: str, subject: str, message: str) -> None:
         now_ns = self._clock.now_ns()
         self._ledger.record_risk_event(RiskEvent(at_ns=now_ns, kind=kind, subject=subject, message=message))
+
+
+def _marks(contracts: pa.RecordBatch, before: pa.RecordBatch | None) -> dict[str, Mark]:
+    """Of the rows of CONTRACTS that are not as they were in the chain `before`: most quotes stand still for a while."""
+    if before is not None and contracts["symbol"].equals(before["symbol"]):
+        same = [contracts[name].to_numpy() == before[name].to_numpy() for name in _MARKED]
+        contracts = contracts.filter(pa.array(~np.logical_and.reduce(same)))
+    columns = (contracts[name].to_pylist() for name in ("symbol", *_MARKED))
+    return {
+        symbol: Mark(paise=mark(bid, ask, last), at_ns=at_ns, prev_close_paise=close)
+        for symbol, bid, ask, last, at_ns, close in zip(*columns, strict=True)
+    }

@@ -14,7 +14,7 @@ import ray
 from cluster.bus import RayBus
 from cluster.client import Calls
 from cluster.topology import Spec
-from cluster.way import INLINE_BYTES, BusLimits
+from cluster.way import CALL_BYTES, BusLimits
 from cluster.wire import encode, size_of
 from core.errors import DeskError, InputError, UnknownName
 from core.records import Stamp
@@ -46,7 +46,7 @@ def test_a_deliberate_error_is_counted_and_a_gap_seen(create: Create) -> None:
     actor = create(plain("guard.counts"))
     ready(actor)
     for sequence, value in ((1, 10), (2, -1), (5, 11)):
-        assert ray.get(actor.receive.remote(one(stamp(sequence), batch(value))))
+        ray.get(actor.receive.remote(one(stamp(sequence), batch(value))))
 
     health = vitals(actor).health
     assert call(actor, "values") == [10, 11]
@@ -119,7 +119,7 @@ def test_health_answers_beside_a_handler_that_hangs(create: Create) -> None:
 
 
 def test_a_slow_subscriber_loses_the_oldest_and_everything_is_accounted_for(create: Create) -> None:
-    limits = BusLimits(in_flight=2, waiting=2)  # and two in each call
+    limits = BusLimits(waiting=2)
     sender = create(plain("bus.sender", bus("bus.sender", {"slow": ("bus.slow",)}, limits=limits)))
     receiver = create(plain("bus.slow"))
     ready(sender)
@@ -208,14 +208,14 @@ def test_what_went_to_another_index_is_no_gap(create: Create) -> None:
     assert [vitals(receiver).health.gaps for receiver in receivers.values()] == [0, 0]
 
 
-def test_two_indices_above_the_inline_limit_each_get_their_own_payload_and_the_recorder_both(create: Create) -> None:
+def test_two_indices_above_the_limit_of_a_call_each_get_their_own_payload_and_the_recorder_both(create: Create) -> None:
     """Both count 1, 2, 3: neither is taken for the other, on the way or where they meet."""
     receivers = {index: create(plain(f"bus.big.{index}")) for index in ("A", "B")}
     taker = create(Spec(name="recorder", cls=PlainTaker, config=PlainConfig()))
     for actor in (*receivers.values(), taker):
         ready(actor)
     sender = bus("bus.link", {"numbers": ("bus.big.{index}", "recorder")})
-    rows = INLINE_BYTES // 8 + 1
+    rows = CALL_BYTES // 8 + 1
     for value in (1, 2, 3):
         for index, sign in (("A", 10), ("B", 20)):
             sender.publish("numbers", batch(*[sign + value] * rows), index=index)
