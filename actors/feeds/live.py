@@ -11,6 +11,7 @@ import datetime as dt
 
 import pyarrow as pa
 
+from actors.feeds.ahead import Ahead
 from actors.feeds.config import FeedConfig
 from actors.feeds.cover import Cover
 from actors.feeds.gate import Gate
@@ -44,6 +45,7 @@ class LiveFeedActor:
         self._config, self._bus, self._clock, self._registry, self._past = config, bus, clock, registry, past
         self._on, self._said = on, Said(f"feed.{config.index}", clock.wall_ns, REPEAT_NS)
         self._gate, self._spoken = Gate(self._said, config.index, on), False
+        self._ahead = Ahead(self._said, config.max_ahead_ms * 1_000_000, REPEAT_NS)
         self._heard_ns = self._said_ns = 0  # wall
 
     def restarted(self) -> None:
@@ -68,7 +70,9 @@ class LiveFeedActor:
             return
         self._heard_ns = wall
         self._cover.heard(now_ns, wall)
+        before = self._out.counts["refused_time"]
         ticks = self._out.passing(quotes, now_ns, watched=self._wanted.symbols if self._spoken else None)
+        self._ahead.see(quotes, self._out.counts["refused_time"] - before, now_ns, wall)
         if ticks is None:
             return
         self._out.send_bars(self._cover.whole(self._out.send(ticks := by_time(ticks))))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cluster.refusals import ROWS, WINDOW_NS, Refusals, in_words
+from cluster.refusals import REPEAT_NS, ROWS, WINDOW_NS, Refusals, in_words
 
 NOW = 1_000 * WINDOW_NS
 
@@ -21,13 +21,23 @@ def test_the_words_stay_the_same_while_the_reasons_do(share: float) -> None:
     assert said.startswith("more than 1% of the rows of its source are refused: crossed, time;")
 
 
+def test_what_goes_on_is_told_every_five_minutes_and_what_is_new_at_once() -> None:
+    feed, told = Refusals(), []
+    for second in range(11 * 60):
+        counts = {"ticks": 10, "refused_time": 1_000 * (second + 1), "refused_null": 1_000 * max(0, second - 400)}
+        if words := feed.look(counts, NOW + second * 1_000_000_000):
+            told.append((second, words.partition("refused: ")[2].partition(";")[0]))
+    assert REPEAT_NS == 300 * 1_000_000_000
+    assert told == [(0, "time"), (300, "time"), (401, "null, time")]
+
+
 def test_what_was_refused_long_ago_is_no_news() -> None:
     feed = Refusals()
     before = {"ticks": 10_000, "refused_time": 5_000}
     assert feed.look(before, NOW)
     assert feed.look(before | {"ticks": 10_100}, NOW + WINDOW_NS) == ""
     assert feed.look(before | {"ticks": 90_000}, NOW + WINDOW_NS + 1) == ""
-    assert feed.look({"ticks": 90_000, "refused_time": 7_000}, NOW + WINDOW_NS + 2)
+    assert feed.look({"ticks": 90_000, "refused_time": 5_000, "refused_null": 2_000}, NOW + WINDOW_NS + 2)
 
 
 def test_a_new_process_counts_from_nothing() -> None:
