@@ -25,7 +25,7 @@ from pathlib import Path
 from kiteconnect import KiteConnect
 
 from brokers.kite.history import FINAL_S, INTERVALS, Gap, backfill, requests_of
-from brokers.kite.limiter import WINDOWS, Call, Limiter
+from brokers.kite.limiter import BUNCHING_NS, WINDOWS, Call, Limiter
 from cluster.account import login_path, make_client, root_of
 from cluster.desk import Desk, is_local, market_clock, market_day, simulated, tape_url
 from cluster.dump import install_dump, read_listing
@@ -49,6 +49,7 @@ SOURCE = "backfill"  # the sender, on the tape
 # Of Kite's 3 historical requests a second and account: the order manager's limiter is in another process and knows
 # nothing of this one, so that one request a second is left to whoever else asks.
 REQUESTS = 2
+IN_NS = SECOND + BUNCHING_NS
 SAID_S = 10.0  # between two words of how far it is
 NAMED = 5  # symbols and refusals in a sentence; of more only how many
 
@@ -100,11 +101,11 @@ def run(
         gaps += want.gaps
     gaps.sort(key=_first_things_first)
     requests = sum(len(requests_of(gap)) for gap in gaps)
-    say(f"{requests} requests, at most {REQUESTS} a second")
+    say(f"{requests} requests, at most {REQUESTS} in {IN_NS / SECOND:g} s: {_minutes(least_s(requests))}")
     done, why = Done(), ""
     try:
         if requests:
-            fill(gaps, make_client(desk), limiter(), root, now_ns=now_ns, done=done, say=_now_and_then(say, requests))
+            fill(gaps, make_client(desk), limiter(), root, now_ns=now_ns, done=done, say=now_and_then(say, requests))
     except BrokerDown as error:
         why = f"stopped after {done.requests} of {requests} requests: {error}; run it again for the rest"
     for line in (*summary(done), f"took {time.monotonic() - began:.1f} s", *filter(None, [why])):
@@ -151,8 +152,28 @@ def fill(
 
 def limiter(clock: Callable[[], int] = time.monotonic_ns) -> Limiter:
     """This process's own: of the account's historical requests as many as it may take."""
-    windows = [replace(one, most=REQUESTS) if one.calls == {Call.HISTORY} else one for one in WINDOWS]
+    own = {"most": REQUESTS, "period_ns": IN_NS}
+    windows = [replace(one, **own) if one.calls == {Call.HISTORY} else one for one in WINDOWS]
     return Limiter(windows, clock=clock)
+
+
+def least_s(requests: int) -> float:
+    """Until the last of them is asked, if every answer comes at once."""
+    return max(0, -(-requests // REQUESTS) - 1) * IN_NS / SECOND
+
+
+def now_and_then(say: Say, requests: int, *, clock: Callable[[], float] = time.monotonic) -> Callable[[Done], None]:
+    """Told of each request, it says every SAID_S how far it is, and how long the rest takes at the pace so far."""
+    began = said = clock()
+
+    def look(done: Done) -> None:
+        nonlocal said
+        if clock() - said >= SAID_S:
+            said = clock()
+            left = _minutes((said - began) / done.requests * (requests - done.requests))
+            say(f"{done.requests} of {requests} requests, {done.bars} bars filled, {left} left")
+
+    return look
 
 
 def latest(desk: Desk) -> dt.date:
@@ -243,16 +264,9 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
-def _now_and_then(say: Say, requests: int) -> Callable[[Done], None]:
-    said = time.monotonic()
-
-    def look(done: Done) -> None:
-        nonlocal said
-        if time.monotonic() - said >= SAID_S:
-            said = time.monotonic()
-            say(f"{done.requests} of {requests} requests, {done.bars} bars filled")
-
-    return look
+def _minutes(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return "less than a minute" if seconds < 60 else f"about {minutes} minute{'s' if minutes > 1 else ''}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from cluster.state import ROOT, write_state
 from core.kite.instruments import Listing
 from core.market import from_ns, session
 from core.schemas import BARS
-from jobs.backfill import latest, limiter, main
+from jobs.backfill import Done, latest, least_s, limiter, main, now_and_then
 from storage.backfilled import backfill_root
 from storage.secrets import Passphrase, Secrets
 from storage.tape import read_partition, read_tape
@@ -54,6 +54,30 @@ def test_its_limiter_leaves_a_third_of_the_historical_requests_to_others() -> No
     assert 90 < granted <= 2 * 60
 
 
+@pytest.mark.parametrize("requests", [0, 1, 2, 3, 100, 2_600])
+def test_how_long_it_will_take_is_what_its_limiter_takes(requests: int) -> None:
+    hand = Hand()
+    ours = limiter(hand)
+    for _ in range(requests):
+        while wait := ours.ask(Call.HISTORY):
+            hand.now += wait
+    assert least_s(requests) == pytest.approx(hand.now / SECOND)
+
+
+def test_it_says_every_ten_seconds_how_far_it_is_and_how_long_at_this_pace_the_rest_takes() -> None:
+    hand, said = Hand(), list[str]()
+    look = now_and_then(said.append, 600, clock=lambda: hand.now / SECOND)
+    for requests in range(1, 601):
+        hand.sleep(1.0)
+        look(Done(requests=requests, bars=5 * requests))
+    assert said[0] == "10 of 600 requests, 50 bars filled, about 10 minutes left"
+    assert said[-2:] == [
+        "590 of 600 requests, 2950 bars filled, less than a minute left",
+        "600 of 600 requests, 3000 bars filled, less than a minute left",
+    ]
+    assert len(said) == 60
+
+
 # The command
 
 
@@ -64,7 +88,7 @@ def test_the_job_finds_its_desk_says_what_it_did_and_does_it_once(
     assert main(args) == 0
     said = capsys.readouterr().out
     assert "NIFTY on 2026-11-20: 2 contracts; bars: " in said
-    assert "2 requests, at most 2 a second" in said
+    assert said.index("2 requests, at most 2 in 1.2 s: less than a minute\n") < said.index("filled ")
     assert "of 2 contracts" in said
     assert "took " in said
     once = rows(read_partition(backfill_root(tape_url(desk)), "bars", DATE, "NIFTY"))
