@@ -22,7 +22,7 @@ run: install
 	$(BIN)/vikalp up --desk $(DESK)
 
 stop: install
-	$(BIN)/vikalp down --desk $(DESK)
+	$(BIN)/vikalp down --desk $(DESK) --if-running
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit

@@ -33,9 +33,9 @@ from cluster.state import (
     desk_dir,
     find_state,
     pid_of,
-    read_state,
     state_path,
     temp_dir,
+    to_end,
     write_private,
     write_state,
     write_token,
@@ -106,11 +106,12 @@ def up(settings: Settings, desk: int = 0) -> Iterator[Step]:
 
 
 def down(desk: int | None = None) -> Iterator[Step]:
-    """End a desk in order and yield what happens; cleans up after one whose host died. Raises DeskError when there is
-    none, DrainError at the end when it is down but entries were not halted or an actor left something behind.
+    """End a desk in order and yield what happens; cleans up after one whose host died. Raises
+    what to_end does, DrainError at the end when it is down but entries were not halted or an actor left something
+    behind.
     """
     began = time.monotonic()
-    state = _target(desk)
+    state = to_end(desk)
     with alone(state.desk):  # a start has it until the file names the host
         state = _still(state) or state
     if not state.alive:
@@ -174,15 +175,6 @@ def _make_room(desk: int) -> int | None:
             f"desk {desk} is already up (pid {before.host.pid}){page}; end it: vikalp down --desk {desk}"
         )
     return _clean(before)
-
-
-def _target(desk: int | None) -> DeskState:
-    if desk is None:
-        return read_state(None)
-    state = find_state(desk)
-    if state is None:
-        raise DeskError(f"desk {desk} is not running; nothing to end")
-    return state
 
 
 def _still(state: DeskState) -> DeskState | None:

@@ -26,6 +26,10 @@ SESSION_TAG = "VIKALP_SESSION"  # in the environment of every process of a desk:
 Phase = Literal["STARTING", "READY", "STOPPING", "FAILED"]
 
 
+class NotRunningError(DeskError):
+    """There is no desk to end."""
+
+
 class Pid(msgspec.Struct, frozen=True):
     """A process and the moment it began, so that a number used again is not taken for it."""
 
@@ -159,6 +163,16 @@ def read_state(desk: int | None = None) -> DeskState:
         raise DeskError(f"{what}; end them: vikalp down --desk {desk}, or start it anew: vikalp up --desk {desk}")
     if state is None:
         raise DeskError(f"desk {desk} is not running (below {home()}); start it: vikalp up --desk {desk}")
+    return state
+
+
+def to_end(desk: int | None) -> DeskState:
+    """State of a desk that may have died too; None picks as read_state does. NotRunningError when there is none."""
+    if desk is None and not running_desks():
+        raise NotRunningError(f"no desk is running below {home()}; nothing to end")
+    state = read_state(None) if desk is None else find_state(desk)
+    if state is None:
+        raise NotRunningError(f"desk {desk} is not running; nothing to end")
     return state
 
 

@@ -63,10 +63,21 @@ def _unlock(settings: "Settings", *, live: bool) -> None:
         os.environ[PASSPHRASE] = typer.prompt("passphrase of the stored login", hide_input=True, err=True)
 
 
-def down(context: typer.Context, desk: DeskNumber = None) -> None:
+def down(
+    context: typer.Context,
+    desk: DeskNumber = None,
+    if_running: Annotated[bool, typer.Option("--if-running", help="No error where no such desk is running.")] = False,
+) -> None:
     """End a desk and every process it started; exit code 1 when something of it was lost or left undone."""
-    for step in world(context).down(desk):
-        say(f"{step.seconds:6.1f} s  {step.text}")
+    from cluster.state import NotRunningError
+
+    try:
+        for step in world(context).down(desk):
+            say(f"{step.seconds:6.1f} s  {step.text}")
+    except NotRunningError as error:
+        if not if_running:
+            raise
+        say(str(error))
 
 
 def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from cluster.cli.world import World
 from cluster.lifecycle import Step
 from cluster.settings import Settings
-from cluster.state import DeskState, Pid
+from cluster.state import DeskState, NotRunningError, Pid
 from core.errors import DeskError
 from core.records import ActorStatus, Alert, Chain, DeskStatus, Intent, LimitUse, Margin, Order, Position
 from core.schemas import CONTRACTS, EXPIRIES
@@ -138,7 +138,8 @@ class Place:
         yield Step("desk is ready", 1.5, done=True, session_id=STATE.session_id)
 
     def down(self, desk: int | None) -> Iterator[Step]:
-        self.state(desk)
+        if not self.runs:
+            raise NotRunningError("no desk is running; nothing to end")
         self.ended.append(desk)
         self.runs = False
         yield Step("desk is down", 0.5, done=True)

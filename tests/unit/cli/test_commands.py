@@ -1,5 +1,6 @@
 import datetime as dt
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from cluster.cli.main import app
 from cluster.cli.out import plain
 from cluster.cli.replay import in_words
+from cluster.state import ROOT
 from core.market import lot, parse_symbol
 from tests.unit.cli.fake_world import FakeDesk, Place
 
@@ -94,13 +96,25 @@ def test_bad_input_is_one_line_and_exit_code_2_and_nothing_is_sent(words: tuple[
     assert place.client.sent == []
 
 
-@pytest.mark.parametrize(
-    "words", [("status",), ("down",), ("orders",), ("env",), ("exit-all", "--yes"), ("chain", "NIFTY")]
-)
+@pytest.mark.parametrize("words", [("status",), ("orders",), ("env",), ("exit-all", "--yes"), ("chain", "NIFTY")])
 def test_without_a_desk_every_command_says_how_to_start_one(words: tuple[str, ...]) -> None:
     done = vikalp(Place(runs=False), *words)
     assert done.exit_code == 1
     assert done.stderr == "error: no desk is running; start one: vikalp up\n"
+
+
+def test_an_end_of_nothing_is_an_error_unless_it_was_asked_for_as_make_stop_does() -> None:
+    nothing = "no desk is running; nothing to end\n"
+    done = vikalp(Place(runs=False), "down")
+    assert (done.exit_code, done.stderr) == (1, f"error: {nothing}")
+
+    (recipe,) = re.findall(r"^stop: .*\n\t\$\(BIN\)/vikalp (.*)\n", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    words = recipe.replace("$(DESK)", "3").split()
+    done = vikalp(Place(runs=False), *words)
+    assert (done.exit_code, done.stderr) == (0, nothing)
+    place = Place()
+    assert vikalp(place, *words).exit_code == 0
+    assert place.ended == [3]
 
 
 def test_errors_are_json_on_stderr_when_json_was_asked_for() -> None:

@@ -17,7 +17,7 @@ from cluster.head import end_tree, tagged
 from cluster.lifecycle import AlreadyUpError, DrainError, clean, down, up
 from cluster.ports import DESKS, in_use
 from cluster.settings import load
-from cluster.state import SESSION_TAG, DeskState, desk_dir, find_state, pid_of, state_path, write_state
+from cluster.state import SESSION_TAG, DeskState, NotRunningError, desk_dir, find_state, pid_of, state_path, write_state
 from core.errors import DeskError, LedgerDown
 from tests.unit.storage.conftest import free_port
 
@@ -205,6 +205,12 @@ def test_what_is_born_while_it_cleans_is_ended_too(desk: int, sleeper: "subproce
         end_tree(tagged("forks"), grace_s=0)
         parent.stdout.close()
         parent.wait()
+
+
+def test_where_no_desk_runs_there_is_nothing_to_end_and_that_is_an_error_of_its_own(desk: int) -> None:
+    for number, words in ((desk, f"desk {desk} is not running"), (None, "no desk is running below ")):
+        with pytest.raises(NotRunningError, match=f"{words}.*; nothing to end"):
+            list(down(number))
 
 
 def test_what_the_end_found_reaches_whoever_ends_the_desk(desk: int, host_that: Callable[[str], None]) -> None:
