@@ -10,6 +10,7 @@ import pickle
 import socket
 import threading
 from collections.abc import Callable
+from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, NamedTuple
 
@@ -85,6 +86,8 @@ class Switchboard:
                 connection.send(self._answer(connection.recv()))
         except GONE:
             pass
+        except AuthenticationError:
+            log.warning("refused: a line without the key")
         except Exception:  # not ours to die of: whoever sent it sends it again, or counts it
             log.exception("a line ended")
         finally:
