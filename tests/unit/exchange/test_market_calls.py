@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 import requests
-from kiteconnect.exceptions import InputException, TokenException
+from kiteconnect.exceptions import InputException, PermissionException, TokenException
 
 from exchange.server.call import MOST_BYTES
 from tests.unit.exchange.conftest import Served
@@ -26,6 +26,19 @@ def test_a_request_token_is_good_once_and_a_checksum_must_be_right(served: Serve
     kite = served.client()
     with pytest.raises(TokenException):
         kite.generate_session("nonsense", api_secret="vikalp")
+
+
+def test_a_session_is_not_renewed_and_lives_on(served: Served) -> None:
+    """Kite does that for approved platforms alone, and gives an app no refresh token to ask it with."""
+    kite, expired = served.client(), list[str]()
+    token = kite.access_token
+    kite.set_session_expiry_hook(lambda: expired.append("expired"))
+    for refresh_token in ("", "R" * 32):
+        with pytest.raises(PermissionException, match="not available to this app") as refused:
+            kite.renew_access_token(refresh_token, api_secret="vikalp")
+        assert refused.value.code == 403
+    assert (kite.access_token, expired) == (token, []), "a 403 that is no end of the session"
+    assert kite.profile()["user_id"] == "VK0001"
 
 
 def test_a_token_dies_at_six(served: Served) -> None:

@@ -5,8 +5,10 @@ import json
 import time
 from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import requests
 from kiteconnect import KiteConnect
 from kiteconnect.exceptions import GeneralException, InputException, NetworkException
 from websockets.sync.client import connect
@@ -100,6 +102,29 @@ def test_an_order_that_rests_can_be_changed_twenty_five_times_and_cancelled(
     assert (row["cancelled_quantity"], row["modified"]) == (one.lot, True)
     with pytest.raises(InputException, match="cancelled"):
         kite.cancel_order("regular", order_id)
+
+
+def test_an_exit_of_a_cover_order_is_a_cancel_that_names_its_parent(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    with pytest.raises(InputException, match="`co` orders are not available for index options"):
+        kite.place_order(**order_of(served, one, variety="co", trigger_price=1.0))
+    wire: list[requests.Response] = []
+    kite.reqsession.hooks["response"].append(lambda answer, **_: wire.append(answer))
+
+    # There is none to exit, so it is tried on what there is; the parent is the client's word and decides nothing.
+    for variety, parent in (("co", "1953341975595868160"), ("regular", None)):
+        order_id = kite.place_order(**order_of(served, one))
+        wait(kite, order_id, "OPEN")
+        answer = kite.exit_order(variety, order_id, parent_order_id=parent)
+        asked = urlsplit(wire[-1].request.url or "")
+        assert (wire[-1].request.method, asked.path) == ("DELETE", f"/orders/{variety}/{order_id}")
+        assert parse_qs(asked.query) == ({"parent_order_id": [parent]} if parent else {})
+        assert (answer, wire[-1].json()["data"]) == (order_id, {"order_id": order_id})
+        assert wait(kite, order_id, "CANCELLED")["filled_quantity"] == 0
+        with pytest.raises(InputException, match="cancelled"):
+            kite.exit_order(variety, order_id, parent_order_id=parent)
+    with pytest.raises(InputException, match="Couldn't find that `order_id`"):
+        kite.exit_order("co", "1", parent_order_id="2")
 
 
 def test_what_does_not_trade_at_once_of_an_ioc_is_cancelled(served: Served) -> None:
