@@ -5,10 +5,14 @@ import math
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.risk.risk import RiskActor, RiskConfig
 from core.errors import LedgerDown, StaleDataError
+from core.orders.positions import mark, market_date
 from core.records import Chain, Fill, Order
+from core.risk.book import Mark, RiskBook, with_marks
 from core.risk.limits.daily_loss import DailyLoss
 from core.risk.limits.limits import LimitsConfig
 from core.schemas import CONTRACTS, EXPIRIES
@@ -223,3 +227,29 @@ def test_a_loss_limit_no_ledger_can_be_told_of_is_an_alarm_all_the_same_and_once
             desk.risk.on_marks(chain(bid=33_000, ask=33_100))
 
     assert len(desk.risk.alerts()) == 1
+
+
+QUOTES = st.tuples(*[st.sampled_from((0, 100, 105))] * 3, st.sampled_from((0, 1, 2)))
+BOOKS = st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys("ABC", QUOTES)), min_size=1, max_size=6)
+
+
+@given(BOOKS)
+def test_the_marks_are_those_of_each_contracts_latest_row_whatever_stood_still(
+    books: list[dict[str, tuple[int, int, int, int]]],
+) -> None:
+    desk = Desk()
+    one, expected = chain(), RiskBook(now_ns=NOON, day=market_date(NOON))
+    for book in books:
+        rows = [
+            one.contracts.to_pylist()[0]
+            | {"symbol": name, "bid_paise": bid, "ask_paise": ask, "last_paise": last, "exchange_ns": NOON + at}
+            for name, (bid, ask, last, at) in book.items()
+        ]
+        desk.risk.on_marks(Chain(contracts=pa.RecordBatch.from_pylist(rows, schema=CONTRACTS), expiries=one.expiries))
+        quotes = {
+            name: Mark(paise=mark(bid, ask, last), at_ns=NOON + at, prev_close_paise=34_000)
+            for name, (bid, ask, last, at) in book.items()
+        }
+        expected = with_marks(expected, quotes)
+
+    assert desk.risk._book.marks == expected.marks
