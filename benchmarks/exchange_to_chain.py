@@ -14,7 +14,7 @@ link or a feed refuses is counted there and no loss; how many those are is print
 Latency: for each batch from `received_ns` of its first tick, which the socket's thread stamps when the frame comes,
 to its chain published: the wait for the batch is in it. The issue asks for so much *beyond the batch period*, so
 `link.batch_ms` (80 ms) is subtracted from the figure; what was measured stands beside it. A frame comes every 100 ms,
-and a link that has sent nothing for 80 ms sends at its next look, so most batches in fact wait for one look (20 ms).
+so that most batches in fact wait for nothing.
 Peer, in the same run on the same desk: a call that does nothing to the same actors, twice a second.
 """
 
@@ -158,7 +158,8 @@ def _pin(state: DeskState) -> int:
 
 def _name(pid: int) -> str:
     try:
-        return f"{pid} {' '.join(psutil.Process(pid).cmdline())[-50:]}"
+        words = psutil.Process(pid).cmdline()
+        return f"{pid} {words[0].strip() if words[0].startswith('ray::') else ' '.join(words)[-50:]}"
     except psutil.Error:
         return str(pid)
 

@@ -2,9 +2,9 @@
 
 What is measured begins when the first tick of a batch comes out of the link's socket and ends when the shard has
 published the chain that contains it: three actors, and the link's wait for its batch is in it. A frame comes every
-100 ms; a link that has sent nothing for `link.batch_ms` (80 ms, the batch period) sends at its next look, so most
-batches wait for a look (20 ms) alone. Nothing is subtracted. Peer, in the same run on the same desk: a call that does
-nothing to the same shards, twice a second, which is what one hop of Ray costs under this load.
+100 ms, and a link that has sent nothing for `link.batch_ms` (80 ms, the batch period) sends at once. Nothing is
+subtracted. Peer, in the same run on the same desk: a call of Ray that does nothing to the same shards, twice a second:
+one hop, where ours are two and the work.
 
 The tape is compared over the whole life of the desk: at the end the exchange stops, all arrives, the desk goes down.
 """

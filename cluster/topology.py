@@ -266,7 +266,7 @@ def start(spec: Spec, namespace: str) -> "ActorHandle[Any]":
         resources=dict(spec.resources) or None,
         max_restarts=-1,
         max_task_retries=0,
-        enable_task_events=False,  # three hundred calls a second would fill the head's memory with their histories
+        enable_task_events=False,  # dozens of calls a second would fill the head's memory with their histories
     ).remote(
         spec.name,
         namespace,
