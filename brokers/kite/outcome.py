@@ -44,8 +44,8 @@ class Outcome:
 def careful(client: KiteConnect) -> KiteConnect:
     """The same client, which now follows no redirect: one call is one request, or `send` could not tell what was sent.
 
-    And it reads an answer whole, or not at all (brokers.kite.wire). Nothing of the environment's, no proxy and no
-    password of ~/.netrc, is used on the way to this machine's own exchange: a token would leave the machine in clear.
+    And it reads an answer whole, or not at all (brokers.kite.wire). No password of ~/.netrc takes the place of the
+    token, and on the way to this machine's own exchange no proxy is used: a token would leave the machine in clear.
 
     ConfigError for a client that retries, that does not check certificates, or that logs the access token (debug).
     """
@@ -54,10 +54,16 @@ def careful(client: KiteConnect) -> KiteConnect:
     if client.disable_ssl or client.debug:
         raise ConfigError("a client for orders has neither disable_ssl nor debug, which logs the access token")
     client.reqsession.max_redirects = 0
+    client.reqsession.auth = _as_it_is
     client.reqsession.trust_env = not is_loopback(urlsplit(client.root).hostname or "")
     for scheme in ("https://", "http://"):
         client.reqsession.mount(scheme, Wire())
     return client
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """The headers are kiteconnect's: a session without an `auth` of its own would look into ~/.netrc."""
+    return request
 
 
 def send(call: Callable[[], object]) -> Outcome:

@@ -165,7 +165,7 @@ class Stream:
             if status == FORBIDDEN:
                 return _End("forbidden", "the access token was refused")
             return _End("unreachable", f"the handshake was answered with HTTP {status}")
-        except (OSError, WebSocketException) as error:
+        except (OSError, WebSocketException, ImportError) as error:  # ImportError: for SOCKS a package is missing
             return _End("unreachable", f"{type(error).__name__}: {error}")
         began = asyncio.get_running_loop().time()
         try:

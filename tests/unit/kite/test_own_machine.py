@@ -7,7 +7,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
 from kiteconnect import KiteConnect
+from requests.adapters import HTTPAdapter
 
 from brokers.kite import session
 from brokers.kite.broker import KiteBroker, KiteConfig
@@ -86,3 +88,22 @@ def test_nothing_of_the_environment_stands_between_the_desk_and_its_own_exchange
 def test_kite_itself_is_reached_as_the_environment_says() -> None:
     assert careful(KiteConnect("key", root=KITE)).reqsession.trust_env
     assert not careful(KiteConnect("key", root="http://localhost:8100")).reqsession.trust_env
+
+
+def test_a_password_of_netrc_never_takes_the_place_of_the_access_token(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    sent: list[requests.PreparedRequest] = []
+
+    class Keeping(HTTPAdapter):
+        def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
+            sent.append(request)
+            raise requests.ConnectionError("nothing leaves")
+
+    client = careful(KiteConnect("key", "token", root=KITE))
+    client.reqsession.mount("https://", Keeping())
+    with pytest.raises(requests.ConnectionError):
+        client.orders()
+    assert [one.headers["Authorization"] for one in sent] == ["token key:token"]

@@ -190,6 +190,19 @@ def test_nobody_listening_is_tried_again() -> None:
     assert not server.paths
 
 
+def test_a_proxy_of_a_kind_that_is_not_supported_is_said_and_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "socks5://127.0.0.1:1")
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+
+    async def scene(stream: Stream, got: Got) -> None:
+        await until(lambda: len(got.whys(State.WAITING)) > 1)
+
+    _, got = play(Server(steady), scene, root="wss://kite.invalid")
+
+    assert "SOCKS" in got.whys(State.WAITING)[0]
+
+
 def test_texts_are_handed_on_and_malformed_ones_counted() -> None:
     sent = [
         '{"type": "order", "data": {"order_id": "1"}}',
