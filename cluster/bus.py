@@ -11,7 +11,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from multiprocessing import AuthenticationError
 from typing import Any
 
 import structlog
@@ -26,7 +25,7 @@ from core.ports import Payload
 from core.records import Stamp
 
 log = structlog.get_logger()
-NOBODY = (ValueError, RayError, AuthenticationError, *GONE)  # ValueError: no actor of that name
+NOBODY = (ValueError, RayError, *GONE)  # ValueError: no actor of that name
 
 
 class RayBus:
@@ -63,10 +62,12 @@ class RayBus:
         """Send to every subscriber of `topic`; see core.ports.Bus."""
         if not self._running:
             self._start()
+        names = [name.format(index=index) for name in self._routes.get(topic, ())]
+        if not names:
+            return
         wire = encode(payload)  # once, for all its subscribers
         with self._lock:
             entry = Entry(self._stamp(topic, index), wire, size_of(wire))
-            names = [name.format(index=index) for name in self._routes.get(topic, ())]
             waited = [name for name in names if self._waits_for(name, topic)]
             for name in names:
                 if name not in waited:
@@ -160,7 +161,7 @@ class RayBus:
     def _call(self, way: Way, line: Line | None, call: Call) -> Line | None:
         """The line, if it can be used again."""
         try:
-            line = line or find(way.name, self._namespace)
+            line = self._open(way.name, line)
             durable = line.ask(_messages(call))
         except DeskError:
             self._failed(way, call, gone=False)
@@ -174,6 +175,13 @@ class RayBus:
                 way.answered(call, durable)
                 self._answered.notify_all()
         return line
+
+    def _open(self, name: str, line: Line | None) -> Line:
+        """The line while its other end is there; who has begun anew is found again. Raises as `find`."""
+        if line is not None and line.over:
+            line.close()
+            line = None
+        return line or find(name, self._namespace)
 
     def _failed(self, way: Way, call: Call, *, gone: bool) -> None:
         with self._lock:
@@ -198,8 +206,7 @@ class RayBus:
         deadline = time.monotonic() + self._limits.lossless_s
         while (left := deadline - time.monotonic()) > 0:
             try:
-                if name not in self._lines:
-                    self._lines[name] = find(name, self._namespace)
+                self._lines[name] = self._open(name, self._lines.get(name))
                 self._lines[name].ask(_messages((entry,)), left)
             except DeskError:
                 pass  # it is opening

@@ -20,6 +20,7 @@ import structlog
 from ray import cloudpickle
 
 from cluster.fair import FairLock
+from cluster.gaps import Gaps
 from cluster.line import Address, Switchboard
 from cluster.vitals import Vitals
 from cluster.wire import Messages, decode, joined
@@ -29,7 +30,6 @@ from core.records import Health, Stamp
 
 log = structlog.get_logger()
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
-GAP_TOLD_NS = 1_000_000_000
 OPENING_S = 2.0  # a message waits this long for an actor that is opening
 GROUPS = {"health": 1, "calls": 4}
 
@@ -65,14 +65,16 @@ class Guard:
         self._bus: Any = None
         self._timer_ms = 0
         self._lock = FairLock()
-        self._last: dict[tuple[str, str, str], Stamp] = {}
-        self._told_ns: dict[str, int] = {}  # when the actor last heard of a gap in a sender's messages, wall
+        self._mail = (
+            threading.Lock()
+        )  # of all that is received one message at a time asks for its turn; a call waits for one
+        self._gaps = Gaps()
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
-        self._handled = self._gaps = self._refused = 0
+        self._handled = self._refused = 0
         self._detail = "opening"
         self._opened, self._closing = threading.Event(), threading.Event()
         self._process = psutil.Process()
-        self._lines = Switchboard(self.receive)
+        self._lines: Switchboard | None = None
         threading.Thread(target=self._fatal(self._open), name="open", daemon=True).start()
 
     # -- what the bus calls -------------------------------------------------
@@ -85,14 +87,15 @@ class Guard:
         # A feed may answer our open()'s refresh before open() has returned: wait for it a little.
         if not self._opened.wait(OPENING_S):
             raise DeskError(f"{self._name} is {self._detail}")
-        if hasattr(self._actor, "record"):
-            return tuple(self._record(stamp, payload) for stamp, payload in messages)
-        if self._closing.is_set():
-            raise DeskError(f"{self._name} is closing")
-        for stamp, _ in messages:
-            self._count_gap(stamp)
-        for topic, payload, count in joined(messages):
-            self._guarded(getattr(self._actor, f"on_{topic}"), payload, topic=topic, counts=count)
+        try:
+            if hasattr(self._actor, "record"):
+                return tuple(self._record(stamp, payload) for stamp, payload in messages)
+            for stamps, payload in joined(messages, getattr(self._actor, "rows", ())):
+                self._handle(stamps, payload)
+        except VikalpError:
+            raise
+        except BaseException:
+            self._die("receive")
         return ()
 
     # -- what people, actors and the supervisor call -------------------------
@@ -118,11 +121,13 @@ class Guard:
     @ray.method(concurrency_group="health")
     def line(self) -> Address:
         """Where another actor's bus sends what `receive` takes."""
+        if self._lines is None:
+            raise DeskError(f"{self._name} is {self._detail}")
         return self._lines.address
 
     @ray.method(concurrency_group="health")
     def health(self) -> Vitals:
-        """What the supervisor asks; answered beside a full mailbox."""
+        """What the supervisor asks; answered beside whatever hangs."""
         bus = self._bus
         return Vitals(
             name=self._name,
@@ -137,7 +142,7 @@ class Guard:
                 progress_ns=self._actor.check_health() if self._ready_ns else 0,
                 in_flight_since_ns=self._in_flight_ns,
                 handled=self._handled,
-                gaps=self._gaps,
+                gaps=self._gaps.count,
                 refused=self._refused,
                 detail=self._detail,
             ),
@@ -167,6 +172,15 @@ class Guard:
 
     # -- inside ---------------------------------------------------------------
 
+    def _handle(self, stamps: tuple[Stamp, ...], payload: Any) -> None:
+        with self._mail:
+            if self._closing.is_set():
+                raise DeskError(f"{self._name} is closing")
+            for stamp in stamps:
+                self._count_gap(stamp)
+            topic = stamps[0].topic
+            self._guarded(getattr(self._actor, f"on_{topic}"), payload, topic=topic, counts=len(stamps))
+
     def _record(self, stamp: Stamp, payload: Any) -> int:
         self._count_gap(stamp)
         try:
@@ -191,6 +205,7 @@ class Guard:
         use(facts)
         use_dump(dump)
         self._bus, self._timer_ms = ports.get("bus"), getattr(config, "timer_ms", 0)
+        self._lines = Switchboard(self.receive)
         actor = cls(config, **ports)
         if ray.get_runtime_context().was_current_actor_reconstructed and hasattr(actor, "restarted"):
             actor.restarted()  # for the few to whom a second life is another thing than the first
@@ -251,27 +266,10 @@ class Guard:
             self._in_flight_ns = 0
 
     def _count_gap(self, stamp: Stamp) -> None:
-        """Messages missing before this one; a sender's first epoch here begins wherever it begins.
-
-        What was lost while this actor opened was never promised to it: not counted, but told, since what it asked for
-        in open() may be older.
-        """
-        key = (stamp.source, stamp.topic, stamp.index)
-        before = self._last.get(key)
-        if before is not None and before.epoch == stamp.epoch and stamp.sequence <= before.sequence:
-            return
-        self._last[key] = stamp
-        missing = 0 if before is None else stamp.sequence - 1 - (before.sequence if before.epoch == stamp.epoch else 0)
-        if before is not None and missing > 0:
-            self._gaps += missing if before.sent_wall_ns >= self._ready_ns else 0
-            self._tell_of_gap(stamp.source)
-
-    def _tell_of_gap(self, source: str) -> None:
-        """An actor with `on_gap(source)` may ask for what it missed, at most once a second: no load upon a load."""
-        on_gap, now_ns = getattr(self._actor, "on_gap", None), time.time_ns()
-        if on_gap is not None and now_ns - self._told_ns.get(source, 0) >= GAP_TOLD_NS:
-            self._told_ns[source] = now_ns
-            self._guarded(on_gap, source, topic="gap")
+        """An actor with `on_gap(source)` may ask for what it missed."""
+        on_gap = getattr(self._actor, "on_gap", None)
+        if self._gaps.before(stamp, self._ready_ns) and on_gap is not None:
+            self._guarded(on_gap, stamp.source, topic="gap")
 
     def _announce(self) -> None:
         try:

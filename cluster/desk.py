@@ -176,8 +176,10 @@ def is_rehearsal(desk: Desk) -> bool:
 
 def make_bus(desk: Desk, source: str, routes: Mapping[str, tuple[str, ...]]) -> RayBus:
     bus, replays = desk.settings.bus, desk.settings.mode == "REPLAY"
-    # A feed is what sends the order manager quotes; news of orders come from elsewhere and go at once.
-    patient = () if replays else ("recorder", "oms") if source.startswith("feed.") else ("recorder",)
+    # A feed is what sends the order manager quotes; news of orders come from elsewhere and go at once. The paper broker
+    # fills by them: an exit decided on a chain must not meet an older book.
+    own_book = desk.settings.mode in {"SIMULATED", "LIVE"} and source.startswith("feed.")
+    patient = () if replays else ("recorder", "oms") if own_book else ("recorder",)
     return RayBus(
         desk.namespace,
         routes,

@@ -48,8 +48,8 @@ def environment(options: HeadOptions) -> dict[str, str]:
         "RAY_memory_monitor_refresh_ms": "0",
         # Ray would run the actors at nice 15, behind everything else on the machine; jobs make themselves nice.
         "RAY_worker_niceness": "0",
-        # A chain of 1,600 contracts is 340 kB. Above Ray's own 100 kB it went through the object store: 40 % more
-        # processor time a message, most of it the raylet's.
+        # A chain of 1,600 contracts is 340 kB. Above Ray's own 100 kB an answer goes through the object store: 40 %
+        # more processor time, most of it the raylet's.
         "RAY_max_direct_call_object_size": str(DIRECT_BYTES),
         "RAY_DISABLE_IMPORT_WARNING": "1",
         "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",

@@ -8,8 +8,11 @@ Ray finds the other end, starts it again and lets in who may come; the messages 
 import os
 import pickle
 import socket
+import struct
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from multiprocessing import AuthenticationError
 from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, NamedTuple
@@ -21,6 +24,8 @@ from core.errors import DeskError, VikalpError
 
 log = structlog.get_logger()
 FIND_S = 2.0  # for an actor to say where its line is
+HELLO_S = 5.0  # for each word of a handshake
+VANISHED_S = 20  # what was sent and not acknowledged for so long went to a machine that is not there
 GONE = (OSError, EOFError)  # nobody is there any more
 
 
@@ -36,14 +41,21 @@ class Line:
     """The caller's end. Of one thread at a time."""
 
     def __init__(self, address: Address) -> None:
-        """OSError, EOFError or AuthenticationError where nobody answers there, or somebody else."""
-        self._connection = Client((address.host, address.port), authkey=address.key)
-        _at_once(self._connection)
+        """An error of GONE where nobody answers there, or somebody else."""
+        self._connection = Client((address.host, address.port))
+        with _hello(self._connection):
+            answer_challenge(self._connection, address.key)
+            deliver_challenge(self._connection, address.key)
+
+    @property
+    def over(self) -> bool:
+        """The other end is gone: nothing was asked, so there is nothing else that could be read."""
+        return self._connection.poll(0)
 
     def ask(self, messages: Any, within_s: float | None = None) -> Any:
         """The answer. DeskError: it refused, in its words; an error of GONE: nobody knows what was taken.
 
-        TimeoutError, which is an OSError, after `within_s`; what answers later is lost with this line.
+        TimeoutError, which is an OSError, when `within_s` after it was sent; what comes later is lost with this line.
         """
         self._connection.send_bytes(pickle.dumps(messages, protocol=5))
         if within_s is not None and not self._connection.poll(within_s):
@@ -73,22 +85,24 @@ class Switchboard:
 
     def _accept(self) -> None:
         while True:
-            connection = self._listener.accept()
-            threading.Thread(target=self._serve, args=(connection,), name="line", daemon=True).start()
+            try:
+                connection = self._listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), name="line", daemon=True).start()
+            except (OSError, RuntimeError) as error:  # no room for another connection, or for its thread
+                log.warning("a line could not be taken", error=str(error))
+                time.sleep(1.0)
 
     def _serve(self, connection: "Connection[Any, Any]") -> None:
         """Until the caller is gone. One without the key hears nothing."""
         try:
-            deliver_challenge(connection, self._key)
-            answer_challenge(connection, self._key)
-            _at_once(connection)
+            with _hello(connection):
+                deliver_challenge(connection, self._key)
+                answer_challenge(connection, self._key)
             while True:
                 connection.send(self._answer(connection.recv()))
         except GONE:
             pass
-        except AuthenticationError:
-            log.warning("refused: a line without the key")
-        except Exception:  # not ours to die of: whoever sent it sends it again, or counts it
+        except Exception:  # what was sent cannot be read: whoever sent it counts it, or sends it again
             log.exception("a line ended")
         finally:
             connection.close()
@@ -106,10 +120,22 @@ def find(name: str, namespace: str) -> Line:
     return Line(where)
 
 
-def _at_once(connection: "Connection[Any, Any]") -> None:
-    """Small messages do not wait for more; a machine that vanished is noticed after some 20 s."""
+@contextmanager
+def _hello(connection: "Connection[Any, Any]") -> Iterator[None]:
+    """A handshake, each word of it within HELLO_S, or an error of GONE; afterwards the line waits as long as it takes.
+
+    Small messages do not wait for more, and a machine that vanished is noticed after some 20 s.
+    """
     with socket.socket(fileno=os.dup(connection.fileno())) as end:
         end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for option, value in ((socket.TCP_KEEPIDLE, 5), (socket.TCP_KEEPINTVL, 5), (socket.TCP_KEEPCNT, 3)):
-            end.setsockopt(socket.IPPROTO_TCP, option, value)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_S * 1000)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, VANISHED_S // 4)
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, VANISHED_S // 4)
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(HELLO_S), 0))
+        try:
+            yield
+        except (AuthenticationError, AssertionError) as error:  # AssertionError: another program, another language
+            raise ConnectionRefusedError(f"no line of ours: {error}") from error
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 0, 0))

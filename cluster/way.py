@@ -14,6 +14,8 @@ CALL_BYTES = 4_000_000  # of one call, unless one message alone is larger
 RETRY_S = 0.1  # before a missing subscriber is looked for again
 QUIET_S = 5.0  # nothing sent for so long and rows still not on disk: ask again, the recorder may have begun anew
 
+NEWEST = frozenset({"chain", "marks"})  # topics of which the latest is all there is to know
+
 Call = tuple[Entry, ...]
 
 
@@ -47,9 +49,12 @@ class Way:
         if self.ring is not None:
             self.ring.append(entry)
             return 0
+        older = next((one for one in self._queue if _replaces(entry, one)), None)
+        if older is not None:
+            self._queue.remove(older)
         self._queue.append(entry)
         if len(self._queue) <= self.limits.waiting:
-            return 0
+            return int(older is not None)
         self._queue.popleft()
         return 1
 
@@ -99,13 +104,18 @@ class Way:
     def failed(self, call: Call, now: float, *, gone: bool) -> int:
         """It was refused, or nobody is there (`gone`) and nobody knows what of it was taken.
 
-        How many messages were given up: all, but of a ring, whose are sent again.
+        How many messages were given up: its own, and where nobody is there all that waits for him; of a ring none.
         """
         self._busy = self._met = False
         if gone or self.ring is not None:
             self._not_before = now + RETRY_S
         self._broken = self.ring is not None
-        return 0 if self._broken else len(call)
+        if self._broken:
+            return 0
+        waited = len(self._queue) if gone else 0
+        if gone:
+            self._queue.clear()
+        return len(call) + waited
 
     def _next(self) -> Call:
         """What goes in one call: all that waits and fits; one message to a receiver that has not answered yet."""
@@ -124,3 +134,7 @@ class Way:
         if self.ring is not None:
             return self.ring.peek()
         return self._queue[0] if self._queue else None
+
+
+def _replaces(new: Entry, old: Entry) -> bool:
+    return new.stamp.topic in NEWEST and (new.stamp.topic, new.stamp.index) == (old.stamp.topic, old.stamp.index)

@@ -33,7 +33,7 @@ class ShardConfig(BaseModel, frozen=True, extra="forbid"):
         default=3000, gt=0, description="an older quote is not fresh, and an older future gives no forward; market time"
     )
     marks_ms: int = Field(
-        default=250, ge=0, description="market time between two chains sent to risk; 0 sends every chain"
+        default=250, ge=0, description="market time between two chains sent to risk and page; 0 sends every chain"
     )
     tape_ms: int = Field(
         default=1000, ge=0, description="market time between two chains on the tape; 0 puts every chain there"
@@ -42,6 +42,8 @@ class ShardConfig(BaseModel, frozen=True, extra="forbid"):
 
 class ShardActor:
     """Publishes one chain for each batch of ticks, numbered 1, 2, 3 … since open(). A refused batch changes nothing."""
+
+    rows = frozenset({"ticks"})  # two batches say no more than their rows
 
     def __init__(self, config: ShardConfig, *, bus: Bus, clock: Clock) -> None:
         self._config, self._bus, self._clock = config, bus, clock

@@ -38,6 +38,8 @@ class LiveFeedActor:
     `received_ns` stays as the link stamped it. No contract that the order manager holds leaves the watch.
     """
 
+    rows = frozenset({"quotes"})  # two batches say no more than their rows
+
     def __init__(
         self, config: FeedConfig, *, bus: Bus, clock: Clock, registry: Registry, past: Past, on: dt.date
     ) -> None:

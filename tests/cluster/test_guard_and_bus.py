@@ -155,6 +155,40 @@ def test_a_subscriber_that_is_not_there_is_a_counted_drop_and_is_found_when_it_c
         ray.kill(receiver, no_restart=True)
 
 
+def test_the_first_message_to_one_that_began_anew_long_ago_arrives(create: Create) -> None:
+    sender = create(plain("bus.idle", bus("bus.idle", {"numbers": ("bus.anew",)})))
+    receiver = create(plain("bus.anew"))
+    ready(sender)
+    pid = ready(receiver).pid
+    call(sender, "send", "numbers", 1, 1)
+    until(lambda: call(receiver, "values") == [1], within_s=10, what="the first")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: (v := vitals(receiver)) and v.pid != pid and v.health.ready_ns, within_s=20, what="its new life")
+
+    call(sender, "send", "numbers", 2, 2)
+
+    until(lambda: call(receiver, "values") == [2], within_s=10, what="the first of its new life")
+    assert vitals(sender).dropped == {}
+
+
+def test_of_several_messages_in_a_call_a_refused_one_spoils_no_other(create: Create) -> None:
+    actor = create(plain("guard.several"))
+    ready(actor)
+    ray.get(actor.receive.remote((*one(stamp(1), batch(1)), *one(stamp(2), batch(-1)), *one(stamp(4), batch(4)))))
+
+    health = vitals(actor).health
+    assert call(actor, "values") == [1, 4]
+    assert (health.handled, health.refused, health.gaps) == (2, 1, 1)
+
+
+def test_a_message_nobody_can_read_ends_the_process_as_any_bug_does(create: Create) -> None:
+    actor = create(plain("guard.unread"))
+    before = ready(actor).pid
+    actor.receive.remote(one(stamp(1, topic="nothing_it_takes"), batch(1)))
+
+    until(lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns, within_s=20, what="a new process")
+
+
 def test_the_recorder_misses_nothing_when_it_is_killed_between(create: Create, tmp_path: Path) -> None:
     spec = Spec(name="recorder", cls=PlainRecorder, config=PlainConfig(folder=str(tmp_path)))
     recorder = create(spec)

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from ray import cloudpickle
 
-from cluster.desk import Desk, book_id, check, is_rehearsal, tape_url
+from cluster.desk import Desk, book_id, check, is_rehearsal, make_bus, tape_url
 from cluster.settings import load
 from cluster.topology import LINKED, specs
 from core.errors import ConfigError
+from core.market import INDICES
 from tests.unit.cluster.listed import listed
 
 REPLAY = {
@@ -108,3 +109,20 @@ def test_no_strategy_trades_an_account_by_a_setting_that_says_paper() -> None:
     check(load(overrides=KITE | enabled))
     with pytest.raises(ConfigError, match="strategies: they trade on paper"):
         check(load(overrides=KITE | enabled | {"kite.orders": True}))
+
+
+def test_the_order_manager_hears_quotes_a_little_later_only_where_the_broker_has_a_book_of_its_own() -> None:
+    """The paper broker fills by them: what was decided on a chain must not meet an older book."""
+    live = KITE | {"kite.orders": True}
+    paces = [make_bus(made(**one), "feed.NIFTY", {})._pace_s for one in ({}, live, KITE, REPLAY)]
+    both = {"recorder": 0.25, "oms": 0.25}
+    assert paces == [both, both, {"recorder": 0.25}, {}]
+    assert make_bus(made(**live), "link.0", {})._pace_s == {"recorder": 0.25}, "news of orders come at once"
+
+
+def test_two_batches_are_one_only_for_who_reads_no_more_in_them_than_their_rows() -> None:
+    joins = {spec.name: set(getattr(spec.cls, "rows", ())) for spec in specs(listed(made()))}
+    assert {name: topics for name, topics in joins.items() if topics} == {
+        **{f"feed.{index}": {"quotes"} for index in INDICES},
+        **{f"shard.{index}": {"ticks"} for index in INDICES},
+    }

@@ -4,12 +4,12 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from multiprocessing import AuthenticationError
 from typing import Any
 
 import pytest
 import ray
 
+import cluster.line
 from cluster.line import GONE, Address, Line, Switchboard
 from core.errors import DeskError, InputError
 
@@ -49,7 +49,9 @@ def test_a_bug_ends_this_line_and_no_other(board: Switchboard) -> None:
     line, other = Line(board.address), Line(board.address)
     with pytest.raises(GONE):
         line.ask("bug")
+    assert line.over
     assert other.ask("a") == "a"
+    assert not other.over
 
 
 def test_an_answer_that_does_not_come_in_time_is_an_error_and_the_line_is_over(board: Switchboard) -> None:
@@ -63,9 +65,27 @@ def test_an_answer_that_does_not_come_in_time_is_an_error_and_the_line_is_over(b
 def test_without_the_key_nothing_is_heard_and_who_says_nothing_holds_up_nobody(board: Switchboard) -> None:
     host, port, _ = board.address
     with socket.create_connection((host, port)):  # says nothing
-        with pytest.raises((AuthenticationError, *GONE)):
+        with pytest.raises(GONE):
             Line(Address(host, port, os.urandom(32)))
         assert Line(board.address).ask("a") == "a"
+
+
+@pytest.mark.parametrize("says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\5hello"])
+def test_another_program_at_that_port_is_nobody_and_holds_up_nobody_for_long(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch, says: bytes
+) -> None:
+    monkeypatch.setattr(cluster.line, "HELLO_S", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            connection, _ = other.accept()
+            connection.sendall(says)
+            kept.append(connection)
+
+        kept: list[socket.socket] = []
+        threading.Thread(target=answer, daemon=True).start()
+        with pytest.raises(GONE):
+            Line(board.address._replace(port=other.getsockname()[1]))
 
 
 def test_where_nobody_listens_the_caller_hears_at_once(board: Switchboard) -> None:
