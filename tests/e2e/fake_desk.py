@@ -261,7 +261,7 @@ def main() -> None:
         chains = [*chains[1:], {name: next_chain(desk, name, n) for name in synthetic.SPOTS}]
         for name, chain in chains[-1].items():
             if desk.logged_in and not (desk.crashed and name == "NIFTY"):
-                actor.on_chain(chain)
+                actor.on_marks(chain)
         actor.on_timer()
     actor.close()
 
