@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from ray.exceptions import RayError
+from ray.exceptions import GetTimeoutError, RayError
 
 from cluster.line import GONE, Line, find
 from cluster.ring import Entry, Ring
@@ -160,10 +160,11 @@ class RayBus:
 
     def _call(self, way: Way, line: Line | None, call: Call) -> Line | None:
         """The line, if it can be used again."""
+        line = _there(line)
         try:
-            line = self._open(way.name, line)
+            line = line or find(way.name, self._namespace)
             durable = line.ask(_messages(call))
-        except DeskError:
+        except (DeskError, GetTimeoutError):  # it is opening, or too busy to say where its line is
             self._failed(way, call, gone=False)
         except NOBODY:
             if line is not None:
@@ -175,13 +176,6 @@ class RayBus:
                 way.answered(call, durable)
                 self._answered.notify_all()
         return line
-
-    def _open(self, name: str, line: Line | None) -> Line:
-        """The line while its other end is there; who has begun anew is found again. Raises as `find`."""
-        if line is not None and line.over:
-            line.close()
-            line = None
-        return line or find(name, self._namespace)
 
     def _failed(self, way: Way, call: Call, *, gone: bool) -> None:
         with self._lock:
@@ -206,13 +200,11 @@ class RayBus:
         deadline = time.monotonic() + self._limits.lossless_s
         while (left := deadline - time.monotonic()) > 0:
             try:
-                self._lines[name] = self._open(name, self._lines.get(name))
-                self._lines[name].ask(_messages((entry,)), left)
-            except DeskError:
-                pass  # it is opening
-            except NOBODY:
-                if name in self._lines:
-                    self._lines.pop(name).close()
+                line = _there(self._lines.pop(name, None)) or find(name, self._namespace)
+                line.ask(_messages((entry,)), left)
+                self._lines[name] = line
+            except (DeskError, *NOBODY):
+                pass  # it is opening, or begins anew
             else:
                 return
             time.sleep(RETRY_S / 2)
@@ -221,3 +213,11 @@ class RayBus:
 
 def _messages(call: Call) -> Messages:
     return tuple((entry.stamp, entry.payload) for entry in call)
+
+
+def _there(line: Line | None) -> Line | None:
+    """The line while its other end is there: who has begun anew is to be found again."""
+    if line is not None and line.over:
+        line.close()
+        return None
+    return line

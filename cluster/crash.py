@@ -65,9 +65,7 @@ class Guard:
         self._bus: Any = None
         self._timer_ms = 0
         self._lock = FairLock()
-        self._mail = (
-            threading.Lock()
-        )  # of all that is received one message at a time asks for its turn; a call waits for one
+        self._mail = FairLock()  # the lines take turns before that one: a call waits for one message of all of them
         self._gaps = Gaps()
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
         self._handled = self._refused = 0
@@ -82,7 +80,7 @@ class Guard:
     def receive(self, messages: Messages) -> tuple[int, ...]:
         """Each message to `on_<topic>`; of a recorder, to `record`: what of each message's sender is on disk.
 
-        DeskError while the actor is not ready: nothing was taken (the sender counts it, or sends it again).
+        DeskError while the actor opens or closes: not all was taken (the sender counts it, or sends it again).
         """
         # A feed may answer our open()'s refresh before open() has returned: wait for it a little.
         if not self._opened.wait(OPENING_S):

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import AuthenticationError
-from multiprocessing.connection import Client, Connection, Listener, answer_challenge, deliver_challenge
+from multiprocessing.connection import Connection, Listener, answer_challenge, deliver_challenge
 from typing import Any, NamedTuple
 
 import ray
@@ -24,7 +24,7 @@ from core.errors import DeskError, VikalpError
 
 log = structlog.get_logger()
 FIND_S = 2.0  # for an actor to say where its line is
-HELLO_S = 5.0  # for each word of a handshake
+HELLO_S = 5  # to connect, and for each read of a handshake
 VANISHED_S = 20  # what was sent and not acknowledged for so long went to a machine that is not there
 GONE = (OSError, EOFError)  # nobody is there any more
 
@@ -42,7 +42,9 @@ class Line:
 
     def __init__(self, address: Address) -> None:
         """An error of GONE where nobody answers there, or somebody else."""
-        self._connection = Client((address.host, address.port))
+        with socket.create_connection((address.host, address.port), HELLO_S) as end:
+            end.settimeout(None)
+            self._connection: Connection[Any, Any] = Connection(end.detach())
         with _hello(self._connection):
             answer_challenge(self._connection, address.key)
             deliver_challenge(self._connection, address.key)
@@ -87,10 +89,15 @@ class Switchboard:
         while True:
             try:
                 connection = self._listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), name="line", daemon=True).start()
-            except (OSError, RuntimeError) as error:  # no room for another connection, or for its thread
+            except OSError as error:  # no room for another connection
                 log.warning("a line could not be taken", error=str(error))
                 time.sleep(1.0)
+                continue
+            try:
+                threading.Thread(target=self._serve, args=(connection,), name="line", daemon=True).start()
+            except RuntimeError as error:  # no room for another thread
+                log.warning("a line could not be taken", error=str(error))
+                connection.close()
 
     def _serve(self, connection: "Connection[Any, Any]") -> None:
         """Until the caller is gone. One without the key hears nothing."""
@@ -122,7 +129,7 @@ def find(name: str, namespace: str) -> Line:
 
 @contextmanager
 def _hello(connection: "Connection[Any, Any]") -> Iterator[None]:
-    """A handshake, each word of it within HELLO_S, or an error of GONE; afterwards the line waits as long as it takes.
+    """A handshake, each read of it within HELLO_S, or an error of GONE; afterwards the line waits as long as it takes.
 
     Small messages do not wait for more, and a machine that vanished is noticed after some 20 s.
     """
@@ -133,7 +140,7 @@ def _hello(connection: "Connection[Any, Any]") -> Iterator[None]:
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, VANISHED_S * 1000)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, VANISHED_S // 4)
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, VANISHED_S // 4)
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", int(HELLO_S), 0))
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", HELLO_S, 0))
         try:
             yield
         except (AuthenticationError, AssertionError) as error:  # AssertionError: another program, another language

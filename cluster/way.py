@@ -1,7 +1,8 @@
 """The way to one subscriber of a bus, without Ray: what waits, whether a call is on its way, when the next is due.
 
 One call at a time, which carries all that waits, up to a limit: the more a receiver lags, the fewer calls it is asked
-to take for the same messages. A way that is paced rests after each, for receivers that gain nothing by hearing at once.
+to take for the same messages. Of chains only the newest waits; where nobody is there, nothing does. A way that is paced
+rests after each call, for receivers that gain nothing by hearing at once.
 """
 
 from collections import deque
@@ -107,8 +108,7 @@ class Way:
         How many messages were given up: its own, and where nobody is there all that waits for him; of a ring none.
         """
         self._busy = self._met = False
-        if gone or self.ring is not None:
-            self._not_before = now + RETRY_S
+        self._not_before = now + RETRY_S
         self._broken = self.ring is not None
         if self._broken:
             return 0

@@ -10,7 +10,7 @@ import pytest
 import ray
 
 import cluster.line
-from cluster.line import GONE, Address, Line, Switchboard
+from cluster.line import GONE, VANISHED_S, Address, Line, Switchboard
 from core.errors import DeskError, InputError
 
 pytestmark = pytest.mark.timeout(30)
@@ -22,7 +22,7 @@ def take(messages: Any) -> Any:
     if messages == "bug":
         raise RuntimeError("a bug")
     if messages == "slow":
-        threading.Event().wait(5.0)
+        threading.Event().wait(2.0)
     return messages
 
 
@@ -54,6 +54,24 @@ def test_a_bug_ends_this_line_and_no_other(board: Switchboard) -> None:
     assert not other.over
 
 
+def test_after_the_handshake_a_line_waits_as_long_as_an_answer_or_a_message_takes(
+    board: Switchboard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster.line, "HELLO_S", 1)
+    line = Line(board.address)
+    assert line.ask("slow") == "slow"  # two seconds
+    assert line.ask("a") == "a"
+    assert line.ask("slow") == "slow"
+    assert not line.over
+
+
+def test_a_machine_that_vanishes_is_noticed(board: Switchboard) -> None:
+    line = Line(board.address)
+    with socket.socket(fileno=os.dup(line._connection.fileno())) as end:
+        assert end.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == VANISHED_S * 1000
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+
+
 def test_an_answer_that_does_not_come_in_time_is_an_error_and_the_line_is_over(board: Switchboard) -> None:
     line = Line(board.address)
     with pytest.raises(TimeoutError, match=r"0\.05 s"):
@@ -74,7 +92,7 @@ def test_without_the_key_nothing_is_heard_and_who_says_nothing_holds_up_nobody(b
 def test_another_program_at_that_port_is_nobody_and_holds_up_nobody_for_long(
     board: Switchboard, monkeypatch: pytest.MonkeyPatch, says: bytes
 ) -> None:
-    monkeypatch.setattr(cluster.line, "HELLO_S", 1.0)
+    monkeypatch.setattr(cluster.line, "HELLO_S", 1)
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def answer() -> None:

@@ -60,10 +60,11 @@ def test_a_subscriber_that_never_answered_is_felt_for_with_one_message() -> None
     call = way.due(0.0)
     assert sequences(call) == [1]
     assert way.failed(call, 0.0, gone=False) == 1
-    call = way.due(0.0)
+    assert way.due(RETRY_S / 2) == (), "who is opening is not asked again at once"
+    call = way.due(RETRY_S)
     assert sequences(call) == [2]
     way.answered(call, ())
-    assert sequences(way.due(0.0)) == [3]
+    assert sequences(way.due(RETRY_S)) == [3]
 
 
 def test_where_nobody_is_all_that_waits_is_given_up_and_he_is_looked_for_again() -> None:
@@ -89,11 +90,13 @@ def test_of_chains_that_wait_the_newest_of_each_index_is_kept_and_the_others_are
         (4, "chain", "NIFTY"),
         (5, "marks", "NIFTY"),
         (6, "ticks", "NIFTY"),
+        (7, "marks", "NIFTY"),
+        (8, "ticks", "NIFTY"),
     ]
     given_up = [way.put(entry(number, topic=topic, index=index)) for number, topic, index in waits]
     way.answered((), ())
-    assert given_up == [0, 0, 1, 0, 0]
-    assert sequences(way.due(1.0)) == [3, 4, 5, 6]
+    assert given_up == [0, 0, 1, 0, 0, 1, 0]
+    assert sequences(way.due(1.0)) == [3, 4, 6, 7, 8]
 
 
 def test_a_paced_way_rests_after_each_call_but_not_while_more_waits_than_one_carries() -> None:
