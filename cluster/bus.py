@@ -160,8 +160,8 @@ class RayBus:
 
     def _call(self, way: Way, line: Line | None, call: Call) -> Line | None:
         """The line, if it can be used again."""
-        line = _there(line)
         try:
+            line = _there(line)
             line = line or find(way.name, self._namespace)
             durable = line.ask(_messages(call))
         except (DeskError, GetTimeoutError):  # it is opening, or too busy to say where its line is

@@ -1,7 +1,7 @@
 """The line of one bus to one actor's guard: messages there, an answer back, one call at a time.
 
 Ray finds the other end, starts it again and lets in who may come; the messages do not go through it. An actor call of
-80 kB costs 1.9 ms of processor time in its two processes, a line 0.3 ms, and the desk makes some two hundred a second
+80 kB costs 1.9 ms of processor time in its two processes, a line 0.4 ms, and the desk makes some two hundred a second
 (docs/decisions.md).
 """
 
@@ -122,7 +122,10 @@ class Switchboard:
 
 
 def find(name: str, namespace: str) -> Line:
-    """A line to the actor `name`; ValueError, RayError or an error of GONE where there is none yet, or no more."""
+    """A line to the actor `name`; ValueError, RayError or an error of GONE where there is none yet, or no more.
+
+    DeskError while it is opening.
+    """
     where = ray.get(ray.get_actor(name, namespace).line.remote(), timeout=FIND_S)
     return Line(where)
 

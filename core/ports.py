@@ -251,15 +251,14 @@ class Risk(Protocol):
     def margin(self, intent: Intent) -> Margin: ...
 
 
-class Orders(Protocol):
-    """The order manager as others see it: awaited calls, never the bus."""
+class Trading(Protocol):
+    """What may be asked of an order manager, at whatever distance. A refused order is no error: it comes as REFUSED."""
 
     def submit(self, intent: Intent) -> Order: ...
     def cancel(self, tag: str) -> Order: ...
     def exit_all(self, why: str) -> Sequence[Order]: ...
     def orders(self) -> Sequence[Order]: ...
     def positions(self) -> Sequence[Position]: ...
-    def state(self) -> str: ...
     def halt(self, why: str) -> str:
         """No new orders until `resume`, whatever is restarted; returns the state. exit_all still works.
 
@@ -273,6 +272,12 @@ class Orders(Protocol):
         """Trading again, unless something else stands against it; returns the state there is now."""
 
 
+class Orders(Trading, Protocol):
+    """The order manager as others see it: awaited calls, never the bus."""
+
+    def state(self) -> str: ...
+
+
 class BrokerStore(Protocol):
     """Where the paper broker keeps its own book, so that it outlives the process that hosts it."""
 
@@ -283,27 +288,13 @@ class BrokerStore(Protocol):
         """Every order and fill of this session, oldest first; no save made before lands after it."""
 
 
-class DeskClient(Protocol):
+class DeskClient(Trading, Protocol):
     """Everything the page, the command line and a notebook may ask of a desk; awaited calls with a deadline.
 
-    Raises DeskError, naming the actor, when one does not answer. A refused order is no error: it comes back as REFUSED.
+    Raises DeskError, naming the actor, when one does not answer.
     """
 
     def chain(self, index: str) -> Chain | None: ...
     def status(self) -> DeskStatus: ...
-    def submit(self, intent: Intent) -> Order: ...
-    def cancel(self, tag: str) -> Order: ...
-    def exit_all(self, why: str) -> Sequence[Order]: ...
-    def halt(self, why: str) -> str:
-        """No new orders until `resume`, whatever is restarted; returns the order manager's state. Raises as Orders."""
-
-    def reduce(self, why: str) -> str:
-        """Exits only, until `resume`; returns the state."""
-
-    def resume(self) -> str:
-        """Trade again; the state returned is not ACTIVE if something else stands against it."""
-
-    def orders(self) -> Sequence[Order]: ...
-    def positions(self) -> Sequence[Position]: ...
     def limits(self) -> Sequence[LimitUse]: ...
     def margin(self, intent: Intent) -> Margin: ...
