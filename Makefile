@@ -1,11 +1,13 @@
 # The README's two commands, `make run` and `make test`, and what they stand on.
 PYTHON ?= python3.11
 DESK ?= 0
+KILLS ?= 1000
+SEED ?= 7
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: install run stop test check bench fuzz
+.PHONY: install run stop test desk-tests check bench fuzz chaos
 .DELETE_ON_ERROR:
 
 install: $(STAMP)
@@ -26,7 +28,12 @@ stop: install
 
 test: install
 	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
-	$(BIN)/python -m pytest tests/cluster tests/e2e
+	@{ $(BIN)/python -m pytest tests/e2e && $(BIN)/python -m pytest -m beside tests/cluster; } > $(VENV)/beside.log 2>&1 & beside=$$!; \
+	$(BIN)/python -m pytest -m 'not long and not beside' tests/cluster; desks=$$?; \
+	wait $$beside; others=$$?; cat $(VENV)/beside.log; test $$desks = 0 && test $$others = 0
+
+desk-tests: install
+	$(BIN)/python -m pytest -m long tests/cluster
 
 check: install
 	$(BIN)/ruff format --check .
@@ -41,3 +48,6 @@ fuzz: install
 	$(BIN)/python -m tests.unit.kite.fuzz_frames 1000000
 	$(BIN)/python -m tests.unit.kite.fuzz_client 6000
 	$(BIN)/python -m tests.unit.kite.fuzz_exchange 4000
+
+chaos: install
+	$(BIN)/python -m tests.chaos --kills $(KILLS) --seed $(SEED)

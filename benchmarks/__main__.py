@@ -8,8 +8,12 @@ QUESTIONS = (
     "tick_to_chain",
     "exchange_to_chain",
     "recovery",
+    "order_path",
+    "order_on_desk",
+    "kill_switch",
     "replay_day",
     "margin",
+    "risk_check",
     "var",
     "surface",
     "implied_vol",
@@ -20,6 +24,7 @@ QUESTIONS = (
     "frame_decode",
     "exchange_publish",
     "reconnect",
+    "journal",
 )
 
 

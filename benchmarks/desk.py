@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ import psutil
 from cluster.head import tagged
 from cluster.state import DeskState, read_state
 from core.errors import DeskError
+from core.market import INDICES
 
 if TYPE_CHECKING:
     from cluster.client import RayDeskClient
@@ -27,13 +28,13 @@ Counts = dict[str, dict[str, int]]  # of each actor
 
 
 @contextlib.contextmanager
-def running(*arguments: str, desk: int = DESK) -> Iterator[tuple[DeskState, float]]:
-    """`vikalp up --detach` with `arguments`; yields the desk's state and the seconds until it answered."""
+def running(*arguments: str, desk: int = DESK, indices: Sequence[str] = INDICES) -> Iterator[tuple[DeskState, float]]:
+    """`vikalp up --detach` with `arguments`; yields the desk's state and the seconds until `indices` had chains."""
     began = time.monotonic()
     subprocess.run([VIKALP, "up", "--detach", "--desk", str(desk), *arguments], check=True, stdout=sys.stderr)
     try:
         state = read_state(desk)
-        wait_chains(state)
+        wait_chains(state, indices)
         yield state, time.monotonic() - began
     finally:
         subprocess.run([VIKALP, "down", "--desk", str(desk)], check=True, stdout=sys.stderr)
@@ -44,12 +45,10 @@ def get(state: DeskState, path: str) -> object:
         return json.load(answer)
 
 
-def wait_chains(state: DeskState, within_s: float = 120.0) -> None:
-    """Return when the page answers and every index has a chain with vols in it."""
-    from cluster.settings import INDICES  # noqa: PLC0415 imports every actor's settings, not part of the timing
-
+def wait_chains(state: DeskState, indices: Sequence[str] = INDICES, within_s: float = 120.0) -> None:
+    """Return when the page answers and each of `indices` has a chain with vols in it."""
     deadline = time.monotonic() + within_s
-    for index in INDICES:
+    for index in indices:
         while True:
             try:
                 get(state, f"/api/chain/{index}")

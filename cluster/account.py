@@ -15,7 +15,7 @@ import requests
 from kiteconnect import KiteConnect
 
 from brokers.kite.broker import KiteBroker, KiteConfig
-from brokers.kite.login import KITE, Login, StoredToken, checked_root, file_of, request_token_of
+from brokers.kite.login import KITE, Login, StoredToken, checked_root, file_of, remedy, request_token_of
 from brokers.kite.outcome import careful
 from brokers.kite.session import TIMEOUT_S, is_alive, open_session
 from brokers.kite.socket import KiteSocket
@@ -119,7 +119,7 @@ def require_login(settings: Settings) -> None:
     StoredToken(root, settings.kite.api_key, store.load, time.time_ns)()
     login = store.load()
     if login is not None and not is_alive(login):
-        raise BrokerDown(f"Kite has ended the session of {login.user_id} at {root}: log in (vikalp login)")
+        raise BrokerDown(f"Kite has ended the session of {login.user_id} at {root}: {remedy(root)}")
 
 
 def make_broker(desk: Desk) -> KiteBroker:
@@ -135,7 +135,8 @@ def make_client(desk: Desk) -> KiteConnect:
 
 def make_socket(desk: Desk, phase: Callable[[int], str]) -> KiteSocket:
     config = StreamConfig(api_key=api_key_of(desk), root=stream_root(root_of(desk)))
-    return KiteSocket(config, token=token_of(desk), market_open=OpenPhase(market_clock(desk), phase))
+    return KiteSocket(config, token=token_of(desk), market_open=OpenPhase(market_clock(desk), phase),
+                      remedy=remedy(root_of(desk)))  # fmt: skip
 
 
 def log_in_locally(root: str, now_ns: int) -> Login:

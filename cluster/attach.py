@@ -5,6 +5,7 @@ the desk's token in RAY_AUTH_TOKEN_PATH (`vikalp env` prints it). Never by Ray's
 desk.
 """
 
+import getpass
 import os
 import signal
 import sys
@@ -12,25 +13,43 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import pyarrow as pa
 import ray
 
 from cluster.auth import admit
-from cluster.client import RayDeskClient
+from cluster.client import RayDeskClient, this_process
 from cluster.dump import install_dump
 from cluster.facts import install_copy
 from cluster.shown import provenance_of
 from cluster.state import read_state
-from core.errors import DeskError
+from core.errors import DeskError, UnknownName
 from core.market import check_index, parse_symbol
 from core.market.provenance import Provenance
+from core.orders.machine import terms
 from core.orders.tag import make_tag
-from core.records import Chain, DeskStatus, Intent, Order, Position, Side
+from core.records import (
+    Chain,
+    DeskStatus,
+    Intent,
+    Kill,
+    Move,
+    Order,
+    PlanStatus,
+    Position,
+    Product,
+    Purpose,
+    Side,
+    Terms,
+    Validity,
+    Variety,
+)
 from gateway.format import provenance as in_words
+from gateway.rolls import Rolled, proposed, start
 
 NAMESPACE = "vikalp"
 BACK_OFF_S = 0.5
@@ -90,7 +109,11 @@ class Desk:
         return self.client.positions()
 
     def orders(self) -> Sequence[Order]:
+        """Orders that live, of the market's day or of a position that is held; `all_orders` has the session's."""
         return self.client.orders()
+
+    def all_orders(self) -> Sequence[Order]:
+        return self.client.all_orders()
 
     def place(
         self,
@@ -99,24 +122,32 @@ class Desk:
         quantity: int,
         *,
         limit_paise: int = 0,
-        product: Literal["NRML", "MIS"] = "NRML",
-        purpose: Literal["entry", "hedge", "exit"] = "entry",
+        trigger_paise: int = 0,
+        product: Product = "NRML",
+        validity: Validity = "DAY",
+        variety: Variety = "regular",
+        purpose: Purpose = "entry",
+        strategy: str = "manual",
         tag: str = "",
     ) -> Order:
         """Send an order of `quantity` units, at market when `limit_paise` is 0; a refusal comes back as REFUSED.
 
+        With `trigger_paise` it is an SL order, which waits for that price. `strategy` is whose position an exit leaves.
         A DeskError names the order's tag: pass it as `tag` to ask again, an order with that tag is never sent twice.
         """
         intent = Intent(
             tag=tag or make_tag(uuid.uuid4().bytes),
-            strategy="manual",
+            strategy=strategy,
             index=parse_symbol(symbol).index,
             symbol=symbol,
             side=side,
             quantity=quantity,
-            order_type="LIMIT" if limit_paise else "MARKET",
+            order_type="SL" if trigger_paise else "LIMIT" if limit_paise else "MARKET",
             limit_paise=limit_paise,
+            trigger_paise=trigger_paise,
             product=product,
+            validity=validity,
+            variety=variety,
             purpose=purpose,
             reason="from a notebook",
         )
@@ -126,8 +157,82 @@ class Desk:
             said = f'{error}; it may have been sent: ask again with tag="{intent.tag}", so that there is one order'
             raise DeskError(said) from error
 
+    def modify(self, tag: str, *, limit_paise: int, trigger_paise: int = 0) -> Order:
+        """Other prices for an order that rests, its type as it is; a trigger of 0 stays as it is too.
+
+        The order comes back as it is afterwards, with words if it was not done. UnknownName for a tag of no order.
+        """
+        found = next((order for order in self.client.orders() if order.intent.tag == tag), None)
+        if found is None:
+            raise UnknownName(f"no order that lives has the tag {tag}; desk.orders() shows them")
+        now = terms(found)
+        wanted = Terms(
+            order_type=now.order_type, limit_paise=limit_paise, trigger_paise=trigger_paise or now.trigger_paise
+        )
+        return self.client.modify(tag, wanted)
+
     def cancel(self, tag: str) -> Order:
         return self.client.cancel(tag)
+
+    def plans(self) -> Sequence[PlanStatus]:
+        """Plans that run, or have ended on the market's day; `all_plans` has the session's."""
+        return self.client.plans()
+
+    def all_plans(self) -> Sequence[PlanStatus]:
+        return self.client.all_plans()
+
+    def start_plan(self, body: str) -> PlanStatus:
+        """Run a plan, given as JSON (docs/plans.md); the first of its id stays."""
+        return self.client.start_plan(body)
+
+    def end_plan(self, plan_id: str, why: str) -> PlanStatus:
+        return self.client.end_plan(plan_id, why)
+
+    def convert(
+        self, symbol: str, quantity: int, *, product_from: Product, product_to: Product, strategy: str = "manual",
+        move_id: str = "",
+    ) -> Move:  # fmt: skip
+        """Have the broker move `quantity` units of a position into the other product, once.
+
+        A refusal comes back as phase "refused" with words; "asked": the account's positions will tell (`moves`). After
+        a DeskError that says the call may have run ask again with a `move_id` of your own given from the start.
+        """
+        who, made = f"{getpass.getuser()}, in a notebook", move_id or make_tag(uuid.uuid4().bytes)
+        return self.client.convert(symbol, product_from, product_to, quantity, strategy, who, made)
+
+    def adopt(
+        self, symbol: str, *, product: Product = "NRML", strategy: str = "manual", price_paise: int = 0,
+        move_id: str = "",
+    ) -> Move:  # fmt: skip
+        """What the account holds of a contract beyond this desk is the strategy's own from now on; nothing is traded.
+
+        At `price_paise` a unit, 0: at the broker's average.
+        """
+        who, made = f"{getpass.getuser()}, in a notebook", move_id or make_tag(uuid.uuid4().bytes)
+        return self.client.adopt(symbol, product, strategy, who, made, price_paise)
+
+    def moves(self) -> Sequence[Move]:
+        """Conversions and positions taken over in the session, as they stand."""
+        return self.client.moves()
+
+    def rolls(self, *, strategy: str = "", index: str = "", days: int = 0) -> list[Rolled]:
+        """Positions that expire on the market's day or up to `days` later: into what, and what that costs."""
+        return proposed(self.client, strategy=strategy, index=index, days=days)
+
+    def roll(self, rows: Sequence[Rolled]) -> list[PlanStatus]:
+        """Roll these: a rollover plan for each strategy, index and product. InputError where a cost is not known."""
+        return start(self.client, rows)
+
+    def kill(self, why: str, *, square_off: bool = False) -> Kill:
+        """The kill switch: nothing new is sent, every order is cancelled, and if asked every position closed.
+
+        `release` ends it. `vikalp kill` works while Ray does not answer too.
+        """
+        return self.client.kill(why, f"{getpass.getuser()}, in a notebook", square_off)
+
+    def release(self, why: str) -> str:
+        """End the kill switch; the order manager is HALTED then. Returns its state."""
+        return self.client.release(why, f"{getpass.getuser()}, in a notebook")
 
     def detach(self) -> None:
         """Leave the desk as it is and end this process's connection."""
@@ -148,10 +253,11 @@ def _as_of_ns(chain: Chain) -> int:
     return int(chain.expiries["as_of_ns"][0].as_py())
 
 
-def attach(desk: int | None = None, address: str | None = None) -> Desk:
+def attach(desk: int | None = None, address: str | None = None, *, program: str = "notebook") -> Desk:
     """Connect this process to desk number `desk` (None: the only one that runs), or to a desk at ray://`address`.
 
-    Raises DeskError when there is none, when there are several and none was named, or when it does not let us in.
+    `program` is what the audit log calls this process. Raises DeskError when there is none, when there are several and
+    none was named, or when it does not let us in.
     """
     if address is None:
         state = read_state(desk)
@@ -176,7 +282,7 @@ def attach(desk: int | None = None, address: str | None = None) -> Desk:
         # ray.init takes SIGTERM for itself; whoever attaches may have a desk of its own to end on it.
         if before is not None and threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, before)
-    client = AttachedClient(namespace)
+    client = AttachedClient(namespace, who=partial(this_process, program))
     _attached.append(client)
     return Desk(client)
 

@@ -19,6 +19,7 @@ import ray
 import structlog
 from ray import cloudpickle
 
+from cluster.acts import Acts
 from cluster.fair import FairLock
 from cluster.gaps import Gaps
 from cluster.line import Address, Switchboard
@@ -26,7 +27,7 @@ from cluster.vitals import Vitals
 from cluster.wire import Messages, decode, joined
 from core.errors import DeskError, UnknownName, VikalpError
 from core.market.overlay import use, use_dump
-from core.records import Health, Stamp
+from core.records import Health, Stamp, Who
 
 log = structlog.get_logger()
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
@@ -59,17 +60,16 @@ class Guard:
     ) -> None:  # fmt: skip
         plain_logs()
         os.nice(niceness)
-        self._name, self._namespace, self._hash = name, namespace, spec_hash
+        self._name, self._namespace, self._hash, self._detail = name, namespace, spec_hash, "opening"
         self._made_of, self._delay_s = made_of, timer_delay_s
         self._actor: Any = None
+        self._acts = Acts(name, None)
         self._bus: Any = None
-        self._timer_ms = 0
         self._lock = FairLock()
         self._mail = FairLock()  # the lines take turns before that one: a call waits for one message of all of them
         self._gaps = Gaps()
         self._started_ns, self._ready_ns, self._in_flight_ns = time.time_ns(), 0, 0
-        self._handled = self._refused = 0
-        self._detail = "opening"
+        self._timer_ms = self._handled = self._refused = 0
         self._opened, self._closing = threading.Event(), threading.Event()
         self._process = psutil.Process()
         self._lines: Switchboard | None = None
@@ -99,22 +99,26 @@ class Guard:
     # -- what people, actors and the supervisor call -------------------------
 
     @ray.method(concurrency_group="calls")
-    def call(self, method: str, args: tuple[Any, ...], deadline_wall_ns: int = 0) -> Any:
-        """An awaited call of a public method. A call whose caller has given up is not run."""
+    def call(self, method: str, args: tuple[Any, ...], deadline_wall_ns: int = 0, who: Who | None = None) -> Any:
+        """An awaited call of a public method; not run if its caller has given up, audited if he says who he is."""
         if not self._ready_ns:
             raise DeskError(f"{self._name} is {self._detail}: try again in a moment")
         function = None if method.startswith(("_", "on_")) else getattr(self._actor, method, None)
         if not callable(function):
             raise UnknownName(f"{self._name} has no method {method}")
+        act = None
         try:
             with self._lock:
                 if deadline_wall_ns and time.time_ns() > deadline_wall_ns:
                     raise DeskError(f"{self._name} was busy past the deadline of {method}; it was not run")  # noqa: TRY301 counted nowhere else
-                return self._timed(function, *args)
-        except VikalpError:
+                act = self._acts.begin(self._actor, who, method, args)
+                answer = self._timed(function, *args)
+        except VikalpError as error:
+            self._acts.end(act, error)
             raise
         except BaseException:
             self._die(f"call {method}")
+        return self._acts.end(act, answer)
 
     @ray.method(concurrency_group="health")
     def line(self) -> Address:
@@ -203,6 +207,7 @@ class Guard:
         use(facts)
         use_dump(dump)
         self._bus, self._timer_ms = ports.get("bus"), getattr(config, "timer_ms", 0)
+        self._acts = Acts(self._name, ports.get("ledger"))
         self._lines = Switchboard(self.receive)
         actor = cls(config, **ports)
         if ray.get_runtime_context().was_current_actor_reconstructed and hasattr(actor, "restarted"):

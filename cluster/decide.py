@@ -24,6 +24,10 @@ class SupervisionConfig(BaseModel, frozen=True, extra="forbid"):
     silent_s: float = Field(
         default=12.0, gt=0, description="no progress this long in an open market, while its source has some: SIGKILL"
     )
+    kill_on_quarantine: bool = Field(
+        default=True,
+        description="whether an actor that trading depends on pulls the kill switch when it is quarantined",
+    )
     starts_per_minute: int = Field(default=5, gt=0, description="more starts than this in a minute: quarantined, alarm")
     rss_limit_mb: int = Field(default=1500, gt=0, description="an actor above this many MB raises a warning")
     deadline_s: float = Field(default=5.0, gt=0, description="seconds an awaited call to an actor may take")

@@ -20,6 +20,7 @@ from core.market import IST, check_index, exchange_of, from_ns, phase, session, 
 from core.market.overlay import DayContracts, UserFacts, use, user_facts
 from core.market.simclock import SimulatedSession, session_date, simulate
 from core.ports import Clock, Ledger, Source
+from storage import kafka
 from storage.chain_files import ChainFileSource
 from storage.ledger import PostgresLedger
 from storage.tape_source import TapeSource
@@ -60,6 +61,9 @@ def check(settings: Settings) -> None:
     day = settings.market.session_date
     if day is not None:
         _require_session(settings, day)
+    if settings.events.kafka.bootstrap:
+        kafka.require()
+        kafka.read_properties(settings.events.kafka.properties)
     instruments = settings.market.instruments
     if instruments and not Path(instruments).is_file():
         raise ConfigError(f"market.instruments: no file {instruments!r}")
@@ -157,7 +161,8 @@ def _phase(facts: tuple[UserFacts, ...], exchange: str, market_ns: int) -> str:
 
 def make_ledger(desk: Desk, *, writer: str) -> Ledger:
     """Of the actor `writer`."""
-    return PostgresLedger(desk.dsn, book_id(desk), carry=desk.settings.mode == "LIVE", writer=writer)
+    carry = desk.settings.mode == "LIVE"
+    return PostgresLedger(desk.dsn, book_id(desk), carry=carry, writer=writer, scope=kill_scope(desk))
 
 
 def book_id(desk: Desk) -> str:
@@ -167,6 +172,17 @@ def book_id(desk: Desk) -> str:
     mode, kite = desk.settings.mode, desk.settings.kite
     account = f"{mode.lower()}-{urlsplit(kite.root).netloc}-{kite.api_key}"
     return {"PAPER": f"{account}-{market_day(desk)}", "LIVE": account}.get(mode, desk.session_id)
+
+
+def kill_scope(desk: Desk) -> str:
+    """What a kill switch stops until a person releases it: an account, through its days; all simulated sessions of this
+    desk; a replay stands for itself.
+    """
+    mode, kite = desk.settings.mode, desk.settings.kite
+    if mode == "REPLAY":
+        return desk.session_id
+    account = f"{urlsplit(kite.root).netloc}-{kite.api_key}" if mode in {"PAPER", "LIVE"} else f"desk {desk.desk}"
+    return f"{mode.lower()} {account}"
 
 
 def is_rehearsal(desk: Desk) -> bool:

@@ -10,6 +10,7 @@ import pickle
 import select
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from ray import cloudpickle
 from ray.exceptions import RayError
 
 from cluster.account import log_in_locally, root_of, store_of
-from cluster.client import Calls, RayDeskClient
+from cluster.client import Calls, RayDeskClient, this_process
 from cluster.desk import Desk, is_local, is_rehearsal, make_ledger, make_phase, market_clock, market_says
 from cluster.dump import for_page, keep_dump, with_listing
 from cluster.local_exchange import until_it_listens
@@ -172,7 +173,10 @@ def _record(desk: Desk) -> None:
     """Every difference of the day's dump from the tables, once, where risk's events are."""
     ledger, now_ns = make_ledger(desk, writer="desk"), market_clock(desk).now_ns()
     for message in desk.differences:
-        ledger.record_risk_event(RiskEvent(at_ns=now_ns, kind="difference", subject="instruments", message=message))
+        ledger.record_risk_event(
+            RiskEvent(at_ns=now_ns, kind="difference", subject="instruments", message=message, severity="warning",
+                      triggered_by="desk", action_taken="the broker's dump counts")
+        )  # fmt: skip
 
 
 def _status(client: RayDeskClient) -> DeskStatus | None:
@@ -184,7 +188,7 @@ def _status(client: RayDeskClient) -> DeskStatus | None:
 
 def _drain(desk: Desk) -> None:
     """No new entries, acknowledged; then every actor closes; then the supervisor is gone for good."""
-    calls = Calls(desk.namespace, deadline_s=3.0)
+    calls = Calls(desk.namespace, deadline_s=3.0, who=partial(this_process, "host"))
     if _never_traded(calls):
         _say(drained=True, unclean=[])
         return

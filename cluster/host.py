@@ -29,11 +29,12 @@ from cluster.desk import Desk, is_local
 from cluster.drive import Drive
 from cluster.head import HeadOptions, end_session, end_tree, environment, interrupt, start_head
 from cluster.kept import Kept
+from cluster.ledger import ends, own_server
 from cluster.local_exchange import LocalExchange
 from cluster.ports import ports
 from cluster.state import DeskState, alone, desk_dir, find_state, pid_of, state_path, temp_dir, write_state
 from core.errors import DeskError, VikalpError
-from storage.ledger import migrate
+from storage.ledger.roles import check, prepare_own
 from storage.postgres import PostgresServer
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -89,9 +90,8 @@ class Host:
             self._exchange.start(self._desk)
             self._note("exchange", self._exchange.pid)
         # Beside the head, which takes longer: the database is needed before the first actor opens.
-        dsn = self._desk.dsn or self._start_postgres()
+        dsn = self._ledger()
         desk = msgspec.structs.replace(self._desk, dsn=dsn)
-        migrate(dsn)
         self._change(dsn="" if self._desk.dsn else dsn)
         self._drive = Drive(self._folder, environment(options))
         self._drive.start(desk)
@@ -111,13 +111,21 @@ class Host:
             log_path=self._folder / "head.log",
         )
 
-    def _start_postgres(self) -> str:
-        run_dir = temp_dir(self._desk.desk).with_name(temp_dir(self._desk.desk).name + "-pg")
-        self._postgres = PostgresServer(self._folder / "postgres", run_dir, ports(self._desk.desk).postgres)
+    def _ledger(self) -> str:
+        """Where the actors write, as a role that owns nothing; a server elsewhere as the settings name it."""
+        if not self._desk.dsn:
+            return prepare_own(self._start_postgres())
+        for warning in check(self._desk.dsn):
+            _log(warning)
+            self._change(step=warning)
+        return self._desk.dsn
+
+    def _start_postgres(self) -> PostgresServer:
+        self._postgres = own_server(self._desk.desk)
         self._kept = Kept(self._postgres, "PostgreSQL")
         self._postgres.start()
         self._note("postgres", self._postgres.pid)
-        return self._postgres.dsn
+        return self._postgres
 
     def _await_ready(self, drive: Drive) -> None:
         while not self._stop.is_set():
@@ -178,6 +186,7 @@ class Host:
         self._take("ending what Ray left", lambda: end_session(self._desk.session_id))
         if self._drive is not None:
             self._take("ending the driver", self._drive.end)
+        self._tell_end_of_chain()
         if self._postgres is not None:
             self._take("stopping PostgreSQL", self._postgres.stop)
         if failure or self._untidy:
@@ -185,6 +194,13 @@ class Host:
             return
         shutil.rmtree(temp_dir(self._desk.desk), ignore_errors=True)
         self._take("removing the state", lambda: state_path(self._desk.desk).unlink(missing_ok=True))
+
+    def _tell_end_of_chain(self) -> None:
+        dsn = self._state.dsn or self._desk.dsn
+        if dsn and (self._postgres is None or self._postgres.alive):
+            said = ends(self._desk, dsn)
+            _log(said)
+            self._record(step=said)
 
     def _drain(self) -> None:
         while self._drive is not None and not self._created and (line := self._drive.next()) is not None:

@@ -8,7 +8,9 @@ without Ray, the ledger's driver and the actors it takes 30 MB less and listens 
 # A desk is of the host alone.
 # ruff: noqa: PLC0415
 
+import errno
 import pickle
+import socket
 import subprocess
 import sys
 import time
@@ -20,7 +22,7 @@ import uvicorn
 
 from cluster.ports import listening, ports
 from cluster.state import ROOT, write_private
-from core.errors import DeskError
+from core.errors import ConfigError, DeskError
 from core.market.overlay import use, use_dump
 from exchange.server.app import build
 from exchange.world import World, WorldConfig
@@ -116,9 +118,24 @@ def serve(world: World, port: int, tell: Callable[[int], None]) -> None:
         build(world), host="127.0.0.1", port=port, log_level="warning", ws="websockets-sansio",
         ws_per_message_deflate=False,
     )  # fmt: skip
-    bound = config.bind_socket()
+    bound = _bound(port)
     tell(bound.getsockname()[1])
     uvicorn.Server(config).run(sockets=[bound])
+
+
+def _bound(port: int) -> socket.socket:
+    """Listening on this machine alone; ConfigError, which says what to do, for a port that cannot be had."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        why = "is in use, perhaps by another exchange" if error.errno == errno.EADDRINUSE else f"{error.strerror}"
+        raise ConfigError(
+            f"port {port} of 127.0.0.1 {why}: end what listens there, or take another port with --port, 0 for any"
+        ) from error
+    return listener
 
 
 def main() -> int:

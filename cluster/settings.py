@@ -18,6 +18,7 @@ from actors.analytics.shard import ShardConfig
 from actors.feeds.config import FeedConfig
 from actors.links.link import LinkConfig
 from actors.oms.oms import OmsConfig
+from actors.publisher import PublisherConfig
 from actors.recorder import RecorderConfig
 from actors.risk.risk import RiskConfig
 from actors.strategies.strategy import StrategyConfig
@@ -83,6 +84,22 @@ class LedgerSettings(_Section):
     dsn: str = Field(default="", description="postgresql://… of a server elsewhere; empty: the desk runs its own")
 
 
+class KafkaSettings(PublisherConfig, frozen=True, extra="forbid"):
+    """The ledger's events to Kafka. Protocol-tested, not run on a real broker."""
+
+    bootstrap: str = Field(default="", description="host:port, host:port of the brokers; empty: nothing is published")
+    prefix: str = Field(default="", description="before each topic's name")
+    properties: str = Field(
+        default="", description="file of librdkafka's own settings (TLS, SASL), chmod 600; or empty"
+    )
+
+
+class EventsSettings(_Section):
+    """Who is told the ledger's events, beside those who ask (`vikalp events`)."""
+
+    kafka: KafkaSettings = KafkaSettings()
+
+
 class RaySettings(_Section):
     """The desk's own Ray cluster."""
 
@@ -145,6 +162,7 @@ class Settings(_Section):
     market: MarketSettings = MarketSettings()
     kite: KiteSettings = KiteSettings()
     ledger: LedgerSettings = LedgerSettings()
+    events: EventsSettings = EventsSettings()
     tape: TapeSettings = TapeSettings()
     link: LinkSettings = Field(default_factory=LinkSettings, description="every link")  # type: ignore[valid-type]
     feed: FeedSettings = Field(default_factory=FeedSettings, description="every feed")  # type: ignore[valid-type]

@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from core.records import DeskStatus
 
 
+def oms_state_of(client: "DeskClient") -> str:
+    """The order manager's state as the supervisor says it; UNREACHABLE while that says nothing."""
+    try:
+        return client.status().oms_state
+    except DeskError:
+        return "UNREACHABLE"
+
+
 def provenance_of(client: "DeskClient", as_of_ns: int, status: "DeskStatus | None" = None) -> "Provenance | None":
     """Of a chain with that newest quote, by what supervisor and risk say; None while the supervisor says nothing."""
     from core.market.provenance import MAX_AGE_NS, max_age_ns, provenance  # noqa: PLC0415

@@ -20,6 +20,7 @@ import psutil
 
 from cluster.ports import DESKS
 from core.errors import DeskError
+from storage.kill_file import NAME as KILL_FILE
 
 ROOT = Path(__file__).resolve().parents[1]
 SESSION_TAG = "VIKALP_SESSION"  # in the environment of every process of a desk: how leftovers are recognised
@@ -99,6 +100,11 @@ def state_path(desk: int) -> Path:
     return desk_dir(desk) / "state.json"
 
 
+def kill_path(desk: int) -> Path:
+    """The kill file: while it is there the desk sends nothing, whether Ray works or not; one line in it says why."""
+    return desk_dir(desk) / KILL_FILE
+
+
 @contextmanager
 def alone(desk: int) -> Iterator[None]:
     """Wait for, then hold, the right to start or forget desk number `desk`; the system gives it back with the process.
@@ -164,6 +170,16 @@ def read_state(desk: int | None = None) -> DeskState:
     if state is None:
         raise DeskError(f"desk {desk} is not running (below {home()}); start it: vikalp up --desk {desk}")
     return state
+
+
+def desk_number(desk: int | None) -> int:
+    """Which desk is meant, running or not; None picks as read_state does, and desk 0 where none runs.
+
+    Raises DeskError where several run without desk 0.
+    """
+    if desk is not None:
+        return desk
+    return read_state(None).desk if running_desks() else 0
 
 
 def to_end(desk: int | None) -> DeskState:

@@ -22,6 +22,7 @@ from ray.exceptions import RayError
 from cluster.alerts import AlertDesk
 from cluster.client import Calls
 from cluster.crash import plain_logs
+from cluster.critical import is_needed, pull
 from cluster.decide import Finding, SupervisionConfig, decide
 from cluster.homes import PAIR
 from cluster.pids import kill
@@ -71,7 +72,7 @@ class Supervisor:
         self._lock = threading.Lock()
         self._draining = threading.Event()
         self._oms: Any = None
-        self._oms_state = "UNREACHABLE"
+        self._oms_tells = "UNREACHABLE", ""  # its state, and the breaker's while that is not CLOSED
         self._node = ray.get_runtime_context().get_node_id()
         threading.Thread(target=self._run, name="supervise", daemon=True).start()
         if facts.mode == "REPLAY":
@@ -101,7 +102,8 @@ class Supervisor:
             market_says=self._facts.market_says,
             phase=self._phase(market_ns),
             wall_ns=time.time_ns(),
-            oms_state=self._oms_state if "oms" in self._seen else "UNREACHABLE",  # type: ignore[arg-type]
+            oms_state=self._oms_tells[0] if "oms" in self._seen else "UNREACHABLE",  # type: ignore[arg-type]
+            breaker=self._oms_tells[1],
             ledger_ok=self._alerts.ledger_ok,
             actors=actors,
             alerts=self._alerts.latest(),
@@ -168,7 +170,7 @@ class Supervisor:
             if seen.probe is None and seen.handle is not None and not seen.quarantined:
                 seen.probe, seen.asked_ns = seen.handle.health.remote(), now
         if "oms" in self._seen and self._oms is None and self._seen["oms"].handle is not None:
-            self._oms = self._seen["oms"].handle.call.remote("state", ())
+            self._oms = self._seen["oms"].handle.call.remote("tells", ())
         asked = [seen.probe for seen in self._seen.values() if seen.probe is not None]
         asked += [self._oms] if self._oms is not None else []
         if not asked:
@@ -179,8 +181,8 @@ class Supervisor:
             if seen.probe in answered:
                 self._take(seen, _value(seen.probe))
         if self._oms in answered:
-            state, self._oms = _value(self._oms), None
-            self._oms_state = state if isinstance(state, str) else "UNREACHABLE"
+            told, self._oms = _value(self._oms), None
+            self._oms_tells = told if isinstance(told, tuple) else ("UNREACHABLE", "")
 
     def _take(self, seen: Seen, answer: Any) -> None:
         with self._lock:
@@ -245,6 +247,9 @@ class Supervisor:
         elif finding.do == "quarantine":
             seen.quarantined, seen.probe = True, None
             ray.kill(seen.handle, no_restart=True)
+            if self._limits.kill_on_quarantine and is_needed(name):
+                alarm = partial(self._alerts.raise_, "alarm", "kill switch")
+                pull(self._facts.namespace, f"{name} is QUARANTINED: {finding.why}", alarm)
         else:
             self._end(seen)
 
@@ -262,7 +267,14 @@ class Supervisor:
 
 def _drain_order(names: Any) -> list[list[str]]:
     """Sources first, the recorder last: what was sent is still taken."""
-    order = (("strategy",), ("link",), ("feed", PAIR), ("shard",), ("oms", "risk", "gateway"), ("recorder",))
+    order = (
+        ("strategy",),
+        ("link",),
+        ("feed", PAIR),
+        ("shard",),
+        ("oms", "risk", "gateway"),
+        ("recorder", "publisher"),
+    )
     known = {kind for batch in order for kind in batch}
     batches = [[n for n in names if n.split(".")[0] in batch] for batch in order]
     return [[n for n in names if n.split(".")[0] not in known], *batches]

@@ -18,6 +18,7 @@ from actors.feeds.live import LiveFeedActor
 from actors.links.link import LinkActor, LinkConfig
 from actors.oms.broker_link import TURN_NS
 from actors.oms.oms import OmsActor, OmsConfig
+from actors.publisher import PublisherActor, PublisherConfig
 from actors.recorder import RecorderActor
 from actors.risk.risk import RiskActor
 from actors.strategies.strategy import StrategyActor, StrategyConfig
@@ -32,15 +33,20 @@ from cluster.desk import Desk, book_id, make_bus, make_ledger, make_phase, marke
 from cluster.homes import PAIR, pair_of
 from cluster.pair import PairActor, PairBus, PairConfig
 from cluster.ports import ports
-from cluster.state import desk_dir
+from cluster.state import desk_dir, kill_path
 from core.errors import ConfigError
 from core.market.overlay import DayContracts, UserFacts
 from core.ports import Clock
+from gateway.access import caller
 from gateway.actor import GatewayActor, GatewayConfig
 from storage.broker_store import PostgresBrokerStore
+from storage.kafka import KafkaSink
+from storage.kill_file import KillFile
 from storage.last_chains import TapeLastChains
 from storage.ledger.ledger import TIMEOUT_S as LEDGER_S
+from storage.ledger.read import LedgerReader
 from storage.past import TapePast
+from storage.places import PlaceFile
 from storage.tape import ParquetTape
 
 # Who receives a topic, in the order a replay serves them; {index} is the message's own, link.* all that there are.
@@ -58,6 +64,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "chain_tape": ("recorder",),
     "refresh": ("feed.{index}",),
 }
+BUSLESS = frozenset({"recorder", "publisher"})  # they send nothing to other actors
 LINKED = frozenset({"quotes", "wanted", "order_news", "symbols"})  # with a broker's links; a replay has none
 
 
@@ -99,7 +106,7 @@ class Spec:
 
 
 def specs(desk: Desk) -> list[Spec]:
-    """Every actor of the desk, in the order they are created. Each has a clock, all but the recorder a bus."""
+    """Every actor of the desk, in the order they are created. Each has a clock, all but BUSLESS a bus."""
     s, clock = desk.settings, market_clock(desk)
     actors = [
         *(_link(desk, number) for number in range(_links(desk))),
@@ -109,12 +116,13 @@ def specs(desk: Desk) -> list[Spec]:
         _recorder(desk),
         _gateway(desk),
         *(_strategy(desk, strategy) for strategy in s.strategies),
+        *([_publisher(desk)] if s.events.kafka.bootstrap and not _replays(desk) else []),
     ]
     there = [spec.name for spec in actors]
     used = {topic: names for topic, names in ROUTES.items() if not (_replays(desk) and topic in LINKED)}
     routes = {topic: tuple(one for name in names for one in _those(name, there)) for topic, names in used.items()}
     routes = {topic: _homes(desk, names) for topic, names in routes.items()}
-    bus = {spec.name: {"bus": _bus(desk, spec.name, routes)} for spec in actors if spec.name != "recorder"}
+    bus = {spec.name: {"bus": _bus(desk, spec.name, routes)} for spec in actors if spec.name not in BUSLESS}
     own = {spec.name: {"clock": clock, **bus.get(spec.name, {}), **spec.ports} for spec in actors}
     same = {"facts": desk.facts, "dump": desk.dump}
     return [replace(spec, ports=own[spec.name], upstream=_homes(desk, spec.upstream), **same) for spec in actors]
@@ -190,14 +198,16 @@ def _oms(desk: Desk, clock: Clock) -> Spec:
             f"supervision.stuck_s is {s.supervision.stuck_s:g}: expected more than {WAITS_S:g}, as an exit-all takes "
             "while broker and ledger hang; the order manager would be killed in the middle of it"
         )
-    ports = {
+    ports: dict[str, object] = {
         "ledger": make_ledger(desk, writer="oms"),
         # The actor's own clock, and in one pickle with it: in a replay it stands where the actor's data stand.
         "broker": make_broker(desk)
         if s.mode in {"SIMULATED", "LIVE"}
-        else PaperBroker(PostgresBrokerStore(desk.dsn, book_id(desk)), clock),
+        else PaperBroker(PostgresBrokerStore(desk.dsn, book_id(desk)), clock, day=market_day(desk)),
         "risk": RiskClient(desk.namespace, deadline_s=s.supervision.deadline_s if _replays(desk) else RISK_DEADLINE_S),
     }
+    if not _replays(desk):
+        ports["kill_file"] = KillFile(kill_path(desk.desk))
     config, feeds = OmsConfig(indices=s.indices, **dict(s.oms)), _names("feed", s.indices)
     egress = {"egress": 1} if s.ray.egress else {}
     return Spec(name="oms", cls=OmsActor, config=config, ports=ports, upstream=feeds, resources=egress)
@@ -215,11 +225,23 @@ def _gateway(desk: Desk) -> Spec:
     s, token = desk.settings, str(desk_dir(desk.desk) / "token")
     own = {"port": ports(desk.desk).page, "indices": s.indices, "token_path": token, "exit_cross": s.oms.exit_cross}
     config = GatewayConfig(**own, **dict(s.gateway))
-    client = RayDeskClient(desk.namespace, deadline_s=s.supervision.deadline_s)
+    client = RayDeskClient(desk.namespace, deadline_s=s.supervision.deadline_s, who=caller)
     shards = _names("shard", s.indices)
     # A simulated market and a replay are other markets than the one before.
     last = {"last": TapeLastChains(tape_url(desk))} if s.mode in {"PAPER", "LIVE"} else {}
     return Spec(name="gateway", cls=GatewayActor, config=config, ports={"desk": client, **last}, upstream=shards)
+
+
+def _publisher(desk: Desk) -> Spec:
+    kafka = desk.settings.events.kafka
+    ports = {
+        "outbox": LedgerReader(desk.dsn, timeout_s=LEDGER_S),
+        "sink": KafkaSink(kafka.bootstrap, prefix=kafka.prefix, properties=kafka.properties),
+        "places": PlaceFile(desk_dir(desk.desk) / "published.json"),
+        "session": book_id(desk),
+    }
+    own = PublisherConfig(**kafka.model_dump(include=set(PublisherConfig.model_fields)))
+    return Spec(name="publisher", cls=PublisherActor, config=own, ports=ports, niceness=5)
 
 
 def _strategy(desk: Desk, config: StrategyConfig) -> Spec:

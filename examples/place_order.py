@@ -21,4 +21,5 @@ with attach(number) as desk:
     # A refusal is an answer, not an error: the limit that said no is in the message.
     print(f"{order.intent.tag} {order.intent.symbol} {order.state} {order.message}")
     for position in desk.positions():
-        print(f"{position.symbol}: {position.quantity:+d} at {position.average_paise / 100:.2f}")
+        whose = f"{position.strategy}, {position.product}"
+        print(f"{position.symbol} ({whose}): {position.quantity:+d} at {position.average_paise / 100:.2f}")

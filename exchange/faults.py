@@ -28,10 +28,12 @@ class Fault(StrEnum):
     UPDATES_OUT_OF_ORDER = "updates_out_of_order"  # order updates come twice, the last first
     CLOCK_JUMP = "clock_jump"  # market time is JUMP_S later at once
     TOKEN_DEATH = "token_death"  # noqa: S105 every session ends
+    LOST_ANSWER = "lost_answer"  # an order is taken, and the connection breaks within its answer
+    FAR = "far"  # an order takes FAR_S to arrive, and its answer FAR_S to come back
 
 
 AT_ONCE = frozenset({Fault.DROP, Fault.CLOCK_JUMP, Fault.TOKEN_DEATH})  # happen, and are over
-SLOW_S, NEVER_S, LATE_S, JUMP_S = 3.0, 60.0, 90.0, 5.0
+SLOW_S, NEVER_S, LATE_S, JUMP_S, FAR_S = 3.0, 60.0, 90.0, 5.0, 0.02
 LONGEST_S = {Fault.TOO_MANY: 5.0, Fault.SLOW: 10.0, Fault.STALL: 15.0, Fault.HEARTBEATS_ONLY: 15.0}
 
 

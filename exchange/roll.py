@@ -34,7 +34,7 @@ def roll(old: Day, new: Day, *, positions: Positions, funds: Funds, engine: Engi
     """Settle `old` and carry what is left into `new`; orders have ended already."""
     for user in funds.users:
         purse = funds.purses[user.user_id]
-        purse.opening_paise -= whole_paise(_charges(user, engine, old.date))
+        purse.opening_paise -= whole_paise(sum(charges_of(user, engine, old.date).values(), Decimal(0)))
         for held in positions.taken(user):
             expired = held.one.expiry_date < new.date
             at = settle_paise(old, held.one) if expired else held.last_paise(old.quotes)
@@ -85,17 +85,22 @@ def _settled(held: Position, level_paise: int) -> int:
     return _cash(held, 0) + held.quantity * intrinsic - whole_paise(tax)
 
 
-def _charges(user: User, engine: Engine, on: dt.date) -> Decimal:
-    """Rupees of the user's orders that traded, and of those that were squared off. A future's are not known: none."""
+def charges_of(user: User, engine: Engine, on: dt.date) -> dict[str, Decimal]:
+    """Rupees, unrounded, of each of the user's orders that traded, by order id, and of those that were squared off.
+
+    A future's are not known: none.
+    """
     by_order: dict[str, list[Trade]] = {}
     for trade in engine.trades:
         if trade.order.user == user:
             by_order.setdefault(trade.order.order_id, []).append(trade)
-    total = Decimal(0)
-    for trades in by_order.values():
-        order = trades[0].order
-        total += fee(on) if order.forced else 0
-        if order.one.kind != Kind.FUTURE:
-            lines = (turnover_charges(order.one.index, order.side, t.quantity, t.paise, on) for t in trades)
-            total += sum((line.total for line in lines), brokerage(on).total)
+    return {order_id: _charge(trades, on) for order_id, trades in by_order.items()}
+
+
+def _charge(trades: list[Trade], on: dt.date) -> Decimal:
+    order = trades[0].order
+    total = Decimal(fee(on)) if order.forced else Decimal(0)
+    if order.one.kind != Kind.FUTURE:
+        lines = (turnover_charges(order.one.index, order.side, t.quantity, t.paise, on) for t in trades)
+        total += sum((line.total for line in lines), brokerage(on).total)
     return total

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from core.errors import UnknownDate
 from core.market import INDICES, from_ns, next_session, session, to_ns
 from exchange.accounts import Accounts, User
+from exchange.calls import OrderCalls
 from exchange.clock import VirtualClock
 from exchange.day import Day
 from exchange.faults import AT_ONCE, JUMP_S, Event, Fault, Faults, schedule
@@ -76,6 +77,7 @@ class World:
         self.positions = Positions()
         self.news: deque[tuple[User, Row]] = deque()  # order updates the stream has not told yet
         self.faults, self._planned = Faults(), deque(self._schedule())
+        self.calls = OrderCalls()
         self.cut_all = False  # a fault: whoever has sockets cuts them and says so by setting it back
         margining = Margining(lambda: self.day, self.now_ns)
         self.funds = Funds(config.users, self.positions, margining, lambda: self.day)

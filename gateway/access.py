@@ -5,6 +5,7 @@ be a loopback name, and an Origin, where the browser sends one, must be this gat
 """
 
 import hmac
+from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -13,7 +14,22 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from core.records import Who
+
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+# Of the request that is served: each is a task of its own, and a worker thread it waits for has a copy.
+_CALLER: ContextVar[Who | None] = ContextVar("caller", default=None)
+
+
+def caller() -> Who:
+    """Who the gateway speaks to the desk for: the API's or the page's user and where it is; the gateway itself."""
+    return _CALLER.get() or Who(user_id="gateway")
+
+
+def speaks_for(who: Who) -> None:
+    """From now on, in this task."""
+    _CALLER.set(who)
 
 
 def loopback_host(host: str) -> bool:
@@ -44,12 +60,18 @@ class LoopbackOnly:
         elif origin is not None and not own_origin(origin, host):
             refusal = PlainTextResponse(f"origin {origin!r} is not this page\n", status_code=403)
         else:
+            speaks_for(who_of("API", scope.get("client"), headers))
             await self._app(scope, receive, send)
             return
         if scope["type"] == "websocket":
             await send({"type": "websocket.close", "code": 1008})
         else:
             await refusal(scope, receive, send)
+
+
+def who_of(name: str, client: tuple[str, int] | None, headers: Headers) -> Who:
+    """Whoever sent a request: address and program as the connection and the browser tell them."""
+    return Who(user_id=name, ip_address=client[0] if client else "", user_agent=headers.get("user-agent", ""))
 
 
 def check_bearer(header: str | None, token_path: str) -> None:

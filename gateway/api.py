@@ -1,13 +1,12 @@
 """The REST API: what the desk knows, and with the desk's token, orders. Documented at /docs."""
 
-import asyncio
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, HTTPException, Query, Response
+from fastapi import APIRouter, HTTPException, Query, Response
 from fastapi.responses import JSONResponse
 
-from core.errors import UnknownName, VikalpError
+from core.errors import UnknownName
 from core.records import Intent
 from gateway.access import check_bearer
 from gateway.context import Context
@@ -19,6 +18,7 @@ from gateway.models import (
     IndexModel,
     LimitModel,
     MarginModel,
+    ModifyRequest,
     OrderModel,
     OrderRequest,
     PositionModel,
@@ -28,10 +28,8 @@ from gateway.models import (
     plain,
 )
 from gateway.store import Kept
-from gateway.ticket import NOT_SENT, intent_of
-
-NO_ANSWER = 503
-Bearer = Annotated[str | None, Header(description="`Bearer` and the desk's token")]
+from gateway.ticket import NOT_SENT, intent_of, modified
+from gateway.told import NO_ANSWER, Bearer, as_http, told
 
 
 def reads(context: Context) -> APIRouter:
@@ -94,7 +92,10 @@ def _order_reads(context: Context) -> APIRouter:
 
     @router.get("/api/orders", response_model=list[OrderModel])
     def orders() -> Any:
-        """Orders of the session, refusals included, oldest first; at most about a second old."""
+        """Orders that live, of the market's day or of a position that is held, refusals included, oldest first.
+
+        At most about a second old.
+        """
         return [plain(order) for order in context.poll.view.orders]
 
     @router.get("/api/positions", response_model=list[PositionModel])
@@ -104,8 +105,8 @@ def _order_reads(context: Context) -> APIRouter:
 
     @router.get("/api/limits", response_model=list[LimitModel])
     def limits() -> Any:
-        """How much of each limit is used."""
-        return [plain(limit) for limit in context.poll.view.limits]
+        """How much of each limit and of the order budget is used."""
+        return [plain(limit) for limit in context.poll.view.uses]
 
     return router
 
@@ -168,7 +169,7 @@ def mutations(context: Context) -> APIRouter:
     async def margin(request: OrderRequest, authorization: Bearer = None) -> Any:
         """What the order would block and cost; nothing is sent."""
         check_bearer(authorization, context.token_path)
-        return plain(await _told(context, context.desk.margin, _intent(context, request)))
+        return plain(await told(context, context.desk.margin, _intent(context, request)))
 
     @router.post("/api/orders", response_model=OrderModel, responses={503: {"model": UnansweredModel}})
     async def place(request: OrderRequest, authorization: Bearer = None) -> Any:
@@ -179,17 +180,23 @@ def mutations(context: Context) -> APIRouter:
         check_bearer(authorization, context.token_path)
         return await _placed(context, _intent(context, request))
 
+    @router.patch("/api/orders/{tag}", response_model=OrderModel)
+    async def modify(tag: str, request: ModifyRequest, authorization: Bearer = None) -> Any:
+        """Other prices for an order that rests; the order as it is afterwards, with words if it was not done."""
+        check_bearer(authorization, context.token_path)
+        return plain(await told(context, lambda: modified(context.desk, tag, request)))
+
     @router.delete("/api/orders/{tag}", response_model=OrderModel)
     async def cancel(tag: str, authorization: Bearer = None) -> Any:
         """Cancel what is left of an order."""
         check_bearer(authorization, context.token_path)
-        return plain(await _told(context, context.desk.cancel, tag))
+        return plain(await told(context, context.desk.cancel, tag))
 
     @router.post("/api/exit-all", response_model=list[OrderModel])
     async def exit_all(authorization: Bearer = None) -> Any:
         """Cancel every open order and close every position."""
         check_bearer(authorization, context.token_path)
-        return [plain(order) for order in await _told(context, context.desk.exit_all, "exit-all by the API")]
+        return [plain(order) for order in await told(context, context.desk.exit_all, "exit-all by the API")]
 
     return router
 
@@ -198,30 +205,14 @@ def _intent(context: Context, request: OrderRequest) -> Intent:
     try:
         return intent_of(request, context.store, context.clock.now_ns())
     except NOT_SENT as error:
-        raise _as_http(error) from error
+        raise as_http(error) from error
 
 
 async def _placed(context: Context, intent: Intent) -> Any:
     try:
-        return plain(await _told(context, context.desk.submit, intent))
+        return plain(await told(context, context.desk.submit, intent))
     except HTTPException as error:
         if error.status_code != NO_ANSWER:
             raise
         said = f"{error.detail}; the order may have been sent: ask again with the tag {intent.tag}, so that it is one"
         return JSONResponse(UnansweredModel(detail=said, tag=intent.tag).model_dump(), status_code=NO_ANSWER)
-
-
-async def _told(context: Context, call: Any, argument: Any) -> Any:
-    """A desk call in a worker thread, its errors as HTTP's."""
-    try:
-        return await asyncio.to_thread(call, argument)
-    except (VikalpError, OSError) as error:
-        raise _as_http(error) from error
-    finally:
-        context.poll.nudge()
-
-
-def _as_http(error: Exception) -> HTTPException:
-    if isinstance(error, UnknownName):
-        return HTTPException(404, str(error))
-    return HTTPException(422 if isinstance(error, NOT_SENT) else NO_ANSWER, str(error))

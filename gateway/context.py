@@ -62,6 +62,10 @@ class Context:
             ]
             if not view.status.ledger_ok:
                 reasons.append("the ledger is down: no order is sent")
+            if view.status.breaker:
+                reasons.append(f"the circuit breaker is {view.status.breaker}")
+        if view.killed is not None:
+            reasons.append(f"the kill switch is pulled by {view.killed.who}: {view.killed.why}")
         open_now = view.status is not None and view.status.phase == "open"
         for index in self.store.indices:
             kept = self.store.latest(index)

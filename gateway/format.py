@@ -7,14 +7,16 @@ infinity, or the schema's own word for unknown). Digits are grouped the Indian w
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from core.errors import InputError
+from core.rupees import grouped, rupees
 
 if TYPE_CHECKING:
     from core.market.provenance import Provenance
+    from core.records import DeskStatus
 
 DASH = "–"
 HOUR_NS = 3_600_000_000_000
@@ -25,17 +27,6 @@ Row = Mapping[str, Any]
 
 def missing(value: float | None) -> bool:
     return value is None or not math.isfinite(value)
-
-
-def grouped(whole: int) -> str:
-    """`whole` with the last three digits, then pairs: 12345678 → 1,23,45,678."""
-    digits = str(abs(whole))
-    head, tail = digits[:-3], digits[-3:]
-    pairs = []
-    while head:
-        head, pair = head[:-2], head[-2:]
-        pairs.insert(0, pair)
-    return ("−" if whole < 0 else "") + ",".join([*pairs, tail])
 
 
 def price(paise: int | None, *, zero: str = DASH) -> str:
@@ -51,9 +42,7 @@ def money(paise: float | None) -> str:
     """₹ with two decimals; fractions of a paisa are rounded half to even."""
     if missing(paise) or paise is None:
         return DASH
-    whole = int(Decimal(str(paise)).quantize(Decimal(1), ROUND_HALF_EVEN))
-    text = price(abs(whole), zero="0.00")
-    return f"{'−' if whole < 0 else ''}₹{text}"
+    return rupees(paise)
 
 
 def paise(rupees: str, name: str = "limit") -> int:
@@ -142,6 +131,19 @@ def provenance(found: "Provenance | None") -> str:
 def cached(found: "Provenance") -> str:
     """The same of a cached one for a narrow place: its age, after an hour its day."""
     return f"cached {seconds(found.age_ns) if found.age_ns < HOUR_NS else f'{_moment(found.as_of_ns):%d %b}'}"
+
+
+def mode(status: "DeskStatus") -> str:
+    """The mode; of a desk whose broker is a local exchange that it is a rehearsal: no order of it is real."""
+    return f"{status.mode} REHEARSAL" if status.market_mode != status.mode else status.mode
+
+
+def what_passes(oms_state: str) -> str:
+    """What becomes of an order on quotes that are no prices now, by the order manager's own state."""
+    return {
+        "HALTED": "entries and exits are refused, orders are HALTED",
+        "UNREACHABLE": "nothing can be sent, the order manager does not answer",
+    }.get(oms_state, "entries are refused, exits pass")
 
 
 def _moment(ns: int) -> dt.datetime:

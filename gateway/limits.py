@@ -6,16 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from core.orders.positions import market_date
 from core.records import LIVE, LimitUse, Order
 from gateway.context import Context
-from gateway.format import DASH, missing, money, number, seconds
+from gateway.format import DASH, missing, money, number, percent, seconds
 
+WARN_SHARE = 0.8
+EVERY_ORDER = frozenset({"contract", "band", "book", "session"})  # units of limits that no order uses up
 Cell = tuple[str, str]  # text, class
 
 
 def cells(limit: LimitUse, context: Context) -> list[Cell]:
     """The bar's share and the words; a limit that has no words here is shown by its own numbers and unit."""
     share, words = _WORDS.get(limit.limit, _plain)(limit, context)
-    tone = "bad" if share >= 1 else "slow" if share >= 0.75 else ""
-    return [(f"{share:.3f}", f"bar {tone}"), (words, "says")]
+    tone = "bad" if share >= 1 else "slow" if share >= WARN_SHARE else ""
+    return [(f"{share:.3f}", f"bar {tone}"), (words, f"says {tone}".strip())]
+
+
+def near(limit: LimitUse, context: Context) -> bool:
+    """Whether 80 % of it, or more, is used."""
+    return _WORDS.get(limit.limit, _plain)(limit, context)[0] >= WARN_SHARE
 
 
 def _share(used: float, allowed: float) -> float:
@@ -31,7 +38,17 @@ def _used(limit: LimitUse, what: str) -> tuple[float, str]:
 
 
 def _plain(limit: LimitUse, context: Context) -> tuple[float, str]:  # noqa: ARG001 - all are asked alike
-    return _used(limit, limit.unit)
+    """By its unit: rupees, a share of something, milliseconds, or a check of every order that uses nothing up."""
+    share, unit = _share(limit.used, limit.allowed), limit.unit
+    if unit in EVERY_ORDER:
+        return share, "every order is held against it"
+    if unit.startswith("rupees"):
+        return share, f"{money(limit.used * 100)} of {money(limit.allowed * 100)}{unit.removeprefix('rupees')}"
+    if unit.startswith("of "):
+        return share, f"{percent(limit.used)} % {unit}, at most {percent(limit.allowed)} %"
+    if unit == "ms":
+        return share, f"{_count(limit.used / 1000)} of {_count(limit.allowed / 1000)} s"
+    return _used(limit, unit)
 
 
 def _market_hours(limit: LimitUse, context: Context) -> tuple[float, str]:  # noqa: ARG001

@@ -66,9 +66,17 @@ def _actors(context: Context) -> Iterable[Metric]:
 
 def _orders(context: Context) -> Iterable[Metric]:
     view = context.poll.view
-    yield _gauge("orders", "Orders of the session by state", "state", Counter(o.state for o in view.orders).items())
+    yield _gauge(
+        "orders",
+        "Orders that live, of the day or of what is held, by state",
+        "state",
+        Counter(o.state for o in view.orders).items(),
+    )
+    yield GaugeMetricFamily("vikalp_killed", "1 while the kill switch is pulled", value=float(view.killed is not None))
+    running = sum(plan.running for plan in view.plans)
+    yield GaugeMetricFamily("vikalp_plans_running", "Plans that are not over", value=running)
     for name in ("gross_paise", "net_paise", "charges_paise"):
         total = sum(getattr(position, name) for position in view.positions)
-        yield GaugeMetricFamily(f"vikalp_pnl_{name}", "Of the session, all positions", value=total)
-    yield _gauge("limit_used", "In the limit's own unit", "limit", ((u.limit, u.used) for u in view.limits))
-    yield _gauge("limit_allowed", "In the limit's own unit", "limit", ((u.limit, u.allowed) for u in view.limits))
+        yield GaugeMetricFamily(f"vikalp_pnl_{name}", "Of what is held or was traded that day", value=total)
+    yield _gauge("limit_used", "In the limit's own unit", "limit", ((u.limit, u.used) for u in view.uses))
+    yield _gauge("limit_allowed", "In the limit's own unit", "limit", ((u.limit, u.allowed) for u in view.uses))

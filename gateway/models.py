@@ -13,8 +13,9 @@ import pyarrow as pa
 from pydantic import BaseModel, Field, create_model
 
 from core.market.provenance import Kind, Origin
-from core.records import DeskStatus, LimitUse, Margin, Order, Position
+from core.records import DeskStatus, Kill, LimitUse, Margin, Move, Order, PlanStatus, Position
 from core.schemas import CONTRACTS, EXPIRIES
+from gateway.rolls import Rolled
 
 MOST_LOTS = 10_000  # of one order: a slipped digit; the desk's own limit, order_size, is far below
 _TYPES: Mapping[str, Any] = {"string": str, "date32[day]": dt.date, "double": float | None}
@@ -66,6 +67,10 @@ OrderModel = _of_struct(Order)
 PositionModel = _of_struct(Position)
 LimitModel = _of_struct(LimitUse)
 MarginModel = _of_struct(Margin)
+KillModel = _of_struct(Kill)
+PlanModel = _of_struct(PlanStatus)
+MoveModel = _of_struct(Move)
+RolledModel = _of_struct(Rolled)
 
 
 class ProvenanceModel(BaseModel):
@@ -112,15 +117,83 @@ class OrderRequest(BaseModel, extra="forbid"):
     symbol: str = Field(description="Kite trading symbol of a contract in a chain of this desk")
     side: Literal["BUY", "SELL"]
     lots: int = Field(gt=0, le=MOST_LOTS, description="lots of the contract's expiry")
-    order_type: Literal["LIMIT", "MARKET"] = "LIMIT"
+    order_type: Literal["LIMIT", "MARKET", "SL"] = "LIMIT"
     limit_paise: int = Field(default=0, ge=0, description="paise; 0 for MARKET")
+    trigger_paise: int = Field(default=0, ge=0, description="paise; of SL, the last price at which it becomes a limit")
     product: Literal["NRML", "MIS"] = "NRML"
+    validity: Literal["DAY", "IOC"] = "DAY"
+    variety: Literal["regular", "amo"] = Field(default="regular", description="amo: sent at the exchange's next open")
     purpose: Literal["entry", "hedge", "exit"] = "entry"
+    strategy: str = Field(default="manual", description="whose position an exit leaves; else manual")
     tag: str = Field(
         default="",
         pattern="^[A-Z0-9]{0,20}$",
         description="to ask again after no answer: the first try's; it is sent once at most. Empty: a new one is made",
     )
+
+
+class ModifyRequest(BaseModel, extra="forbid"):
+    """Other terms for an order that rests; what is 0 or not given stays as it is. Its quantity is never modified."""
+
+    order_type: Literal["LIMIT", "SL"] | None = Field(default=None, description="LIMIT: a stop becomes a limit order")
+    limit_paise: int = Field(default=0, ge=0, description="paise")
+    trigger_paise: int = Field(default=0, ge=0, description="paise; of an SL order")
+
+
+class KillRequest(BaseModel, extra="forbid"):
+    """Pull the kill switch."""
+
+    why: str = Field(min_length=1, max_length=500, description="goes into the journal and onto the page")
+    square_off: bool = Field(default=False, description="also close every position, shorts first")
+
+
+class ReleaseRequest(BaseModel, extra="forbid"):
+    """Release the kill switch."""
+
+    why: str = Field(min_length=1, max_length=500, description="goes into the journal")
+
+
+class LimitsRequest(BaseModel, extra="forbid"):
+    """Change limits, all of these or none."""
+
+    changes: dict[str, Any] = Field(min_length=1, description='values by name and field: {"order_size.max_lots": 10}')
+    why: str = Field(min_length=1, max_length=500, description="goes into the journal")
+
+
+MOVE_ID = Field(default="", pattern="^[A-Z0-9]{0,20}$", description="to ask again after no answer: the first try's")
+
+
+class ConvertRequest(BaseModel, extra="forbid"):
+    """Units of a position into the other product."""
+
+    symbol: str = Field(description="Kite trading symbol")
+    product_from: Literal["NRML", "MIS"]
+    product_to: Literal["NRML", "MIS"]
+    quantity: int = Field(gt=0, description="units, not lots, without a sign")
+    strategy: str = Field(default="manual", description="whose position it is")
+    id: str = MOVE_ID
+
+
+class AdoptRequest(BaseModel, extra="forbid"):
+    """What the account holds of a contract beyond this desk becomes a strategy's own."""
+
+    symbol: str = Field(description="Kite trading symbol")
+    product: Literal["NRML", "MIS"] = "NRML"
+    strategy: str = Field(default="manual", min_length=1, description="whose it becomes")
+    price_paise: int = Field(default=0, ge=0, description="paise a unit has cost; 0: the broker's average")
+    id: str = MOVE_ID
+
+
+class KilledModel(BaseModel):
+    """The kill switch while it is pulled; null while it is not."""
+
+    kill: KillModel | None  # type: ignore[valid-type]
+
+
+class StateModel(BaseModel):
+    """The order manager's state."""
+
+    oms_state: str
 
 
 class UnansweredModel(BaseModel):

@@ -15,13 +15,14 @@ from nicegui import ui
 from nicegui.events import GenericEventArguments
 from starlette.staticfiles import StaticFiles
 
-from gateway import calendar, charts, panels, skeleton, view
+from gateway import calendar, charts, dialogs, panels, skeleton, view
+from gateway.access import speaks_for, who_of
 from gateway.actions import Actions
 from gateway.context import Context
 from gateway.store import Kept
 
 STATIC = Path(__file__).parent / "static"
-SCRIPTS = ("desk.js", "columns.js", "ticket.js")
+SCRIPTS = ("desk.js", "columns.js", "ticket.js", "steer.js")
 
 
 def add_page(app: FastAPI, context: Context) -> FastAPI:
@@ -64,12 +65,14 @@ class Page:
         self._classes: dict[str, str] = {}
         self._rows: dict[str, Any] = {}
         self._charted: tuple[object, int] = (None, 0)
-        self._actions = Actions(context, self._say)
+        asked = self._client.request
+        self._who = who_of("page", asked.client, asked.headers)
+        self._actions = Actions(context, self._say, f"page from {self._client.ip or 'an unknown address'}")
         with ui.element("div").props("id=desk"):
             ui.html(skeleton.top(context.store.indices), sanitize=False).props("id=top")
             ui.html(skeleton.left(), sanitize=False).props("id=left")
             with ui.element("div").props("id=right"):
-                ui.html(skeleton.ticket(), sanitize=False).props("id=ticket-box")
+                ui.html(skeleton.ticket() + dialogs.all_of_them(), sanitize=False).props("id=ticket-box")
                 self._smile = ui.echart(charts.SMILE, renderer="canvas").props("id=smile")
                 self._oi = ui.echart(charts.OPEN_INTEREST, renderer="canvas").props("id=open-interest")
                 ui.html(calendar.panel() + skeleton.side(), sanitize=False).props("id=side")
@@ -141,4 +144,5 @@ class Page:
                 self._expiry = dt.date.fromisoformat(str(asked.get("expiry")))
                 self.push()
             case _:
+                speaks_for(self._who)
                 await self._actions.take(asked)

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import VikalpError
 from core.ports import Clock, DeskClient
-from core.records import DeskStatus, LimitUse, Order, Position
+from core.records import DeskStatus, Kill, LimitUse, Order, PlanStatus, Position
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,17 @@ class DeskView:
     status: DeskStatus | None = None
     orders: Sequence[Order] = ()
     positions: Sequence[Position] = ()
-    limits: Sequence[LimitUse] = ()
+    limits: Sequence[LimitUse] = ()  # risk's
+    budget: Sequence[LimitUse] = ()  # the order manager's
+    plans: Sequence[PlanStatus] = ()
+    killed: Kill | None = None
     unreachable: dict[str, str] = field(default_factory=dict)
     asked_wall_ns: int = 0  # 0 before the first round
+
+    @property
+    def uses(self) -> list[LimitUse]:
+        """Of every limit, and of the order budget."""
+        return [*self.limits, *self.budget]
 
 
 class DeskPoll:
@@ -56,6 +64,9 @@ class DeskPoll:
             "orders": self._desk.orders,
             "positions": self._desk.positions,
             "limits": self._desk.limits,
+            "budget": self._desk.budget,
+            "plans": self._desk.plans,
+            "killed": self._desk.killed,
         }
         for name, ask in questions.items():
             try:

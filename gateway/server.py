@@ -12,6 +12,7 @@ from fastapi_offline import FastAPIOffline
 from core.errors import ConfigError, DeskError
 from gateway.access import LoopbackOnly
 from gateway.api import mutations, reads
+from gateway.commands import commands
 from gateway.context import Context
 
 HOST = "127.0.0.1"
@@ -23,6 +24,7 @@ def make_api(context: Context) -> FastAPI:
     app = FastAPIOffline(redoc_url=None, title="Vikalp", summary="Options desk for Indian index options")
     app.include_router(reads(context))
     app.include_router(mutations(context))
+    app.include_router(commands(context))
     app.add_middleware(LoopbackOnly)
     return app
 

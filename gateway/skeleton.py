@@ -4,6 +4,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from gateway.dialogs import kill_switch, killed_bar
 from gateway.format import COLUMNS, FIGURES
 from gateway.panels import TABLES
 
@@ -15,7 +16,7 @@ FIRST_TO_GO = ("oi_change", "change", "volume", "theta", "rho", "vega", "gamma",
 
 
 def top(indices: Sequence[str]) -> str:
-    """Banner, index strip, figures and expiry tabs."""
+    """The kill switch's bar, banner, index strip, figures and expiry tabs."""
     tabs = "".join(
         f'<button class="index-tab" id="index-tab-{name}" data-index="{name}"><b>{name}</b>'
         f'<span class="spot" id="strip-{name}-spot">–</span><span id="strip-{name}-change" class="chg"></span>'
@@ -26,7 +27,7 @@ def top(indices: Sequence[str]) -> str:
         f'<div class="figure"><label>{label}</label><span id="figure-{name}">–</span></div>'
         for name, (label, _) in FIGURES.items()
     )
-    return f"""
+    return f"""{killed_bar()}
 <header id="banner">
   <strong>VIKALP</strong><span id="mode" class="mode">–</span><span id="market-says"></span>
   <span id="phase" class="badge">–</span><span class="clock"><label>market</label> <span id="market-clock">–</span> IST</span>
@@ -36,11 +37,11 @@ def top(indices: Sequence[str]) -> str:
   <span class="pair"><label>P&amp;L gross</label><span id="pnl-gross" class="fig">–</span></span>
   <span class="pair"><label>charges</label><span id="pnl-charges" class="fig">–</span></span>
   <span class="pair"><label>net</label><span id="pnl-net" class="fig">–</span></span>
-  <button id="exit-all" class="danger" title="cancels every working order and closes every position; asks first">Cancel &amp; exit all</button></div>
+  <button id="exit-all" class="danger" title="cancels every working order and closes every position; asks first">Cancel &amp; exit all</button>{kill_switch()}</div>
 </header>
 <nav id="strip">{tabs}</nav>
 <section id="figures">{figures}</section>
-<nav id="tabs"><span id="expiries"></span><output id="provenance"></output>
+<nav id="tabs"><span id="expiries"></span><output id="provenance"></output><span id="what-passes" hidden></span>
   <span class="dim">chain <span id="chain-index">–</span> <span id="chain-expiry">–</span> № <span id="chain-sequence">–</span></span>
   <details id="columns"><summary>Columns</summary><div>{_choices(COLUMNS)}</div></details></nav>
 """
@@ -66,7 +67,7 @@ def left() -> str:
 <tr>{calls}<th class="strike">Strike</th>{puts}</tr></thead>
 <tbody id="chain-body"></tbody></table>
 <p id="chain-empty">No chain yet: waiting for the first one of this index.</p></div>
-<div id="below">{_panel("orders", "Orders", "No orders in this session.")}{
+<div id="below">{_panel("orders", "Orders", "No orders.")}{
         _panel("positions", "Positions", "No positions in this session.")
     }</div>
 """
@@ -82,14 +83,15 @@ def _panel(name: str, title: str, empty: str = "") -> str:
 
 
 def ticket() -> str:
-    """The order ticket: a form that the keyboard can fill, and the two confirmations."""
-    closing = "".join(f"<th>{label}</th>" for label in TABLES["closing"].values())
-    return f"""
+    """The order ticket: a form that the keyboard can fill."""
+    return """
 <form id="ticket" class="panel" autocomplete="off" novalidate><h2>Order ticket <kbd>B</kbd> <kbd>S</kbd> <kbd>Enter</kbd> <kbd>Esc</kbd></h2>
-<div class="line"><output id="ticket-symbol" class="symbol">click a price in the chain</output>
+<div class="line"><output id="ticket-symbol" class="symbol">click a price in the chain</output><output id="ticket-of" class="slow"></output>
+<select id="ticket-product" aria-label="product"><option>NRML</option><option>MIS</option></select>
 <span class="toggle"><button type="button" id="ticket-buy">BUY</button><button type="button" id="ticket-sell">SELL</button></span></div>
 <div class="line"><label>Lots <input id="ticket-lots" type="number" min="1" step="1" value="1"></label>
-<label>Type <select id="ticket-type"><option>LIMIT</option><option>MARKET</option></select></label>
+<label>Type <select id="ticket-type"><option>LIMIT</option><option>MARKET</option><option value="SL">STOP</option></select></label>
+<label id="ticket-trigger-box" hidden>Trigger ₹ <input id="ticket-trigger" inputmode="decimal" value=""></label>
 <label>Limit ₹ <input id="ticket-limit" inputmode="decimal" value=""></label>
 <label>For <select id="ticket-purpose"><option>entry</option><option>hedge</option><option>exit</option></select></label></div>
 <div class="line costs"><span>Qty <b id="ticket-quantity">–</b></span><span>Premium <b id="ticket-premium">–</b></span>
@@ -97,13 +99,10 @@ def ticket() -> str:
 <span>Margin <b id="ticket-margin">–</b></span><span>Charges <b id="ticket-charges">–</b></span><em id="ticket-estimate"></em></div>
 <div class="line"><button id="ticket-send" type="submit" disabled>Review order</button>
 <output id="ticket-message" role="status" data-title=""></output></div></form>
-<dialog id="exit-dialog"><p id="exit-says"></p>
-<div class="closing"><table id="closing" data-columns="{" ".join(TABLES["closing"])}"><thead><tr>{closing}</tr></thead><tbody></tbody></table>
-<p class="empty">No position is open.</p></div>
-<div class="choice"><button id="exit-cancel">No, keep them</button><button id="exit-confirm" class="danger">Yes, cancel and exit all</button></div></dialog>
 """
 
 
 def side() -> str:
-    """Limits and actors."""
-    return _panel("limits", "Limits today") + _panel("actors", "Actors")
+    """Plans, limits and actors."""
+    limits = 'Limits today <output id="limits-warned" class="slow"></output>'
+    return _panel("plans", "Plans", "No plans.") + _panel("limits", limits) + _panel("actors", "Actors")

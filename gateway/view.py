@@ -28,11 +28,11 @@ from gateway.format import (
     signed_price,
     strike,
     time_left,
+    what_passes,
 )
 from gateway.store import Kept
 
 TAKE_ATTENTION_S = 2.0  # a chain older than this is amber, a cached one red
-REFUSED = ": entries are refused, exits pass"
 
 
 @dataclass
@@ -71,7 +71,9 @@ def strip(context: Context, shown: Shown) -> None:
 def banner(context: Context, kept: Kept, shown: Shown) -> None:
     """What the chain on screen is; a cached one is greyed, with what it means for an order."""
     found, is_cached = context.provenance(kept), context.cached(kept)
-    shown.texts["provenance"] = provenance(found) + (REFUSED if is_cached else "")
+    status = context.poll.view.status
+    means = f": {what_passes(status.oms_state if status else 'UNREACHABLE')}" if is_cached else ""
+    shown.texts["provenance"] = provenance(found) + means
     shown.classes["provenance"] = f"is-{'cached' if is_cached else found.kind if found else 'unknown'}"
     shown.classes["chain-box"] = "stale" if is_cached else ""
 

@@ -24,6 +24,7 @@ from core.backtest.records import DayData, DayResult
 from core.errors import ConfigError, InputError, VikalpError
 from core.market import check_index
 from core.market.overlay import UserFacts, use, user_facts
+from core.rupees import rupees
 from core.strategies.ema_channel import NAME, EmaChannelConfig
 from jobs.recorded import load_days
 from jobs.report import write_report
@@ -53,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"backtest: {error}", file=sys.stderr)
         return 2
     names = ", ".join(sorted(file.name for file in out.iterdir()))
-    print(f"net ₹{merged.net:.2f}, sha256 {merged.sha256}\nwritten to {out}: {names}", flush=True)
+    print(f"net {rupees(merged.net * 100)}, sha256 {merged.sha256}\nwritten to {out}: {names}", flush=True)
     return 0
 
 
@@ -83,7 +84,7 @@ def run(config: BacktestConfig, days: Sequence[DayData], *, workers: int, say: C
 def in_words(result: DayResult) -> str:
     stops = sum(trade.reason == "stop" for trade in result.trades)
     return (
-        f"{result.day} net ₹{result.net:.2f}, {len(result.trades)} trades, {stops} stops, "
+        f"{result.day} net {rupees(result.net * 100)}, {len(result.trades)} trades, {stops} stops, "
         f"{len(result.refused)} refusals, {sum(row.signal_ns > 0 for row in result.missing)} signals without data"
         + (f" ({result.missing[0].why})" if result.missing else "")
     )
@@ -117,9 +118,9 @@ def _config(args: argparse.Namespace) -> BacktestConfig:
 
 def _close(text: str) -> tuple[dt.date, int]:
     """A day and the close the index's exchange published for it, in paise."""
-    day, _, rupees = text.partition("=")
+    day, _, close = text.partition("=")
     try:
-        paise = Decimal(rupees) * 100
+        paise = Decimal(close) * 100
         if paise > 0 and paise == int(paise):
             return dt.date.fromisoformat(day), int(paise)
     except (ValueError, ArithmeticError):

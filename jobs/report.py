@@ -16,6 +16,7 @@ from core.backtest.day import BacktestConfig
 from core.backtest.merge import Merged
 from core.backtest.records import NOTE, DayData, Equity, Missing, Refused, Trade
 from core.market import from_ns
+from core.rupees import number, rupees, whole_rupees
 from jobs.recorded import open_equals_close
 
 mpl.use("Agg")
@@ -102,16 +103,21 @@ def _plot(path: Path, title: str, config: BacktestConfig, merged: Merged, note: 
     axis.axhline(0, color="#888888", linewidth=0.8)
     for edge in edges[1:]:
         axis.axvline(edge, color="#cccccc", linewidth=0.8)
-    labels = [f"{result.day:%d %b}\n{result.net:,.2f}" for result in merged.results]
+    labels = [f"{result.day:%d %b}\n{number(result.net, least=2, most=2)}" for result in merged.results]
     axis.set_xticks([edge + 2 for edge in edges], labels, ha="left")
     axis.set_ylabel("result after charges, ₹ (open position at its close)")
-    capital = f"capital ₹{config.capital_paise / 100:,.0f} a day"
-    expiry = f"on an expiry day: {config.expiry}; slippage {config.slippage_pct:g} %; {capital}"
-    axis.set_title(f"{title}: net ₹{net:,.2f} over {len(merged.results)} days\n{expiry}", fontsize=11)
+    axis.set_title(heading(title, config, merged), fontsize=11)
     figure.text(0.01, 0.01, _footnote(merged, note), fontsize=8, color="#444444", va="bottom")
     figure.tight_layout(rect=(0, 0.09, 1, 1))
     figure.savefig(path, dpi=110, format="png")
     plt.close(figure)
+
+
+def heading(title: str, config: BacktestConfig, merged: Merged) -> str:
+    """Two lines over the curve: what came of it, and how it was traded."""
+    capital = f"capital {whole_rupees(config.capital_paise / 100)} a day"
+    expiry = f"on an expiry day: {config.expiry}; slippage {config.slippage_pct:g} %; {capital}"
+    return f"{title}: net {rupees(merged.net * 100)} over {len(merged.results)} days\n{expiry}"
 
 
 def _footnote(merged: Merged, note: str) -> str:

@@ -3,18 +3,21 @@
 from collections.abc import Sequence
 from typing import Any
 
+from core.matching.queue import ARRIVED, Place
 from core.records import Fill, Order
 from storage.ledger.ledger import TIMEOUT_S
 from storage.link import Link
 from storage.rows import FILL, INTENT, ORDER, fill_of, insert, order_of, select, update_on, values
 
-COLUMNS = (*INTENT, *ORDER)
+PLACE = Place.__struct_fields__
+COLUMNS = (*INTENT, *ORDER, *PLACE)
 PUT_ORDER = insert("paper_orders", COLUMNS, update_on("tag", COLUMNS))
 ADD_FILL = insert("paper_fills", FILL, "ON CONFLICT DO NOTHING")
 # Waits for every save that is still on its way: one that was not answered is done or undone before the book is read.
 SETTLE = "LOCK TABLE paper_orders IN SHARE MODE"
 ORDERS = select(COLUMNS, "FROM paper_orders WHERE session_id = $1 ORDER BY seq")
 FILLS = select(FILL, "FROM paper_fills WHERE session_id = $1 ORDER BY seq")
+PLACES = select(("tag", *PLACE), "FROM paper_orders WHERE session_id = $1")
 
 
 class PostgresBrokerStore:
@@ -30,11 +33,12 @@ class PostgresBrokerStore:
     def __repr__(self) -> str:
         return f"PostgresBrokerStore(session_id={self._session!r})"  # never the password
 
-    def save(self, order: Order, fills: Sequence[Fill]) -> None:
-        """The order's new state and its new fills in one transaction; a fill saved before is not saved twice."""
+    def save(self, order: Order, fills: Sequence[Fill], place: Place = ARRIVED) -> None:
+        """The order's new state and place and its new fills in one transaction; of a fill saved before none again."""
+        row = (*values(order.intent, INTENT), *values(order, ORDER), *values(place, PLACE))
 
         async def work(connection: Any) -> None:
-            await connection.execute(PUT_ORDER, self._session, *values(order.intent, INTENT), *values(order, ORDER))
+            await connection.execute(PUT_ORDER, self._session, *row)
             for fill in fills:
                 await connection.execute(ADD_FILL, self._session, *values(fill, FILL))
 
@@ -50,6 +54,15 @@ class PostgresBrokerStore:
 
         orders, fills = self._link.call("loading the paper broker's book", work)
         return orders, fills
+
+    def places(self) -> dict[str, Place]:
+        """How far each order of this session has come, by tag."""
+
+        async def work(connection: Any) -> dict[str, Place]:
+            rows = await connection.fetch(PLACES, self._session)
+            return {str(row["tag"]): Place(**{name: row[name] for name in PLACE}) for row in rows}
+
+        return self._link.call("loading the places of the paper broker's orders", work)
 
     def close(self) -> None:
         self._link.close()

@@ -1,12 +1,14 @@
 """One PostgreSQL connection for callers that do not wait in a loop of their own.
 
-A private thread runs the loop; calls are serialised; each is one transaction. A connection that is lost or does not
-answer is thrown away and the call raises LedgerDown: it may or may not have been committed. The next call connects
-anew, as does the first one after `close` or in a process that a link was sent to.
+A private thread runs the loop; calls are serialised; each is one transaction, or one statement. A connection that is
+lost or does not answer is thrown away and the call raises LedgerDown: it may or may not have been committed. The next
+call connects anew, as does the first one after `close` or in a process that a link was sent to.
 """
 
 import asyncio
 import contextlib
+import os
+import socket
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import TimeoutError as FutureTimeoutError
@@ -28,6 +30,7 @@ AWAY = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.TransactionRollbackError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ObjectNotInPrerequisiteStateError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.ReadOnlySQLTransactionError,
@@ -49,6 +52,11 @@ def in_our_words(what: str) -> Iterator[None]:
         raise InputError(f"{what}: the ledger cannot hold this value: {error}") from error
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidCatalogNameError) as error:
         raise ConfigError(f"{what}: {error}; run storage.ledger.migrate on this server first") from error
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise LedgerDown(
+            f"{what}: the ledger refuses the role of its dsn: {error}; its owner grants it what it needs with "
+            "`vikalp audit prepare`"
+        ) from error
     except AWAY as error:
         raise LedgerDown(f"{what}: the ledger does not answer: {type(error).__name__}: {error}") from error
 
@@ -60,9 +68,17 @@ class Link:
     """
 
     def __init__(
-        self, dsn: str, *, name: str, timeout_s: float, greeting: str = "", args: tuple[object, ...] = ()
+        self,
+        dsn: str,
+        *,
+        name: str,
+        timeout_s: float,
+        greeting: str = "",
+        args: tuple[object, ...] = (),
+        writer: str = "",
     ) -> None:
-        self.__setstate__((dsn, name, timeout_s, greeting, args))
+        """`writer` is told to PostgreSQL with this machine and process: the audit log's "from where"."""
+        self.__setstate__((dsn, name, timeout_s, greeting, args, writer))
 
     def __getstate__(self) -> tuple[Any, ...]:
         return self._about
@@ -72,13 +88,16 @@ class Link:
         self._line: _Line | None = None
         self._making = threading.Lock()
 
-    def call(self, what: str, work: Work[T]) -> T:
-        """Raises LedgerDown within about twice the timeout, InputError for values PostgreSQL cannot hold."""
+    def call(self, what: str, work: Work[T], *, single: bool = False) -> T:
+        """Raises LedgerDown within about twice the timeout, InputError for values PostgreSQL cannot hold.
+
+        `single`: all that `work` writes is in one statement, which needs no BEGIN and COMMIT around it.
+        """
         with self._making:
             if self._line is None:
-                self._line = _Line(*self._about)
+                self._line = _Line(self._about)
             line = self._line
-        return line.call(what, work)
+        return line.call(what, work, single=single)
 
     def close(self) -> None:
         """Give the connection back; the next call connects anew."""
@@ -91,16 +110,16 @@ class Link:
 class _Line:
     """A link in use: the thread, its loop and the connection."""
 
-    def __init__(self, dsn: str, name: str, timeout_s: float, greeting: str, args: tuple[object, ...]) -> None:
-        self._dsn, self._name, self._timeout_s = dsn, name, timeout_s
-        self._greeting, self._args = greeting, args
+    def __init__(self, about: tuple[Any, ...]) -> None:
+        self._dsn, self._name, self._timeout_s, self._greeting, self._args, writer = about
+        self._agent = f"{writer} pid {os.getpid()} on {socket.gethostname()}" if writer else ""
         self._connection: Any = None
         self._lock = asyncio.Lock()
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, name=name, daemon=True).start()
+        threading.Thread(target=self._loop.run_forever, name=self._name, daemon=True).start()
 
-    def call(self, what: str, work: Work[T]) -> T:
-        future = asyncio.run_coroutine_threadsafe(self._run(work), self._loop)
+    def call(self, what: str, work: Work[T], *, single: bool) -> T:
+        future = asyncio.run_coroutine_threadsafe(self._run(work, single=single), self._loop)
         with in_our_words(what):
             try:
                 # The loop's own deadline comes first; this one is for a loop that has died.
@@ -113,11 +132,13 @@ class _Line:
         asyncio.run_coroutine_threadsafe(self._drop(), self._loop).result(self._timeout_s)
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    async def _run(self, work: Work[T]) -> T:
+    async def _run(self, work: Work[T], *, single: bool) -> T:
         async with self._lock:
             try:
                 async with asyncio.timeout(self._timeout_s):
                     connection = await self._connected()
+                    if single:
+                        return await work(connection)
                     async with connection.transaction():
                         return await work(connection)
             except AWAY:
@@ -131,8 +152,12 @@ class _Line:
                 timeout=self._timeout_s,
                 server_settings={
                     "application_name": self._name,
+                    "vikalp.agent": self._agent,
                     "synchronous_commit": "on",
+                    "plan_cache_mode": "force_generic_plan",  # what is asked is asked often, and by its key
                     "statement_timeout": str(int(self._timeout_s * 1000)),
+                    # Whoever is stopped within a transaction, or cut off, must not keep its locks from a successor.
+                    "idle_in_transaction_session_timeout": str(int(self._timeout_s * 1000)),
                 },
             )
             if self._greeting:

@@ -62,11 +62,21 @@ class PostgresServer:
 
     @property
     def dsn(self) -> str:
-        """Address with the password: keep it out of logs. ConfigError before the first start."""
+        """The superuser's address: keep it out of logs and actors. ConfigError before the first start."""
         if not self._password_file.exists():
             raise ConfigError(f"{self._password_file} is missing: start the server once, or restore it with the data")
-        password = quote(self._password_file.read_text().strip(), safe="")
-        return f"postgresql://{SUPERUSER}:{password}@/postgres?host={quote(str(self._run), safe='/')}&port={self._port}"
+        return self._address(SUPERUSER, self._password_file)
+
+    def dsn_of(self, role: str) -> str:
+        """Address of an ordinary role; its password is made at the first call and lies beside the superuser's."""
+        file = self._data.with_name(f"{self._data.name}.{role}.password")
+        if not file.exists():
+            _keep_password(file)
+        return self._address(role, file)
+
+    def _address(self, role: str, file: Path) -> str:
+        password = quote(file.read_text().strip(), safe="")
+        return f"postgresql://{role}:{password}@/postgres?host={quote(str(self._run), safe='/')}&port={self._port}"
 
     @property
     def pid(self) -> int:
@@ -163,9 +173,7 @@ class PostgresServer:
         if self._data.exists() and any(self._data.iterdir()):
             raise ConfigError(f"{self._data} holds files but no database: name an empty folder, or restore the data")
         if not self._password_file.exists():
-            descriptor = os.open(self._password_file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w") as file:
-                file.write(secrets.token_hex(24) + "\n")
+            _keep_password(self._password_file)
         who.own(self._password_file)
         aside = self._data.with_name(f".{self._data.name}.new")
         shutil.rmtree(aside, ignore_errors=True)
@@ -232,6 +240,13 @@ def require_answer(dsn: str, timeout_s: float = 5.0) -> None:
         raise ConfigError(f"ledger.dsn is no address of a PostgreSQL: {error}") from error
     finally:
         link.close()
+
+
+def _keep_password(file: Path) -> None:
+    """A new password, readable by its owner alone."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as written:
+        written.write(secrets.token_hex(24) + "\n")
 
 
 async def _select_one(dsn: str) -> bool:

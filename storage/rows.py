@@ -13,16 +13,44 @@ POSITION = Position.__struct_fields__
 SETTLED = Settled.__struct_fields__
 
 
-def insert(table: str, columns: tuple[str, ...], tail: str = "") -> str:
-    """INSERT of session_id and `columns` as $1, $2 …; `tail` is what to do on a conflict."""
-    marks = ", ".join(f"${place}" for place in range(1, len(columns) + 2))
-    return f"INSERT INTO {table} (session_id, {', '.join(columns)}) VALUES ({marks}) {tail}"  # noqa: S608 our own names
+def insert(
+    table: str, columns: tuple[str, ...], tail: str = "", *, marks: Mapping[str, str] | None = None, source: str = ""
+) -> str:
+    """INSERT of session_id, $1, and `columns`; `tail` is what to do on a conflict.
+
+    Their values are $2, $3 … or, by column, `marks`; a row is written for each that `source`, a FROM, has.
+    """
+    marks = marks or _marks(columns)
+    row = f"SELECT $1, {', '.join(marks[name] for name in columns)} {source}"
+    return f"INSERT INTO {table} (session_id, {', '.join(columns)}) {row} {tail}"
 
 
-def update_on(key: str, columns: tuple[str, ...]) -> str:
+def update_on(key: str | tuple[str, ...], columns: tuple[str, ...]) -> str:
     """The tail that makes an insert replace the row of the same session and `key`."""
-    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name != key)
-    return f"ON CONFLICT (session_id, {key}) DO UPDATE SET {changes}"
+    keys = (key,) if isinstance(key, str) else key
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in keys)
+    return f"ON CONFLICT (session_id, {', '.join(keys)}) DO UPDATE SET {changes}"
+
+
+def put(
+    table: str,
+    key: tuple[str, ...],
+    columns: tuple[str, ...],
+    *,
+    marks: Mapping[str, str] | None = None,
+    source: str = "",
+) -> str:
+    """INSERT as above, or UPDATE of the row of the same session and `key`: returns that as `before`, JSON."""
+    marks = marks or _marks(columns)
+    same = " AND ".join(f"{name} = {marks[name]}" for name in key)
+    held = select(columns, f"FROM {table} WHERE session_id = $1 AND {same}")
+    before = select(("to_jsonb(h)::text",), f"FROM ({held}) h")
+    tail = f"{update_on(key, columns)} RETURNING ({before}) AS before"
+    return insert(table, columns, tail, marks=marks, source=source)
+
+
+def _marks(columns: tuple[str, ...]) -> dict[str, str]:
+    return {name: f"${place}" for place, name in enumerate(columns, 2)}
 
 
 def select(columns: tuple[str, ...], rest: str) -> str:

@@ -50,14 +50,15 @@ def chain_of(known: Market, index: str = "NIFTY", *, spot: bool = True, close: b
         blank = {field.name: BLANKS.get(field.type, 0) for field in schema} | {"index": index}
         return pa.RecordBatch.from_pylist([blank | row for row in rows], schema=schema)
 
+    noon_ns = to_ns(dt.datetime.combine(known.on, dt.time(12), IST))
     contracts = [
-        {"symbol": symbol, "expiry": parse_symbol(symbol, known.on).expiry, "iv": quote.vol,
+        {"symbol": symbol, "exchange_ns": noon_ns, "expiry": parse_symbol(symbol, known.on).expiry, "iv": quote.vol,
          "bid_paise": round(quote.price * 100) - 2, "ask_paise": round(quote.price * 100) + 2}
         for symbol, quote in known.quotes.items() if parse_symbol(symbol).index == index
     ]  # fmt: skip
     expiries = [
         {"expiry": day, **expiry._asdict(), "atm_iv": VOL, "lot": LOT,
-         "as_of_ns": to_ns(dt.datetime.combine(known.on, dt.time(12), IST)),
+         "as_of_ns": noon_ns,
          "spot_paise": round(underlying.spot * 100) if spot else 0,
          "spot_prev_close_paise": round(underlying.close * 100) if close else 0}
         for day, expiry in underlying.expiries.items()

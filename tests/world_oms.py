@@ -1,17 +1,25 @@
 """An order manager and all that outlives its process, in memory."""
 
+from typing import Any
+
 from actors.oms.oms import OmsActor, OmsConfig
+from core.orders.budget import BudgetConfig
 from core.records import Intent, Order
 from tests.fakes_broker import FakeBroker, FakeRisk
 from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import INDEX, LOT, HandClock, ListBus, intent
+
+# The clock of these tests stands still while they send: a budget no account has keeps out of the way of what they ask.
+WIDE = BudgetConfig.model_construct(
+    **{name: 1_000_000 if "keep" not in name else 0 for name in BudgetConfig.model_fields}
+)
 
 
 class World:
     """What outlives an order manager's process; `oms` is the process, `restart` a new one."""
 
     def __init__(self, **config: object) -> None:
-        self.config = OmsConfig(indices=(INDEX,), **config)
+        self.config = OmsConfig(indices=(INDEX,), **({"budget": WIDE} | config))
         self.bus, self.clock, self.ledger, self.broker, self.risk = (
             ListBus(),
             HandClock(),
@@ -30,7 +38,12 @@ class World:
             broker=self.broker,
             risk=self.risk,
             pause=self.clock.sleep,
+            **self.more(),
         )
+
+    def more(self) -> dict[str, Any]:
+        """Ports that only some worlds have."""
+        return {}
 
     def restart(self) -> OmsActor:
         self.oms = self.make()

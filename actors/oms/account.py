@@ -19,7 +19,8 @@ from actors.oms.follow import Follower
 from actors.oms.journal import Journal
 from core.errors import LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
 from core.market import parse_symbol
-from core.orders.positions import Holding, market_date
+from core.orders.books import Book
+from core.orders.positions import market_date
 from core.orders.validity import over
 from core.ports import Clock
 from core.records import Alert
@@ -45,6 +46,7 @@ class Account:
     def __init__(self, journal: Journal, follow: Follower, broker: BrokerLink, clock: Clock) -> None:
         self._journal, self._follow, self._broker, self._clock = journal, follow, broker, clock
         self._more: dict[Key, int] = {}  # units at the broker beyond those here, in the last comparison
+        self.seen: Mapping[Key, int] | None = None  # the account's positions as they were last read
         self._read_ns = self._asked_ns = self._took_ns = 0  # wall
         self._unread = 0  # times in a row
         self._off: dict[str, _Off] = {}  # by contract
@@ -73,19 +75,19 @@ class Account:
             self._took_ns = self._clock.wall_ns() - at_ns
         if self._unread >= UNREAD:
             self._say("info", "", "the account's positions can be read again")
-        self._unread, self._read_ns = 0, at_ns
+        self._unread, self._read_ns, self.seen = 0, at_ns, theirs
         self._more = self._differences(theirs)
         self._judge(theirs, at_ns)
 
-    def missing(self, holding: Holding) -> int:
-        """Units of `holding` that the account does not have, as far as that is known and fresh; 0 or more.
+    def missing(self, book: Book) -> int:
+        """Units of `book` that the account does not have, as far as that is known and fresh; 0 or more.
 
         Those too that a live order may explain: it may yet trade, and then nobody else may have sold the same.
         """
         if not 0 <= self._clock.wall_ns() - self._read_ns < FRESH_NS:
             return 0
-        more = self._more.get((holding.symbol, self._product(holding)), 0)
-        return min(abs(holding.quantity), max(0, -more if holding.quantity > 0 else more))
+        more = self._more.get((book.symbol, book.product), 0)
+        return min(abs(book.quantity), max(0, -more if book.quantity > 0 else more))
 
     def _differences(self, theirs: Mapping[Key, int]) -> dict[Key, int]:
         ours = self._ours()
@@ -103,8 +105,7 @@ class Account:
         return out
 
     def _ours(self) -> dict[Key, int]:
-        holdings = self._journal.holdings.values()
-        return {(one.symbol, self._product(one)): one.quantity for one in holdings if one.quantity}
+        return {(one.symbol, one.product): one.quantity for one in self._journal.open_nets().values()}
 
     def _moving(self) -> tuple[Counter[Key], Counter[Key]]:
         """Units that live orders may have bought and sold by now, uncounted; of those nobody waits for, none."""
@@ -142,9 +143,6 @@ class Account:
             f"{symbol}: {sides}. Trades by hand, a square-off by the broker, or a position of an earlier day: this "
             "desk counts its own trades of its session alone, and exit_all exits no more of them than the account has"
         )
-
-    def _product(self, holding: Holding) -> str:
-        return self._journal.product(holding.symbol) or "NRML"
 
     def _expired(self, symbol: str) -> bool:
         """It is being settled, here and there, and not in one moment."""

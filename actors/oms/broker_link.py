@@ -17,8 +17,11 @@ import pyarrow as pa
 
 from core.errors import BrokerDown, LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
 from core.orders.answer import Answer
-from core.ports import Broker, BrokerAnswer, Clock
-from core.records import Fill, Intent, Order
+from core.orders.gtt import Trigger
+from core.orders.plans import PlaceGtt
+from core.ports import BrokerAnswer, Clock
+from core.ports.account import AccountBroker
+from core.records import Fill, Funds, Intent, Order, Product, Terms
 
 TURN_NS = 2_000_000_000  # wall
 PAUSE = 3
@@ -27,21 +30,24 @@ T = TypeVar("T")
 
 
 class BrokerLink:
-    """core.ports.Broker of one broker; `begin` at the start of every turn."""
+    """core.ports.AccountBroker of one broker; `begin` at the start of every turn."""
 
-    def __init__(self, broker: Broker, clock: Clock) -> None:
+    def __init__(self, broker: AccountBroker, clock: Clock) -> None:
         self._broker, self._clock = broker, clock
         self.unlisted_ms, self.trades_at_once = broker.unlisted_ms, broker.trades_at_once
+        self.keeps_triggers = broker.keeps_triggers
         self._begun_ns = self._failed_ns = self._cost_ns = 0  # wall
+        self._lasts_ns = TURN_NS
         self._why = ""  # of the last read that failed, until one has not
 
-    def begin(self) -> None:
-        self._begun_ns = self._clock.wall_ns()
+    def begin(self, lasts_ns: int = TURN_NS) -> None:
+        self._begun_ns, self._lasts_ns = self._clock.wall_ns(), lasts_ns
+        self._broker.begin(lasts_ns)
 
     @property
     def over(self) -> bool:
         """Whether the turn is old: nothing more is asked in it."""
-        return self._clock.wall_ns() - self._begun_ns >= TURN_NS
+        return self._clock.wall_ns() - self._begun_ns >= self._lasts_ns
 
     def hope(self) -> None:
         """Something says that the broker is back: its book may be read again."""
@@ -57,6 +63,11 @@ class BrokerLink:
             return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
         return self._broker.cancel(broker_id)
 
+    def modify(self, broker_id: str, terms: Terms) -> BrokerAnswer:
+        if self.over:
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
+        return self._broker.modify(broker_id, terms)
+
     def find(self, tag: str) -> Order | None:
         return self._read(lambda: self._broker.find(tag))
 
@@ -71,6 +82,44 @@ class BrokerLink:
         if self.over:
             raise BrokerDown(LATE)
         return self._broker.positions()
+
+    def margins(self) -> Funds:
+        """Not a read of the book, as `positions`."""
+        if self.over:
+            raise BrokerDown(LATE)
+        return self._broker.margins()
+
+    def convert(
+        self, symbol: str, product_from: Product, product_to: Product, quantity: int, *, overnight: bool = False
+    ) -> BrokerAnswer:
+        if self.over:
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
+        return self._broker.convert(symbol, product_from, product_to, quantity, overnight=overnight)
+
+    def averages(self) -> Mapping[tuple[str, str], float]:
+        """Not a read of the book, as `positions`."""
+        if self.over:
+            raise BrokerDown(LATE)
+        return self._broker.averages()
+
+    def place_gtt(self, asked: PlaceGtt) -> BrokerAnswer:
+        if self.over:
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
+        return self._broker.place_gtt(asked)
+
+    def cancel_gtt(self, trigger_id: str) -> BrokerAnswer:
+        if self.over:
+            return Answer(kind="REFUSED", message=f"not sent: {LATE}", again=True)
+        return self._broker.cancel_gtt(trigger_id)
+
+    def gtts(self) -> Sequence[Trigger]:
+        """Not a read of the book, as `positions`."""
+        if self.over:
+            raise BrokerDown(LATE)
+        return self._broker.gtts()
+
+    def adopt(self, broker_id: str, tag: str) -> None:
+        self._broker.adopt(broker_id, tag)
 
     def on_ticks(self, ticks: pa.RecordBatch) -> bool:
         return self._broker.on_ticks(ticks)

@@ -5,7 +5,7 @@ one moment. So what the book says is filled, and an end that says more is filled
 once they do. Until then the order lives, and nothing that it may have taken off is sold again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -14,10 +14,12 @@ from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from core.errors import InputError, UnknownDate, VikalpError
 from core.orders.answer import printable
-from core.orders.machine import event_of
+from core.orders.machine import event_of, terms
 from core.orders.positions import market_date
+from core.orders.windows import trades_on
 from core.ports import Broker, Clock
-from core.records import LIVE, Alert, Fill, Order, OrderEvent
+from core.records import LIVE, Alert, Fill, Order, OrderEvent, Terms
+from core.risk.resting import changed_limit
 
 
 class Follower:
@@ -31,6 +33,8 @@ class Follower:
         self.vanished: set[str] = set()  # tags the broker took and no longer lists: nobody waits for them any more
         self._endless: set[str] = set()  # tags of entries that ended, and whose trades do not explain how
         self._warned: set[str] = set()
+        self._trades: tuple[Fill, ...] = ()
+        self.seen: tuple[tuple[Order, ...], tuple[Fill, ...]] | None = None  # the last look: the book, the trades
 
     def told(self, order: Order) -> Order:
         """`order` with whether it is lost: the broker lists it no more, or its end is one that no trade explains.
@@ -64,7 +68,8 @@ class Follower:
 
         Nobody promises that the list grows at its end alone.
         """
-        for fill in self._broker.trades():
+        self._trades = tuple(self._broker.trades())
+        for fill in self._trades:
             if fill.trade_id in self._journal.trades or fill.trade_id in self._warned:
                 continue
             if fill.tag not in self._journal.orders:
@@ -80,12 +85,15 @@ class Follower:
         Not `whole`: its list of trades is read only if the book has more of ours filled than is counted here.
         """
         try:
-            theirs = {order.intent.tag: order for order in self._broker.book()}
+            book = self._broker.book()
+            theirs = self._once(book)
+            self._rest(theirs)
             if whole or self._behind(theirs):
                 self.collect()  # after the book, so that every trade of an order that ended in it can be here
         except VikalpError:
             self._absent.clear()  # nobody knows what the broker held meanwhile
             raise
+        self.seen = tuple(book), self._trades
         self._look_for([order for order in self._journal.live() if order.intent.tag not in theirs])
         for tag, found in theirs.items():
             ours = self._journal.orders.get(tag)
@@ -98,13 +106,34 @@ class Follower:
         if self._broker.trades_at_once:
             self.collect()
 
-    def learn(self, event: OrderEvent, *, broker_id: str = "") -> Order:
-        """Commit news of an order; if it ends it, risk is told that nothing more can fill."""
-        was_live = self._journal.orders[event.tag].state in LIVE
-        order = self._journal.learn(event, broker_id=broker_id)
-        if was_live and order.state not in LIVE:
+    def learn(self, event: OrderEvent, *, broker_id: str = "", now: Terms | None = None) -> Order:
+        """Commit news of an order, `now` its terms; risk is told of an end and of another limit."""
+        before = self._journal.orders[event.tag]
+        order = self._journal.learn(event, broker_id=broker_id, now=now)
+        if before.state in LIVE and order.state not in LIVE:
             self._risk.release(event.tag)
+        elif changed_limit(order) != changed_limit(before):
+            self._risk.rests(order)
         return order
+
+    def _rest(self, theirs: Mapping[str, Order]) -> None:
+        """Other terms that were asked for, before what traded at them: an order that ends keeps those it has then."""
+        for tag, found in theirs.items():
+            ours = self._journal.orders.get(tag)
+            if ours is not None and ours.modifications and ours.state in LIVE and found.resting_type:
+                self.learn(event_of(ours), now=terms(found))
+
+    def _once(self, book: Sequence[Order]) -> dict[str, Order]:
+        """The book by tag; of two orders with one tag the first, and an alarm: only a fault of ours can make them."""
+        theirs: dict[str, Order] = {}
+        for order in book:
+            first = theirs.setdefault(order.intent.tag, order)
+            if first is not order:
+                ids = f"{first.broker_id} and {order.broker_id}"
+                self._warn(
+                    f"{first.intent.tag} doubled", f"DOUBLED: the broker has {ids} with the tag {first.intent.tag}"
+                )
+        return theirs
 
     def _try(self, fill: Fill) -> None:
         """A trade that no book can hold must not hold up those after it: a person has to look at it."""
@@ -115,14 +144,14 @@ class Follower:
 
     def _count(self, fill: Fill) -> None:
         before = self._journal.orders[fill.tag]
+        if before.state in {"REJECTED", "REFUSED"}:
+            self._late(before, fill.quantity)  # first: once it is counted nobody would look at it again after a crash
         counted = self._journal.fill(fill)
         if counted is None:
             return
         self._risk.book(counted)
         if before.state in LIVE and self._journal.orders[fill.tag].state not in LIVE:
             self._risk.release(fill.tag)
-        if before.state in {"REJECTED", "REFUSED"}:
-            self._late(before, fill.quantity)
 
     def _behind(self, theirs: Mapping[str, Order]) -> bool:
         """Whether a trade of ours is to be had that is not counted here."""
@@ -140,7 +169,7 @@ class Follower:
         else:
             self._unexplained.pop(tag, None)
             self._endless.discard(tag)
-        self.learn(event, broker_id=found.broker_id)
+        self.learn(event, broker_id=found.broker_id, now=terms(found) if found.resting_type else None)
 
     def _unsure(self, found: Order, claimed: int, counted: int) -> None:
         tag, now_ns = found.intent.tag, self._clock.wall_ns()
@@ -182,7 +211,7 @@ class Follower:
         """The broker took it and does not list it: over with its day, else for a person, and nobody waits for it."""
         tag, now_ns = order.intent.tag, self._clock.now_ns()
         held = f"the broker took order {tag} as {order.broker_id} and no longer lists it"
-        if market_date(order.intent.created_ns) < market_date(now_ns):
+        if trades_on(order.intent) < market_date(now_ns):
             message = "it was for a day that has ended, and the broker no longer lists it"
             self.learn(OrderEvent(tag=tag, state="CANCELLED", at_ns=now_ns, message=message))
             self._warn(
@@ -202,8 +231,8 @@ class Follower:
             f"{order.intent.side} {order.intent.symbol} of {order.intent.strategy} is a position now"
         )
         if f"{tag} late" not in self._warned:
-            self._warn(f"{tag} late", message)
             self._journal.event("late fill", tag, message)
+            self._warn(f"{tag} late", message)
 
     def _stray(self, tag: str, theirs: Order) -> None:
         """An order live at the broker, not here: ours, given up too early, is cancelled; a foreign one is left.
@@ -216,6 +245,7 @@ class Follower:
         if ours is None:
             self._warn(tag, f"the broker holds an order with tag {tag!r} that this desk did not send; left alone")
             return
+        self._journal.check_epoch()  # a newer order manager may rely on it
         self._warn(tag, f"order {tag} is {ours.state} here and open at the broker; it is being cancelled there")
         answer = self._broker.cancel(theirs.broker_id)
         if answer.kind != "ACK":

@@ -1,9 +1,9 @@
 """Whether the order manager may send an intent at all, before risk is asked."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
-from core.orders.positions import Holding
-from core.records import LIVE, Intent, Order, Refusal
+from core.orders.books import Book, Key
+from core.records import Intent, Order, Refusal
 
 
 def gate(state: str, why: str, intent: Intent) -> Refusal | None:
@@ -14,34 +14,37 @@ def gate(state: str, why: str, intent: Intent) -> Refusal | None:
     return Refusal(limit="state", allowed=allowed, asked=intent.purpose, why=f"the order manager is {state}: {why}")
 
 
-def leaving(orders: dict[str, Order], symbol: str, *, vanished: Collection[str] = ()) -> int:
-    """Units of `symbol` that live exit orders may still take off; for those with a tag in `vanished` nobody waits."""
+def leaving(live: Iterable[Order], book: Key, *, vanished: Collection[str] = ()) -> int:
+    """Units of `book` that exits among `live` orders may still take off; for those in `vanished` nobody waits."""
     return sum(
         order.intent.quantity - order.filled_quantity
-        for tag, order in orders.items()
-        if order.state in LIVE
-        and order.intent.symbol == symbol
-        and order.intent.purpose == "exit"
-        and tag not in vanished
+        for order in live
+        if order.intent.purpose == "exit" and key_of(order.intent) == book and order.intent.tag not in vanished
     )
 
 
-def true_exit(intent: Intent, holding: Holding | None, working: int) -> Refusal | None:
-    """An exit may only take off what is held and not already leaving; the ledger's own positions decide."""
+def key_of(intent: Intent) -> Key:
+    """The book that `intent` is of."""
+    return intent.strategy, intent.symbol, intent.product
+
+
+def moving(orders: Iterable[Order]) -> list[tuple[str, int]]:
+    """Contract and signed units, + bought, − sold, that each of these live orders may still trade."""
+    left = ((order.intent, order.intent.quantity - order.filled_quantity) for order in orders)
+    return [(intent.symbol, units if intent.side == "BUY" else -units) for intent, units in left if units]
+
+
+def true_exit(intent: Intent, book: Book | None, working: int) -> Refusal | None:
+    """An exit may only take off what its strategy holds and is not already leaving; the ledger's own books decide."""
     if intent.purpose != "exit":
         return None
-    held = holding.quantity if holding else 0
+    held = book.quantity if book else 0
     left = max(0, abs(held) - working)
     towards_flat = held > 0 if intent.side == "SELL" else held < 0
     if towards_flat and intent.quantity <= left:
         return None
-    why = f"{held:+d} of {intent.symbol} are held and {working} are already leaving; an exit must reduce the position"
+    why = (
+        f"{intent.strategy} holds {held:+d} of {intent.symbol} in {intent.product} and {working} are already leaving; "
+        "an exit must reduce that, and says whose position it is"
+    )
     return Refusal(limit="exit", allowed=f"{left if towards_flat else 0}", asked=f"{intent.quantity}", why=why)
-
-
-def one_product(intent: Intent, product: str) -> Refusal | None:
-    """A broker keeps NRML and MIS of a symbol apart, and a sale in one opens a short beside the long in the other."""
-    if product in {"", intent.product}:
-        return None
-    why = f"{intent.symbol} is held or being traded as {product}; an order must be of the same product"
-    return Refusal(limit="product", allowed=product, asked=intent.product, why=why)

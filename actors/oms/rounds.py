@@ -4,15 +4,19 @@ What a broker's socket says of an order is a nudge and no fact: nothing of it is
 twice, late and out of order. So the book is read, at most once in LOOK_NS: an account's calls have a budget.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 
 from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
+from actors.oms.duties import Duties
 from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
+from actors.oms.guards import Guards
 from actors.oms.journal import Journal
+from actors.oms.killing import KillSwitch
+from actors.oms.plans import PlanRunner
 from actors.oms.risk_link import RiskLink
 from actors.oms.settle import Settler
 from actors.oms.standing import Standing
@@ -22,6 +26,7 @@ from core.matching.depth import Board
 from core.ports import Bus, Clock
 from core.schemas import NO_TICKS, check
 
+STEP_S = 0.1  # between two looks at the kill file
 LOOK_NS = 250_000_000  # wall; between the end of one look at the broker's book and the next
 
 
@@ -36,20 +41,28 @@ class Rounds:
         settler: Settler,
         account: Account,
         *,
+        killing: KillSwitch,
+        plans: PlanRunner,
+        duties: Duties,
         standing: Standing,
         broker: BrokerLink,
         risk: RiskLink,
+        guards: Guards,
         symbols: Symbols,
         board: Board,
         bus: Bus,
         clock: Clock,
         indices: Sequence[str],
+        timer_ms: int,
+        pause: Callable[[float], None],
     ) -> None:
         self._journal, self._follow, self._flatten, self._settler = journal, follow, flatten, settler
-        self._account = account
+        self._account, self._killing, self._plans, self._duties = account, killing, plans, duties
         self._standing, self._risk, self._symbols, self._board = standing, risk, symbols, board
         self._bus, self._clock, self._indices, self._broker = bus, clock, indices, broker
+        self._guards, self._timer_ns, self._pause = guards, timer_ms * 1_000_000, pause
         self._opened = False
+        self._early, self._timed_ns = False, 0  # the timer was woken for the kill switch; wall, of its last whole look
         self._nudged = self._whole = False  # news have come since the last look; of a new connection
         self._looked_ns = self._heeded_ns = 0  # wall: the last look, and the last that news asked for
 
@@ -65,10 +78,24 @@ class Rounds:
             self.refresh(self._indices)  # what is held has marks all the same
 
     def timer(self) -> None:
-        """Tell risk what it missed, follow the broker; without the ledger, see whether it is back."""
-        if not self._opened or self._standing.fenced:
+        """Tell risk what it missed, follow the broker; without the ledger, see whether it is back.
+
+        Woken early it does what the kill switch wants done, and no more.
+        """
+        if not self._opened:
+            return
+        self._killing.go_on(self._board)  # one that was replaced too: its file may say stop
+        if self._standing.fenced:
+            return
+        early, self._early, now_ns = self._early, False, self._clock.wall_ns()
+        if early and 0 <= now_ns - self._timed_ns < self._timer_ns:
+            return
+        self._timed_ns = now_ns
+        self._standing.prove()  # an idle one that was replaced writes nothing, and would not know
+        if self._standing.fenced:
             return
         if self._standing.follows:
+            self._risk.renew()
             self._risk.settle()
         if self._standing.against or self._journal.away:
             self._standing.attempt(self._recover, asks_broker=True)
@@ -77,13 +104,29 @@ class Rounds:
         elif self._past(self._heeded_ns):
             self._look(whole=True)
         self._flatten.go_on(self._board)
+        self._plans.run(self._board)
+        if self._standing.follows and not self._journal.away:
+            self._standing.attempt(lambda: self._duties.go_on(self._board))
         self._symbols.again()
+
+    def wait(self, longest_s: float) -> None:
+        """Between two timers, in steps, until the kill switch wants something done."""
+        end_ns = self._clock.wall_ns() + int(longest_s * 1e9)
+        while (left_s := (end_ns - self._clock.wall_ns()) / 1e9) > 0:
+            self._pause(min(left_s, STEP_S))
+            if self._opened and self._killing.wants():
+                self._early = True
+                return
 
     def tick(self, ticks: pa.RecordBatch) -> None:
         """Show the broker the market, if it matches itself; then the look that news have asked for."""
         if self._standing.follows:
             self._standing.attempt(lambda: self._follow.match(ticks))
         self.catch_up()
+        if self._opened:
+            if self._standing.follows and not self._journal.away:
+                self._standing.attempt(lambda: self._duties.catch_up(self._board))
+            self._plans.run(self._board)
 
     def hear(self, news: pa.RecordBatch) -> None:
         """Look at once, or as soon as the last look is LOOK_NS old; SchemaError for what is no ORDER_NEWS."""
@@ -128,6 +171,9 @@ class Rounds:
 
     def _read(self) -> None:
         self._follow.believe()
+        self._guards.restore(self._journal.orders.values())
+        self._plans.begin()
+        self._killing.begin()
         self._symbols.begin()
 
     def _compare_first(self) -> None:

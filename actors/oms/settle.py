@@ -26,6 +26,7 @@ from core.orders.expiry import end_of, settled_at
 from core.orders.positions import market_date
 from core.ports import Clock
 from core.records import Alert, Settled
+from core.rupees import rupees
 from core.schemas import Kind
 
 ASKS, ASK_NS = 5, 3_000_000_000  # times a feed is asked for its bars again, and wall time between two of them
@@ -61,10 +62,8 @@ class Settler:
         stays as it is, with one alarm, until the index's next session tells its close.
         """
         now_ns, lacking = self._clock.now_ns(), {}
-        for holding in list(self._journal.holdings.values()):
-            if not holding.quantity:
-                continue
-            contract = parse_symbol(holding.symbol)
+        for symbol in sorted({book.symbol for book in self._journal.open_books().values()}):
+            contract = parse_symbol(symbol)
             ends = end_of(contract)
             if now_ns < to_ns(ends.last_trade):
                 continue
@@ -73,7 +72,7 @@ class Settler:
             except (InputError, UnknownDate) as error:
                 lacking[contract] = str(error)
                 continue
-            self._pay(settled, holding.quantity)
+            self._pay(settled, self._journal.held()[symbol])
         indices = dict.fromkeys(contract.index for contract in lacking)
         return [index for index in indices if self._asks(index, lacking, now_ns)]
 
@@ -122,7 +121,7 @@ class Settler:
         told = self._journal.settle(settled)
         self._risk.doubt()  # it reads the settlement where it stands, in the ledger
         words = (
-            f"{quantity:+d} of {told.symbol} expired and settled at ₹{told.value_paise / 100:,.2f} a unit: "
+            f"{quantity:+d} of {told.symbol} expired and settled at {rupees(told.value_paise)} a unit: "
             f"{told.index} at {told.close_paise / 100:,.2f} ({told.source})"
         )
         self._journal.event("settlement", told.symbol, words)

@@ -1,10 +1,11 @@
-"""What a feed must go on watching: the symbols with a position or an order that may still trade."""
+"""What a feed must go on watching: the symbols with a position, an order that may still trade, or a plan."""
 
 from collections.abc import Sequence
 
 import pyarrow as pa
 
 from actors.oms.journal import Journal
+from actors.oms.plans import PlanRunner
 from core.ports import Bus, Clock
 from core.schemas import SYMBOLS
 
@@ -17,8 +18,8 @@ class Symbols:
     Says nothing before `begin`: until the ledger has been read an empty set would be no fact.
     """
 
-    def __init__(self, journal: Journal, bus: Bus, clock: Clock, indices: Sequence[str]) -> None:
-        self._journal, self._bus, self._clock = journal, bus, clock
+    def __init__(self, journal: Journal, plans: PlanRunner, bus: Bus, clock: Clock, *, indices: Sequence[str]) -> None:
+        self._journal, self._plans, self._bus, self._clock = journal, plans, bus, clock
         self._told: dict[str, tuple[str, ...]] = dict.fromkeys(indices, ())
         self._at, self._told_ns = -1, 0  # version of the journal that was looked at last; wall
         self._begun = False
@@ -42,10 +43,10 @@ class Symbols:
             self.begin()
 
     def _now(self) -> dict[str, tuple[str, ...]]:
-        held = ((one.index, one.symbol) for one in self._journal.holdings.values() if one.quantity)
+        held = ((one.holding.index, one.symbol) for one in self._journal.open_books().values())
         live = ((order.intent.index, order.intent.symbol) for order in self._journal.live())
         wanted: dict[str, set[str]] = {index: set() for index in self._told}
-        for index, symbol in (*held, *live):
+        for index, symbol in (*held, *live, *self._plans.watched()):
             if index in wanted:
                 wanted[index].add(symbol)
         return {index: tuple(sorted(symbols)) for index, symbols in wanted.items()}

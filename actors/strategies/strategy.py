@@ -61,7 +61,7 @@ class StrategyActor:
 
     def open(self) -> None:
         """Find what an earlier life left open, and ask the feed for the session's bars."""
-        for event in self._follow.adopt(self._orders.orders(), self._clock.wall_ns()):
+        for event in self._follow.adopt(self._orders.all_orders(), self._clock.wall_ns()):
             self._tell(event)
         self._ask()
 
@@ -137,7 +137,8 @@ class StrategyActor:
             self._leave(Leave(symbol=late.symbol, at_ns=self._clock.now_ns(), reason="late fill"))
 
     def _position(self, symbol: str) -> Position | None:
-        return next((position for position in self._orders.positions() if position.symbol == symbol), None)
+        mine = (position for position in self._orders.positions() if position.strategy == self._config.name)
+        return next((position for position in mine if position.symbol == symbol), None)
 
     def _bar(self, bar: Bar, options: dict[str, Bar]) -> None:
         day = from_ns(bar.start_ns).date()

@@ -7,13 +7,13 @@ import requests
 from kiteconnect import KiteConnect
 
 from brokers.kite.bounded import within
+from brokers.kite.login import remedy
 from brokers.kite.outcome import careful
 from core.errors import BrokerDown, NotLoggedIn, VikalpError
 
 SECOND = 1_000_000_000
 ASK_NS = 3 * SECOND  # between two questions for a token: opening its file takes a third of a second (PBKDF2)
 TRY_NS = 60 * SECOND  # after which a token that Kite called dead is tried once more: it may have been a fault of Kite's
-REMEDY = "log in (vikalp login)"
 
 
 class Access:
@@ -31,6 +31,7 @@ class Access:
         self._client: KiteConnect | None = None
         self._token = self._dead = self._why = ""
         self._ask_ns = self._try_ns = 0  # of the clock, from when on
+        self.remedy = remedy(root)
 
     def client(self) -> KiteConnect:
         """Raises NotLoggedIn, which says what to do, and BrokerDown when the token is not there within `timeout_s`."""
@@ -50,7 +51,7 @@ class Access:
         """Kite says in these words that the login is dead; what to raise."""
         self._client, self._dead, self._token = None, self._token, ""
         self._ask_ns, self._try_ns = 0, self._clock() + TRY_NS
-        self._why = f"Kite calls the login dead ({words}): {REMEDY}"
+        self._why = f"Kite calls the login dead ({words}): {self.remedy}"
         return NotLoggedIn(self._why)
 
     def _new_token(self) -> str:
@@ -63,7 +64,7 @@ class Access:
         except requests.exceptions.ReadTimeout:
             raise BrokerDown(f"the stored login did not open within {self._timeout_s:g} s") from None
         except VikalpError as error:
-            self._why = f"{error}" if REMEDY in f"{error}" else f"{error}; {REMEDY}"
+            self._why = f"{error}" if self.remedy in f"{error}" else f"{error}; {self.remedy}"
             raise NotLoggedIn(self._why) from error
         if token == self._dead and now < self._try_ns:
             raise NotLoggedIn(self._why)

@@ -59,8 +59,13 @@ class StoredToken:
         else:
             why = login.why_not(self._now())
         if login is None or why:
-            raise NotLoggedIn(f"{why}: log in (vikalp login)")
+            raise NotLoggedIn(f"{why}: {remedy(self._root)}")
         return login.access_token
+
+
+def remedy(root: str) -> str:
+    """What to do where nobody is logged in at `root`: the command that works there."""
+    return f"log in (vikalp login{'' if root == KITE else f' --root {root}'})"
 
 
 def checked_root(root: str) -> str:

@@ -22,6 +22,8 @@ from core.orders.answer import Answer
 
 MOST_WORDS = 500  # of an answer that is a whole page
 BAD_REQUEST, FORBIDDEN, TOO_MANY = 400, 403, 429
+OFTEN = "modifications exceeded"  # of one order, told with a 429 (kite.md §2): no reason to let the others cool down
+PASSING = "being processed"  # an order on its way to the exchange can be changed a moment later
 
 
 class Cause(StrEnum):
@@ -89,7 +91,7 @@ def judge(error: Exception) -> Outcome:
     """
     if isinstance(error, KiteException):
         if error.code == TOO_MANY:
-            return _refused(str(error), Cause.RATE)
+            return _refused(str(error), Cause.INVALID if OFTEN in str(error).lower() else Cause.RATE)
         if type(error) is TokenException and error.code == FORBIDDEN:
             return _refused(str(error), Cause.LOGIN)
         if type(error) in {InputException, GeneralException} and error.code == BAD_REQUEST:
@@ -109,7 +111,7 @@ def _never_connected(error: Exception) -> bool:
 
 
 def _refused(words: str, cause: Cause) -> Outcome:
-    again = cause in {Cause.RATE, Cause.NOT_SENT}
+    again = cause in {Cause.RATE, Cause.NOT_SENT} or PASSING in words
     return Outcome(Answer(kind="REFUSED", message=words[:MOST_WORDS], again=again), cause)
 
 

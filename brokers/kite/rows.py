@@ -4,18 +4,22 @@ import datetime as dt
 import math
 import re
 from collections.abc import Container, Mapping
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from core.errors import UnknownDate, UnknownName
 from core.market import IST, parse_symbol, to_ns
+from core.orders.gtt import Trigger
+from core.orders.plans.plan import GttLeg
 from core.orders.tag import TAG
-from core.records import Fill, Intent, Order, OrderState, OrderType, Side
+from core.records import Fill, Funds, Intent, Order, OrderState, OrderType, Side
 from core.schemas import Kind
 
 Row = Mapping[str, Any]
 MADE = re.compile(r"[A-Z2-7]{20}")  # core.orders.tag.make_tag
 ELSEWHERE = frozenset({"NSE", "BSE", "CDS", "BCD", "MCX", "NCO"})  # no exchange that an order of ours goes to
+GTT_STATES: Mapping[str, Literal["active", "triggered"]] = {"active": "active", "triggered": "triggered"}
 MOST_UNITS = 1 << 53  # above it a float is no exact number of units
+TYPES: Mapping[str, OrderType] = {"MARKET": "MARKET", "LIMIT": "LIMIT", "SL": "SL", "SL-M": "SL"}
 STATES: Mapping[str, OrderState] = {"COMPLETE": "COMPLETE", "CANCELLED": "CANCELLED", "REJECTED": "REJECTED"}
 
 
@@ -46,22 +50,29 @@ def is_ours(row: Row, sent: Container[str] = ()) -> bool:
 def order_of(row: Row) -> Order:
     """An order as the book has it. A status nobody knows is one that lives: the list of them is open-ended.
 
+    Its terms are those that rest now, whatever was asked for first: the row does not tell. So are a stop's that waits
+    (TRIGGER PENDING) and one's that was triggered (OPEN). `modifications` is 1 for any number above 0.
+
     Raises KeyError, TypeError, ValueError, OverflowError or VikalpError for a row that is no order.
     """
     quantity, filled = whole(row["quantity"]), whole(row["filled_quantity"])
     if not 0 <= filled <= quantity != 0:
         raise ValueError(f"{filled} filled of {quantity}")
     symbol, at = str(row["tradingsymbol"]), moment_ns(row["order_timestamp"])
-    kind: OrderType = "MARKET" if row["order_type"] == "MARKET" else "LIMIT"
+    kind = TYPES.get(str(row["order_type"]), "LIMIT")
+    limit, trigger = paise(row["price"]), paise(row.get("trigger_price")) if kind == "SL" else 0
     intent = Intent(
         tag=str(row["tag"]), strategy="", index=parse_symbol(symbol).index, symbol=symbol, side=side_of(row),
-        quantity=quantity, order_type=kind, limit_paise=paise(row["price"]), created_ns=at,
-        product="MIS" if row["product"] == "MIS" else "NRML",
+        quantity=quantity, order_type=kind, limit_paise=limit, trigger_paise=trigger, created_ns=at,
+        product="MIS" if row["product"] == "MIS" else "NRML", validity="IOC" if row.get("validity") == "IOC" else "DAY",
+        variety="amo" if row.get("variety") == "amo" else "regular",
     )  # fmt: skip
     return Order(
         intent=intent, state=STATES.get(text(row, "status"), "OPEN"), broker_id=text(row, "order_id"),
         filled_quantity=filled, average_paise=rupees(row["average_price"]) * 100,
         message=str(row.get("status_message") or ""), updated_ns=moment_ns(row.get("exchange_update_timestamp")) or at,
+        resting_type=kind, resting_limit_paise=limit, resting_trigger_paise=trigger,
+        modifications=int(bool(row.get("modified"))),
     )  # fmt: skip
 
 
@@ -90,12 +101,51 @@ def position_of(row: Row) -> tuple[tuple[str, str], int] | None:
     symbol, units = text(row, "tradingsymbol"), row["quantity"]
     if row["exchange"] in ELSEWHERE:
         return None
-    try:
-        if parse_symbol(symbol).kind == Kind.INDEX:
-            return None
-    except (UnknownName, UnknownDate):
+    if not _is_option_or_future(symbol):
         return None
     return (symbol, text(row, "product")), -whole(-units) if units < 0 else whole(units)
+
+
+def funds_of(row: Row, at_ns: int) -> Funds:
+    """A segment of the margins call: its net is what may still be blocked, and may be below 0. Raises as `order_of`."""
+    used, free = row["utilised"]["debits"], row["net"]
+    span, exposure = row["utilised"]["span"], row["utilised"]["exposure"]
+    for said in (used, free, span, exposure):
+        if isinstance(said, bool) or not isinstance(said, int | float) or not math.isfinite(said):
+            raise ValueError(f"funds are numbers, was {said!r}")
+    margin = round((span + exposure) * 100)
+    return Funds(available_paise=round(free * 100), used_paise=round(used * 100), at_ns=at_ns, margin_paise=margin)
+
+
+def gtt_of(row: Row) -> Trigger | None:
+    """A trigger of the list; None for one of another contract than our indices'. Raises as `order_of`."""
+    condition, orders = row["condition"], row["orders"]
+    symbol = text(condition, "tradingsymbol")
+    if condition["exchange"] in ELSEWHERE or not _is_option_or_future(symbol):
+        return None
+    legs = tuple(
+        GttLeg(trigger_paise=paise(value), limit_paise=paise(order["price"]))
+        for value, order in zip(condition["trigger_values"], orders, strict=True)
+    )
+    results = [(place, order["result"]) for place, order in enumerate(orders) if order.get("result")]
+    fired, said = (results[0][0], results[0][1]["order_result"]) if results else (-1, {})
+    first, number = orders[0], whole(row["id"])
+    if not (number and whole(first["quantity"])):
+        raise ValueError("a trigger has an id and a quantity")
+    return Trigger(
+        trigger_id=str(number), status=GTT_STATES.get(text(row, "status"), "gone"), symbol=symbol,
+        side=side_of(first), quantity=whole(first["quantity"]), product="MIS" if first["product"] == "MIS" else "NRML",
+        legs=legs, fired=fired, order_id=str(said.get("order_id") or ""),
+        order_failed=bool(said) and said.get("status") != "success", message=str(said.get("rejection_reason") or ""),
+        created_ns=moment_ns(row["created_at"]),
+    )  # fmt: skip
+
+
+def _is_option_or_future(symbol: str) -> bool:
+    try:
+        return parse_symbol(symbol).kind != Kind.INDEX
+    except (UnknownName, UnknownDate):
+        return False
 
 
 def side_of(row: Row) -> Side:

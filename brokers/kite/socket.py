@@ -17,8 +17,6 @@ from core.ports import Arrived
 ASK_S = 2.0  # between two questions for an access token
 AGAIN_S = 60.0  # before a refused one is tried again
 CLOSE_S = 1.0  # for the thread to end
-NO_LOGIN = "nobody is logged in; log in (vikalp login)"
-REFUSED = "the access token was refused; log in (vikalp login)"
 
 
 class KiteSocket:
@@ -33,16 +31,26 @@ class KiteSocket:
     is raised by every `take` from then on.
     """
 
-    def __init__(self, config: StreamConfig, *, token: Callable[[], str], market_open: Callable[[], bool]) -> None:
-        """`market_open` says whether index ticks are due now; it is asked ten times a second."""
-        self._config, self._token, self._market_open = config, token, market_open
+    def __init__(
+        self,
+        config: StreamConfig,
+        *,
+        token: Callable[[], str],
+        market_open: Callable[[], bool],
+        remedy: str = "log in (vikalp login)",
+    ) -> None:
+        """`market_open` says whether index ticks are due now; it is asked ten times a second.
+
+        `remedy`: what to do where nobody is logged in.
+        """
+        self._config, self._token, self._market_open, self._remedy = config, token, market_open, remedy
         self._modes: Mapping[int, Mode] = {}
         self._line: _Line | None = None
 
     def open(self) -> None:
         """Begin to connect; without effect on one that is open."""
         if self._line is None:
-            self._line = _Line(self._config, self._token, self._market_open)
+            self._line = _Line(self._config, self._token, self._market_open, self._remedy)
             self._line.subscribe(self._modes)
             self._line.start()
 
@@ -81,8 +89,11 @@ class KiteSocket:
 class _Line(Waiting):
     """An open socket: a daemon thread with the loop of two tasks, the stream and who finds it a login."""
 
-    def __init__(self, config: StreamConfig, token: Callable[[], str], market_open: Callable[[], bool]) -> None:
+    def __init__(
+        self, config: StreamConfig, token: Callable[[], str], market_open: Callable[[], bool], remedy: str
+    ) -> None:
         super().__init__()
+        self._remedy = remedy
         self._token, self._stream = token, Stream(config, self, market_open=market_open)
         self._needed, self._said = asyncio.Event(), ""
         self._failed: BaseException | None = None
@@ -153,7 +164,7 @@ class _Line(Waiting):
         while True:
             try:
                 token = await asyncio.to_thread(self._token)
-                why = REFUSED if token else NO_LOGIN
+                why = f"{'the access token was refused' if token else 'nobody is logged in'}; {self._remedy}"
             except VikalpError as error:
                 token, why = "", str(error)
             if token and (token != refused or self._loop.time() - began >= AGAIN_S):

@@ -19,7 +19,7 @@ from cluster.cli.options import DeskNumber, Json, parse_day
 from cluster.cli.out import out, print_json
 from cluster.cli.screen import clock
 from cluster.cli.world import world
-from cluster.shown import provenance_of
+from cluster.shown import oms_state_of, provenance_of
 from core.errors import DeskError, UnknownDate
 from gateway import format as fmt
 
@@ -35,7 +35,7 @@ SIDE = ((9, "rho"), (8, "vega"), (7, "gamma"), (6, "theta"), (5, "change"), (4, 
         (3, "volume"), (2, "oi"), (0, "iv"), (0, "ltp"), (1, "bid"), (1, "ask"))  # fmt: skip
 CALL, PUT = 2, 3
 AROUND = 12  # strikes shown on each side of the money unless --all
-HEAD_LINES = 8  # above a live table's strikes at the worst: the title, CALLS and PUTS, the columns' names
+HEAD_LINES = 10  # besides a live table's strikes at the worst: title, CALLS and PUTS, columns' names, symbols
 
 
 def chain(
@@ -61,7 +61,8 @@ def chain(
         elif live and out().is_terminal:
             _follow(client, index, figures["expiry"], every=every)
         else:
-            out().print(table(index, figures, rows, found, around=_around(out(), every=every, live=False)))
+            around = _around(out(), every=every, live=False)
+            out().print(table(index, figures, rows, found, around=around, oms=oms_state_of(client)))
 
 
 def read(client: "DeskClient", index: str, expiry: dt.date | None) -> tuple[Row, list[Row]]:
@@ -76,10 +77,12 @@ def read(client: "DeskClient", index: str, expiry: dt.date | None) -> tuple[Row,
     return figures[day], [row for row in found.contracts.to_pylist() if row["expiry"] == day]
 
 
-def table(index: str, figures: Row, rows: Sequence[Row], found: "Provenance | None", *, around: int) -> Group:
+def table(
+    index: str, figures: Row, rows: Sequence[Row], found: "Provenance | None", *, around: int, oms: str = "ACTIVE"
+) -> Group:
     """The chain of one expiry, `around` strikes on each side of the money; LTP, bid and ask nearest to the strike.
 
-    `found` is what its figures are; a cached chain is dim.
+    `found` is what its figures are; a cached chain is dim, and the order manager's state `oms` says what still passes.
     """
     sides = {(row["kind"], row["strike_paise"]): row for row in rows if row["kind"] in (CALL, PUT)}
     strikes = sorted({strike for _, strike in sides})
@@ -92,8 +95,10 @@ def table(index: str, figures: Row, rows: Sequence[Row], found: "Provenance | No
     styles = [f"{dim}bold" if strike == atm else dim.strip() for strike in strikes]
     middle = [Text(f"▸{fmt.strike(k)}◂" if k == atm else f" {fmt.strike(k)} ", s)
               for k, s in zip(strikes, styles, strict=True)]  # fmt: skip
-    title = [*_title(index, figures), *says(found)]
-    return Group(Flow(title, style="bold"), Sides(_side(calls, styles), middle, _side(puts, styles)))
+    title = [*_title(index, figures), *says(found, oms)]
+    return Group(
+        Flow(title, style="bold"), Sides(_side(calls, styles), middle, _side(puts, styles)), *_symbols(sides, atm)
+    )
 
 
 @dataclass(frozen=True)
@@ -113,13 +118,13 @@ class Sides:
         yield draw(kept, gap)
 
 
-def says(found: "Provenance | None") -> list[Text]:
+def says(found: "Provenance | None", oms: str) -> list[Text]:
     """What the figures are, and of cached ones what it means."""
     if found is None:
         return [Text("live or cached is not known: no word of the supervisor", "yellow")]
     if not found.cached:
         return [Text(fmt.provenance(found))]
-    return [Text(fmt.provenance(found), "bold red"), Text("entries are refused, exits pass", "bold red")]
+    return [Text(fmt.provenance(found), "bold red"), Text(fmt.what_passes(oms), "bold red")]
 
 
 def _title(index: str, row: Row) -> list[str]:
@@ -129,6 +134,16 @@ def _title(index: str, row: Row) -> list[str]:
         f"forward {say['forward']} ({row['forward_source']})", f"ATM IV {say['atm_iv']} %", f"PCR {say['pcr']}",
         f"max pain {say['max_pain']}", f"lot {row['lot']}",
     ]  # fmt: skip
+
+
+def _symbols(sides: Mapping[tuple[int, int], Row], atm: int) -> list[Flow]:
+    """How contracts of this expiry are written, as an order wants them: those at the money; none without them."""
+    call, put = sides.get((CALL, atm)), sides.get((PUT, atm))
+    if call is None or put is None:
+        return []
+    return [
+        Flow([f"symbols: {call['symbol']} is the {fmt.strike(atm)} call,", f"{put['symbol']} the put"], between=" ")
+    ]
 
 
 def _side(rows: Sequence[Row | None], styles: Sequence[str]) -> list[Column]:
@@ -158,7 +173,8 @@ def _follow(client: "DeskClient", index: str, expiry: dt.date, *, every: bool) -
                 figures, rows = read(client, index, expiry)
                 around = _around(console, every=every, live=True)
                 found = provenance_of(client, figures["as_of_ns"])
-                live.update(table(index, figures, rows, found, around=around), refresh=True)
+                oms = oms_state_of(client)
+                live.update(table(index, figures, rows, found, around=around, oms=oms), refresh=True)
                 time.sleep(0.5)
         except KeyboardInterrupt:
             return

@@ -12,7 +12,7 @@ import typer
 from cluster.cli.foreground import Ended, run, signals_end
 from cluster.cli.options import Config, DeskNumber, Json, NewDesk
 from cluster.cli.out import out, print_json, say
-from cluster.cli.screen import actors_table, alerts_table, header
+from cluster.cli.screen import actors_table, alerts_table, header, killed_of
 from cluster.cli.world import world
 from cluster.facts import install_facts
 
@@ -85,17 +85,27 @@ def status(context: typer.Context, desk: DeskNumber = None, as_json: Json = Fals
     w = world(context)
     state = w.state(desk)
     with w.connect(desk) as client:
-        found = client.status()
+        found, killed = client.status(), killed_of(client)
     if state.step != "ready":
         say(f"desk {state.desk}: {state.step}")
     if as_json:
         urls = {"page": state.page_url, "dashboard": state.dashboard_url, "client": state.client_url}
         if state.mode == "SIMULATED" and "exchange" in state.ports:
             urls["exchange"] = f"http://127.0.0.1:{state.ports['exchange']}"
-        print_json({"status": found, "urls": urls, "session_id": state.session_id, "data_dir": state.data_dir})
+        print_json(
+            {
+                "status": found,
+                "killed": killed,
+                "urls": urls,
+                "session_id": state.session_id,
+                "data_dir": state.data_dir,
+            }
+        )
         return
     out().print(
-        header(found, state), actors_table(found, found.actors), *([alerts_table(found)] if found.alerts else [])
+        header(found, state, killed),
+        actors_table(found, found.actors),
+        *([alerts_table(found)] if found.alerts else []),
     )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from cluster.cli.options import Config, Json
+from cluster.cli.options import Config, Json, desk_option
 from cluster.cli.out import out, print_json, say
 from cluster.cli.world import world
 from core.errors import BrokerDown
@@ -47,7 +47,7 @@ Port = Annotated[
 Timeout = Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds to wait for the redirect.")]
 OwnExchange = Annotated[
     int | None,
-    typer.Option("--desk", min=0, help="At the own exchange of that desk, after its token died.", show_default=False),
+    desk_option("At the own exchange of that desk, after its token died.", show_default=False),
 ]
 InKeyring = Annotated[
     bool, typer.Option("--keyring", help="Key from the system's keyring (package keyring), not from a passphrase.")
@@ -224,7 +224,7 @@ def _logout(root: str, store: "Secrets[Login] | None", kept: "Login | None", *, 
 
 def _show(found: "Login", *, why: str = "", as_json: bool) -> None:
     """Everything but the secrets."""
-    from brokers.kite.login import moment
+    from brokers.kite.login import moment, remedy
     from core.market import from_ns
 
     if as_json:
@@ -234,7 +234,7 @@ def _show(found: "Login", *, why: str = "", as_json: bool) -> None:
         print_json(shown | {"valid": not why, "why": why})
         return
     if why:
-        out().print(f"{why}: vikalp login", markup=False, soft_wrap=True)
+        out().print(f"{why}: {remedy(found.root)}", markup=False, soft_wrap=True)
         return
     who = f"{found.user_id} ({found.user_name})" if found.user_name else found.user_id
     since = f", logged in {moment(found.login_ns)} by its clock" if found.login_ns else ""

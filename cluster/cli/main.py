@@ -4,7 +4,25 @@ import sys
 
 import typer
 
-from cluster.cli import chain, desks, exchange, facts, login, replay, standing, trade
+from cluster.cli import (
+    audit,
+    backup,
+    chain,
+    desks,
+    events,
+    exchange,
+    facts,
+    kill,
+    limits,
+    login,
+    moves,
+    plans,
+    replay,
+    report,
+    roll,
+    standing,
+    trade,
+)
 from cluster.cli.out import print_problem
 from cluster.cli.world import Command
 
@@ -15,9 +33,28 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (desks, chain, trade, standing, replay, facts, exchange, login):
+for module in (
+    desks,
+    chain,
+    trade,
+    moves,
+    roll,
+    standing,
+    kill,
+    plans,
+    limits,
+    replay,
+    facts,
+    exchange,
+    login,
+    report,
+    backup,
+    events,
+):
     for name, command in module.COMMANDS.items():
         app.command(name, cls=Command)(command)
+app.add_typer(plans.app, name="plan")
+app.add_typer(audit.app, name="audit")
 
 
 def main() -> None:

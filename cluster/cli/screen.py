@@ -16,7 +16,7 @@ from rich.text import Text
 from cluster.cli.columns import Column, Fit, Flow
 from cluster.homes import indices_in
 from cluster.shown import provenance_of
-from gateway.format import compact, number, percent, price, strike
+from gateway.format import compact, mode, number, percent, price, strike
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cluster.state import DeskState
     from core.market.provenance import Provenance
     from core.ports import DeskClient
-    from core.records import ActorStatus, DeskStatus
+    from core.records import ActorStatus, DeskStatus, Kill
 
 MODES = {"SIMULATED": "black on cyan", "REPLAY": "black on magenta", "PAPER": "black on yellow", "LIVE": "white on red"}
 STATES = {"READY": "green", "STARTING": "yellow", "RESTARTING": "yellow", "SILENT": "yellow"}
@@ -40,6 +40,7 @@ class View:
     status: DeskStatus | None = None
     figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     provenance: Mapping[str, Provenance | None] = field(default_factory=dict)  # of each of these
+    killed: Kill | None = None
     trouble: str = ""  # why there is no status
 
     def kind(self, index: str) -> str:
@@ -65,7 +66,17 @@ def look(client: DeskClient) -> View:
         if chain is not None and chain.expiries.num_rows:
             figures[index] = min(chain.expiries.to_pylist(), key=lambda row: row["expiry"])
             found[index] = provenance_of(client, figures[index]["as_of_ns"], status)
-    return View(status=status, figures=figures, provenance=found)
+    return View(status=status, figures=figures, provenance=found, killed=killed_of(client))
+
+
+def killed_of(client: DeskClient) -> Kill | None:
+    """The kill switch; None also while the order manager does not answer, which its state says."""
+    from core.errors import VikalpError
+
+    try:
+        return client.killed()
+    except VikalpError:
+        return None
 
 
 @dataclass(frozen=True)
@@ -89,20 +100,29 @@ def screen(view: View, state: DeskState) -> RenderableType:
     status = view.status
     troubled = [actor for actor in status.actors if actor.state != "READY"]
     ready = Text(f"{len(status.actors) - len(troubled)} of {len(status.actors)} actors ready")
-    top: list[RenderableType] = [header(status, state), *([indices_table(view)] if view.figures else [])]
+    top: list[RenderableType] = [header(status, state, view.killed), *([indices_table(view)] if view.figures else [])]
     alerts = [alerts_table(status)] if status.alerts else []
     short = [actors_table(status, troubled)] if troubled else []
     return Screen([*top, actors_table(status, status.actors), *alerts, end], [*top, ready, *short, end])
 
 
-def header(status: DeskStatus, state: DeskState) -> Panel:
-    """Mode, market clock, URLs, order manager and ledger."""
+def header(status: DeskStatus, state: DeskState, killed: Kill | None = None) -> Panel:
+    """Mode, market clock, URLs, order manager and ledger; the kill switch while it is pulled."""
     oms = Text.assemble("oms ", (status.oms_state, "green" if status.oms_state == "ACTIVE" else "bold red"))
+    broken = [Text(f"circuit breaker {status.breaker}", "bold red")] if status.breaker else []
     ledger = Text.assemble("ledger ", ("ok", "green") if status.ledger_ok else ("down", "bold red"))
-    banner = Flow([Text(f" {status.mode} ", MODES[status.mode]), status.market_says])
-    market = Flow([f"market {clock(status.market_ns)} IST, {status.phase}", oms, ledger], between="   ")
+    # A rehearsal looks like what it is: its orders are no real ones.
+    banner = Flow([Text(f" {mode(status)} ", MODES[status.market_mode]), status.market_says])
+    market = Flow([f"market {clock(status.market_ns)} IST, {status.phase}", oms, *broken, ledger], between="   ")
     urls = Flow([f"page {state.page_url}", f"Ray's dashboard {state.dashboard_url}"], between="   ")
-    return Panel(Group(banner, market, urls), title=f"Vikalp, desk {status.desk}", title_align="left")
+    switch = [Text(killed_line(killed), "white on red")] if killed is not None else []
+    return Panel(Group(*switch, banner, market, urls), title=f"Vikalp, desk {status.desk}", title_align="left")
+
+
+def killed_line(kill: Kill) -> str:
+    """Who, when, why, and how it ends."""
+    when = f" at {clock(kill.at_ns)}" if kill.at_ns else ""
+    return f'KILL SWITCH pulled by {kill.who}{when}: {kill.why}; end it: vikalp release "WHY"'
 
 
 def indices_table(view: View) -> Fit:
@@ -151,8 +171,10 @@ def lines(view: View) -> list[str]:
     s = view.status
     ready = sum(actor.state == "READY" for actor in s.actors)
     ledger = "ok" if s.ledger_ok else "down"
-    market = f"{s.mode} {clock(s.market_ns)} {s.phase}"
+    market = f"{mode(s)} {clock(s.market_ns)} {s.phase}"
     said = [f"{market}: {ready} of {len(s.actors)} actors ready, oms {s.oms_state}, ledger {ledger}"]
+    said += [killed_line(view.killed)] if view.killed is not None else []
+    said += [f"circuit breaker {s.breaker}"] if s.breaker else []
     for index, row in view.figures.items():
         spot, vol, pcr = price(row["spot_paise"]), percent(row["atm_iv"]), number(row["pcr_oi"])
         said.append(f"{index} {row['expiry']} {view.kind(index)} spot {spot} ATM IV {vol} % PCR {pcr}")

@@ -1,4 +1,4 @@
-"""Orders by hand: order, cancel, orders, positions, exit-all."""
+"""Orders by hand: order, modify, cancel, orders, positions, exit-all."""
 
 # Imported where used: a command that does not need Ray or Arrow starts at once;
 # a command's options are its parameters, and a flag is a boolean.
@@ -6,26 +6,24 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn, cast
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
-from cluster.cli.books import orders_table, positions_table
+from cluster.cli.books import orders_table, positions_table, terms_words
+from cluster.cli.intent import Asked, make_intent, one_of
 from cluster.cli.options import DeskNumber, Json
 from cluster.cli.out import FAILURE, out, print_json, print_problem, say
 from cluster.cli.world import world
-from cluster.shown import provenance_of
-from core.errors import InputError, VikalpError
-from gateway.format import money, paise, provenance, strike
+from core.errors import InputError, UnknownName, VikalpError
+from gateway.format import money, paise
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from core.market import Contract
     from core.ports import DeskClient
-    from core.records import Chain, Intent, Margin, Order, Position
+    from core.records import Intent, Margin, Order, Position, Terms
 
 FAILED = {"REFUSED", "REJECTED", "UNKNOWN"}
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
@@ -37,22 +35,83 @@ def order(
     side: Annotated[str, typer.Argument(help="buy or sell.")],
     lots: Annotated[int, typer.Option(min=1, help="Number of lots.")] = 1,
     limit: Annotated[str, typer.Option(help="Limit price in rupees, 123.45; at market if not given.")] = "",
+    trigger: Annotated[str, typer.Option(help="Of a stop-limit order: the last price at which it becomes one.")] = "",
+    order_type: Annotated[str, typer.Option("--type", help="LIMIT, MARKET or SL; if not given by the prices.")] = "",
+    ioc: Annotated[bool, typer.Option("--ioc", help="What does not trade at once is cancelled.")] = False,
+    amo: Annotated[bool, typer.Option("--amo", help="After-market: sent to the exchange at its next open.")] = False,
     product: Annotated[str, typer.Option(help="NRML or MIS.")] = "NRML",
     purpose: Annotated[str, typer.Option(help="entry, hedge or exit.")] = "entry",
+    strategy: Annotated[str, typer.Option(help="With --purpose exit: whose position it leaves, see positions.")] = "",
     tag: Annotated[str, typer.Option(help="To ask again after no answer: the tag of the first try.")] = "",
     yes: Yes = False,
     desk: DeskNumber = None,
     as_json: Json = False,
 ) -> None:
     """Show margin and charges, ask, then send one order."""
-    limit_paise = paise(limit, "--limit") if limit else 0
+    asked = Asked(
+        symbol=symbol.upper(), side=side, lots=lots, order_type=order_type, limit_paise=_paise(limit, "--limit"),
+        trigger_paise=_paise(trigger, "--trigger"), ioc=ioc, amo=amo, product=product, purpose=purpose,
+        strategy=strategy, tag=tag,
+    )  # fmt: skip
     with world(context).connect(desk) as client:
-        intent = make_intent(client, symbol.upper(), side, lots, limit_paise, product, purpose, tag)
+        intent = make_intent(client, asked)
         _preview(client, intent, lots)
         if not yes:
             typer.confirm("send it?", abort=True, err=True)
         answer = _send(client, intent)
     _answer(answer, as_json=as_json)
+
+
+def modify(
+    context: typer.Context,
+    tag: Annotated[str, typer.Argument(help="The order's tag, see `vikalp orders`.")],
+    limit: Annotated[str, typer.Option(help="The new limit in rupees; as it is if not given.")] = "",
+    trigger: Annotated[str, typer.Option(help="Of a stop-limit order, the new trigger; as it is if not given.")] = "",
+    order_type: Annotated[str, typer.Option("--type", help="LIMIT: a stop becomes a limit order now.")] = "",
+    desk: DeskNumber = None,
+    as_json: Json = False,
+) -> None:
+    """Other prices for an order that rests; never another quantity. Exits with 1 if it was not done."""
+    from core.orders.machine import terms
+    from core.orders.tag import check_tag
+    from core.records import LIVE
+
+    check_tag(tag)
+    if not (limit or trigger or order_type):
+        raise InputError("nothing to modify was given: --limit, --trigger or --type")
+    prices = _paise(limit, "--limit"), _paise(trigger, "--trigger")
+    with world(context).connect(desk) as client:
+        before = next((each for each in client.orders() if each.intent.tag == tag), None)
+        if before is None:
+            raise UnknownName(f"no order that lives has the tag {tag}; vikalp orders shows them")
+        wanted = _wanted(terms(before), *prices, order_type)
+        say(f"{before.intent.side} {before.intent.symbol}: {terms_words(terms(before))} → {terms_words(wanted)}")
+        answer = client.modify(tag, wanted)
+    if as_json:
+        print_json(answer)
+    else:
+        out().print(orders_table([answer]))
+    if before.state in LIVE and terms(answer) == wanted:
+        return
+    if answer.message:
+        _fail([answer])
+    say("the broker has taken it and not confirmed it yet: vikalp orders shows what rests")
+
+
+def _wanted(now: Terms, limit_paise: int, trigger_paise: int, order_type: str) -> Terms:
+    """What was typed over what rests now; InputError for prices that its type has not."""
+    from core.records import Terms
+
+    if order_type:
+        one_of("--type", order_type.upper(), "LIMIT")
+    kind = "LIMIT" if order_type else now.order_type
+    if trigger_paise and kind != "SL":
+        raise InputError(f"--trigger: a {kind} order has none; cancel it and send one with --trigger instead")
+    return Terms(
+        order_type=kind,
+        limit_paise=limit_paise or now.limit_paise,
+        trigger_paise=(trigger_paise or now.trigger_paise) if kind == "SL" else 0,
+    )
 
 
 def cancel(
@@ -76,14 +135,19 @@ def cancel(
         _fail([answer])
 
 
-def orders(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
-    """Every order of the session, refusals and their reasons included."""
+def orders(
+    context: typer.Context,
+    every: Annotated[bool, typer.Option("--all", help="Those of earlier days too.")] = False,
+    desk: DeskNumber = None,
+    as_json: Json = False,
+) -> None:
+    """Orders that live, of the market's day or of a position that is held, refusals and their reasons included."""
     with world(context).connect(desk) as client:
-        found = list(client.orders())
+        found = list(client.all_orders() if every else client.orders())
     if as_json:
         print_json(found)
     else:
-        out().print(orders_table(found) if found else "no orders in this session")
+        out().print(orders_table(found) if found else "no orders")
 
 
 def positions(context: typer.Context, desk: DeskNumber = None, as_json: Json = False) -> None:
@@ -113,7 +177,7 @@ def exit_all(
         held = [position for position in client.positions() if position.quantity]
         working = [each.intent for each in client.orders() if each.state in LIVE]
         say(f"{len(working)} working orders: {', '.join(f'{i.side} {i.symbol} {i.tag}' for i in working) or 'none'}")
-        say(f"{len(held)} open positions: {', '.join(f'{p.symbol} {p.quantity:+d}' for p in held) or 'none'}")
+        say(f"{len(held)} open positions: {', '.join(map(_held, held)) or 'none'}")
         if (held or working) and not yes:
             typer.confirm("cancel every working order and close every position?", abort=True, err=True)
         sent = list(client.exit_all(why))
@@ -128,84 +192,18 @@ def exit_all(
         _fail(failed)
 
 
-def make_intent(
-    client: DeskClient, symbol: str, side: str, lots: int, limit_paise: int, product: str, purpose: str, tag: str
-) -> Intent:
-    """The intent of a person's words; its quantity by the lot of the contract on the market's day."""
-    from core.market import from_ns, lot, parse_symbol
-    from core.orders.tag import check_tag, make_tag
-    from core.orders.validity import check_option
-    from core.records import Intent
-
-    contract = parse_symbol(symbol)
-    if contract.expiry is None:
-        raise InputError(f"{symbol} is an index, not a contract; expected a symbol such as NIFTY26D0124500CE")
-    check_option(contract)
-    chain = _chain(client, contract.index)
-    if chain and purpose != "exit":
-        _say_cached(client, contract.index, chain)
-    _require_listed(contract, chain)
-    market_ns = chain.expiries["as_of_ns"].to_pylist()[0] if chain else client.status().market_ns
-    return Intent(
-        tag=check_tag(tag) if tag else make_tag(uuid.uuid4().bytes),
-        strategy="manual",
-        index=contract.index,
-        symbol=symbol,
-        side=cast("Literal['BUY', 'SELL']", _one_of("SIDE", side.upper(), "BUY", "SELL")),
-        quantity=lots * lot(contract.index, contract.expiry, from_ns(market_ns).date()),
-        order_type="LIMIT" if limit_paise else "MARKET",
-        limit_paise=limit_paise,
-        product=cast("Literal['NRML', 'MIS']", _one_of("--product", product.upper(), "NRML", "MIS")),
-        purpose=cast("Literal['entry', 'hedge', 'exit']", _one_of("--purpose", purpose, "entry", "hedge", "exit")),
-        reason="from the command line",
-    )
-
-
-def _chain(client: DeskClient, index: str) -> Chain | None:
-    """The index's chain; None while it has none or its shard is down: an exit must go out without it."""
-    from core.errors import DeskError
-
-    try:
-        chain = client.chain(index)
-    except DeskError as error:
-        say(f"whether the contract is listed is not checked: {error}")
-        return None
-    return chain if chain and chain.expiries.num_rows else None
-
-
-def _say_cached(client: DeskClient, index: str, chain: Chain) -> None:
-    """What risk will say of an entry or a hedge, before anything is asked."""
-    found = provenance_of(client, chain.expiries["as_of_ns"][0].as_py())
-    if found is not None and found.cached:
-        say(f"{index} is {provenance(found)}: entries are refused, an exit passes")
-
-
-def _require_listed(contract: Contract, chain: Chain | None) -> None:
-    """Refuse an option that trades on no exchange today. Without a chain yet risk decides."""
-    import pyarrow.compute as pc
-
-    if contract.strike_paise == 0 or chain is None:
-        return
-    days = sorted(chain.expiries["expiry"].to_pylist())
-    if contract.expiry not in days:
-        raise InputError(
-            f"{contract.symbol}: {contract.index} has no expiry {contract.expiry} today; there are "
-            f"{', '.join(map(str, days))}"
-        )
-    rows = chain.contracts.filter(pc.equal(chain.contracts["expiry"], contract.expiry))
-    if contract.symbol not in rows["symbol"].to_pylist():
-        strikes = [each for each in rows["strike_paise"].to_pylist() if each]
-        raise InputError(
-            f"{contract.symbol} is not listed today; {contract.index} {contract.expiry} has strikes from "
-            f"{strike(min(strikes))} to {strike(max(strikes))}; see vikalp chain {contract.index} --all"
-        )
-
-
 def _preview(client: DeskClient, intent: Intent, lots: int) -> None:
-    price = f"at {money(intent.limit_paise)}" if intent.limit_paise else "at market"
-    say(
-        f"{intent.side} {lots} lot(s) = {intent.quantity} × {intent.symbol} {price}, {intent.product}, {intent.purpose}"
-    )
+    from core.orders.machine import born, terms
+    from core.rupees import grouped
+
+    price = terms_words(terms(born(intent, 0)))
+    more = [
+        intent.product,
+        intent.purpose,
+        *(word for word in (intent.validity, intent.variety) if word in {"IOC", "amo"}),
+    ]
+    whose = f", of {intent.strategy}" if intent.strategy != "manual" else ""
+    say(f"{intent.side} {lots} lot(s) = {grouped(intent.quantity)} × {intent.symbol} {price}, {', '.join(more)}{whose}")
     margin = _margin(client, intent)
     if margin is None:
         return
@@ -263,16 +261,25 @@ def _answer(answer: Order, *, as_json: bool) -> None:
         raise typer.Exit(FAILURE)
 
 
+def _held(position: Position) -> str:
+    return f"{position.symbol} {position.quantity:+d} {position.product} of {position.strategy or 'the account'}"
+
+
+def _paise(typed: str, name: str) -> int:
+    return paise(typed, name) if typed else 0
+
+
 def _with_totals(position: Position) -> dict[str, Any]:
     import msgspec
 
     return {**msgspec.to_builtins(position), "gross_paise": position.gross_paise, "net_paise": position.net_paise}
 
 
-def _one_of(name: str, found: str, *known: str) -> str:
-    if found not in known:
-        raise InputError(f"{name}: expected {' or '.join(known)}, was {found!r}")
-    return found
-
-
-COMMANDS = {"order": order, "cancel": cancel, "orders": orders, "positions": positions, "exit-all": exit_all}
+COMMANDS = {
+    "order": order,
+    "modify": modify,
+    "cancel": cancel,
+    "orders": orders,
+    "positions": positions,
+    "exit-all": exit_all,
+}

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def _connect(desk: int | None) -> "Iterator[DeskClient]":
     from cluster.attach import attach
 
-    with attach(desk) as found:
+    with attach(desk, program="vikalp") as found:
         yield found.client
 
 
@@ -60,6 +60,18 @@ def _find(desk: int) -> "DeskState | None":
     return find_state(desk)
 
 
+def _kill_file(desk: int) -> Path:
+    from cluster.state import kill_path
+
+    return kill_path(desk)
+
+
+def _ledger(desk: int | None) -> "AbstractContextManager[str]":
+    from cluster.ledger import opened
+
+    return opened(desk)
+
+
 @dataclass(frozen=True, kw_only=True)
 class World:
     """A desk as the command line reaches it."""
@@ -70,6 +82,8 @@ class World:
     load: "Callable[[Path | None], Settings]" = _load
     state: "Callable[[int | None], DeskState]" = _state
     find: "Callable[[int], DeskState | None]" = _find
+    kill_file: Callable[[int], Path] = _kill_file
+    ledger: "Callable[[int | None], AbstractContextManager[str]]" = _ledger
 
 
 def world(context: typer.Context) -> World:

@@ -28,11 +28,12 @@ from core.market import (
 from core.orders.expiry import end_of, settled_at
 from core.orders.tag import make_tag
 from core.records import Fill, Intent, Settled, Side
-from core.risk.book import Mark, RiskBook, at, with_end, with_fill, with_intent, with_marks, with_settled
+from core.risk.book import RiskBook, at, with_end, with_fill, with_intent, with_marks, with_settled
 from core.risk.limits.consecutive_stops import ConsecutiveStops
 from core.risk.limits.daily_loss import DailyLoss
 from core.risk.limits.limit import Limit
 from core.risk.limits.trades_per_day import TradesPerDay
+from core.risk.marks import Mark
 from core.risk.verdict import verdict
 from core.strategies import ema_channel
 from core.strategies.ema_channel import EmaChannelConfig, State, step
@@ -106,7 +107,7 @@ class _Day:
         self._stop_or_target(options)
         self.last.update(options)
         self.book = at(self.book, bar.end_ns)
-        marks = {name: Mark(paise=option.close_paise, at_ns=option.end_ns) for name, option in options.items()}
+        marks = {name: Mark(last_paise=option.close_paise, at_ns=option.end_ns) for name, option in options.items()}
         self.book = with_marks(self.book, marks)
         closed = BarClosed(
             day=self.data.day, index_bar=bar, options=options, expiry=self.expiry, square_off_ns=until_ns

@@ -140,13 +140,13 @@ def parse_identifier(identifier: str, on: dt.date | None = None) -> Contract:
 
 
 def _no_symbol(symbol: str) -> str:
+    known = ", ".join(CONTRACT_INDICES)
     if _STOCK.fullmatch(symbol):
-        known = ", ".join(CONTRACT_INDICES)
         return (
             f"{symbol!r} is a contract of a stock or of an index this desk does not know ({known}): those of a stock "
             "are settled by delivery and can be banned for a day, and are not traded here"
         )
-    return f"{symbol!r} is no Kite symbol of {', '.join(CONTRACT_INDICES)}; one looks like NIFTY25SEP24500CE"
+    return f"{symbol!r} is no Kite symbol of {known}; the chain of an index names one (vikalp chain INDEX)"
 
 
 def _paise(strike: str) -> int:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from core.orders.positions import mark
 from core.schemas import DEPTH
 
-_WIDTH = 4 * DEPTH + 3
-_LAST, _CLOSE, _AT = 4 * DEPTH, 4 * DEPTH + 1, 4 * DEPTH + 2
+_SCALARS = ("last_paise", "prev_close_paise", "exchange_ns", "volume")
+_WIDTH = 4 * DEPTH + len(_SCALARS)
+_LAST, _CLOSE, _AT, _VOLUME = range(4 * DEPTH, _WIDTH)
 _SIDES = ("bid_paise", "bid_qty", "ask_paise", "ask_qty")
 
 
@@ -21,13 +22,14 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Depth(msgspec.Struct, frozen=True, kw_only=True):
-    """Best level first; empty sides are empty tuples. `last_paise` 0 is no trade yet."""
+    """Best level first; empty sides are empty tuples. `last_paise` 0 is no trade yet; `volume`: units traded today."""
 
     bids: tuple[Level, ...] = ()
     asks: tuple[Level, ...] = ()
     last_paise: int = 0
     prev_close_paise: int = 0
     at_ns: int = 0
+    volume: int = 0
 
 
 class Board:
@@ -49,7 +51,7 @@ class Board:
             levels: Any = ticks.column(name)  # a FixedSizeListArray; the stubs know only Array
             flat = levels.flatten().to_numpy(zero_copy_only=False)
             rows[:, place * DEPTH : (place + 1) * DEPTH] = flat.reshape(ticks.num_rows, DEPTH)
-        for place, name in ((_LAST, "last_paise"), (_CLOSE, "prev_close_paise"), (_AT, "exchange_ns")):
+        for place, name in enumerate(_SCALARS, start=4 * DEPTH):
             rows[:, place] = ticks.column(name).to_numpy(zero_copy_only=False)
         self._rows[slots] = rows
 
@@ -65,15 +67,16 @@ class Board:
             last_paise=row[_LAST],
             prev_close_paise=row[_CLOSE],
             at_ns=row[_AT],
+            volume=row[_VOLUME],
         )
 
-    def mark(self, symbol: str) -> int:
-        """Mid of a two-sided quote, else the last trade; 0 unknown."""
+    def mark(self, symbol: str, quantity: int = 0) -> int:
+        """What a unit of `quantity` signed units of `symbol` would bring now, as `core.orders.positions.mark`."""
         depth = self.depth(symbol)
         if depth is None:
             return 0
         bid, ask = (side[0].paise if side else 0 for side in (depth.bids, depth.asks))
-        return mark(bid, ask, depth.last_paise)
+        return mark(bid, ask, depth.last_paise, quantity)
 
     def put(self, symbol: str, depth: Depth) -> None:
         """What is left of the book of a known `symbol` after our own orders took from it, until the next tick."""

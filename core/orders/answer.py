@@ -18,5 +18,5 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def printable(text: str) -> str:
-    """A broker's words as a ledger can hold them: no NUL, nothing that is no text."""
+    """Somebody's words as a ledger can hold them: no NUL, nothing that is no text."""
     return text.encode("utf-8", "replace").decode().replace("\0", "?")

@@ -76,20 +76,34 @@ def apply(holding: Holding, fill: Fill) -> Holding:
         )
     if fill.trade_id in holding.trades:
         return holding
-    delta, held = signed(fill), holding.quantity
-    closing = min(abs(delta), abs(held)) if delta * held < 0 else 0
-    released = _share(holding.open_cost_paise, closing, abs(held))
-    opening = abs(delta) - closing
     after = msgspec.structs.replace(
-        holding,
-        quantity=held + delta,
-        cash_paise=holding.cash_paise - delta * fill.price_paise,
-        open_cost_paise=holding.open_cost_paise - released + (opening if delta > 0 else -opening) * fill.price_paise,
+        traded(holding, signed(fill), fill.quantity * fill.price_paise),
         charges_rupees=holding.charges_rupees + fill_charges(fill, first=fill.tag not in holding.charged),
         trades=holding.trades | {fill.trade_id},
         charged=holding.charged | {fill.tag},
     )
     return after if holding.settled is None else settle(after, holding.settled)  # a trade told of after the expiry
+
+
+def traded(holding: Holding, units: int, value_paise: int) -> Holding:
+    """`holding` after `units` signed units, not 0, were taken (+) or given for `value_paise` in all; no charges."""
+    held, direction = holding.quantity, 1 if units > 0 else -1
+    closing = min(abs(units), abs(held)) if units * held < 0 else 0
+    released = _share(holding.open_cost_paise, closing, abs(held))
+    opened = value_paise - _share(value_paise, closing, abs(units))
+    return msgspec.structs.replace(
+        holding,
+        quantity=held + units,
+        cash_paise=holding.cash_paise - direction * value_paise,
+        open_cost_paise=holding.open_cost_paise - released + direction * opened,
+    )
+
+
+def moved(holding: Holding, move_id: str, units: int, value_paise: int) -> Holding:
+    """`holding` after `units` signed units came (+) or went without a trade, for what they had cost; once an id."""
+    if move_id in holding.trades or not units:
+        return holding
+    return msgspec.structs.replace(traded(holding, units, value_paise), trades=holding.trades | {move_id})
 
 
 def settle(holding: Holding, settled: Settled) -> Holding:
@@ -166,6 +180,12 @@ def position(holding: Holding, mark_paise: int) -> Position:
     )
 
 
-def mark(bid_paise: int, ask_paise: int, last_paise: int) -> int:
-    """Mid of a two-sided quote (a half paisa rounds down), else the last trade; 0 unknown."""
+def mark(bid_paise: int, ask_paise: int, last_paise: int, quantity: int = 0) -> int:
+    """What a unit of a position of `quantity` signed units would bring now: a long the bid, a short the ask.
+
+    Without that side the last trade; 0 unknown. With quantity 0, for display and valuation, the mid of a two-sided
+    quote (a half paisa rounds down), else the last trade.
+    """
+    if quantity:
+        return (bid_paise if quantity > 0 else ask_paise) or last_paise
     return (bid_paise + ask_paise) // 2 if bid_paise > 0 and ask_paise > 0 else last_paise

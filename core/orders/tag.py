@@ -34,8 +34,10 @@ def check_same(first: Intent, asked: Intent) -> None:
 
 def _words(intent: Intent) -> str:
     limit = f" at {intent.limit_paise / 100:.2f}" if intent.limit_paise else ""
-    what = f"{intent.side} {intent.quantity} × {intent.symbol} {intent.order_type}{limit}"
-    return f"{what} ({intent.product}, {intent.purpose})"
+    trigger = f", trigger {intent.trigger_paise / 100:.2f}" if intent.trigger_paise else ""
+    what = f"{intent.side} {intent.quantity} × {intent.symbol} {intent.order_type}{limit}{trigger}"
+    kinds = "".join(f", {word}" for word in (intent.validity, intent.variety) if word not in {"DAY", "regular"})
+    return f"{what} ({intent.product}, {intent.purpose}{kinds})"
 
 
 def check_tag(tag: str) -> str:

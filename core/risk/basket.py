@@ -62,11 +62,6 @@ def basket_margin(
     return BasketMargin(before=before, steps=tuple(steps))
 
 
-def hedge_first(orders: Sequence[Leg]) -> list[Leg]:
-    """The orders with purchases before sales, each in the order given: the path with the lowest margin on the way."""
-    return sorted(orders, key=lambda leg: leg.quantity < 0)
-
-
 class Remainder(msgspec.Struct, frozen=True, kw_only=True):
     """The margin before and after some legs go; `more_paise` is what the account must find."""
 

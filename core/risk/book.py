@@ -1,27 +1,25 @@
 """What the limits look at: one value that grows by folding accepted intents, fills, quotes and time.
 
 A live risk actor and a backtest fold the same functions, in the order things became known:
-`at` (time), `with_marks` (quotes), `with_intent` (an accepted order), `with_fill`, `with_end` (an order that holds
-nothing any more), `with_settled` (a contract that expired). None of them changes its argument; folding a fill, an end
-or a settlement twice changes nothing.
+`at` (time), `with_marks` and `with_values` (quotes), `with_intent` (an accepted order), `with_fill`, `with_end` (an
+order that holds nothing any more), `with_settled` (a contract that expired). None of them changes its argument; folding
+a fill, an end or a settlement twice changes nothing. core/risk/parts.py has each strategy's part of it.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
 
 import msgspec
 
-from core.market import IST, parse_symbol, to_ns
-from core.orders.positions import Holding, apply, holding_of, market_date, settle
-from core.records import LIVE, Fill, Intent, Order, Settled, Side
-
-
-class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """Latest quote of a symbol as risk needs it; paise 0 is no price."""
-
-    paise: int
-    at_ns: int
-    prev_close_paise: int = 0
+from core.market import parse_symbol, whole_paise
+from core.orders.positions import Holding, apply, holding_of, market_date, moved, settle
+from core.records import Fill, Intent, Move, Settled, Side
+from core.risk.funds import Account
+from core.risk.marks import Mark, newer, of_day
+from core.risk.stops import Trade, in_a_row, of_fill, of_move, with_trade
+from core.risk.values import Values
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,10 +29,33 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
     day: dt.date
     filled: int = 0
     ended: bool = False
+    at_ns: int = 0  # market time at which it was let through
+    limit_paise: int = 0  # that it rests at, or may, where a modification changed it; else 0
+
+    @property
+    def price_paise(self) -> int:
+        """The limit it counts at; 0 for one at market."""
+        return self.limit_paise or self.intent.limit_paise
+
+    @property
+    def left(self) -> int:
+        """Units that may still fill."""
+        return 0 if self.ended else self.intent.quantity - self.filled
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """What one strategy's own trades add up to, now and as the day began, by symbol; and those of the day."""
+
+    holdings: Mapping[str, Holding] = {}
+    opening: Mapping[str, Holding] = {}
+    trades: tuple[Trade, ...] = ()
 
 
 class RiskBook(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the limits know. `stops` counts exits with reason "stop" in a row, per strategy, of this day."""
+    """Everything the limits know. `stops` counts positions stopped in a row, per strategy, of this day.
+
+    `highs` is the best result of the day so far in paise, 0 or more, by strategy, of the whole desk under "".
+    """
 
     now_ns: int = 0
     day: dt.date | None = None
@@ -43,6 +64,17 @@ class RiskBook(msgspec.Struct, frozen=True, kw_only=True):
     placed: Mapping[str, Placed] = {}
     stops: Mapping[str, int] = {}
     opening: Mapping[str, Holding] = {}  # the holdings as the day began
+    parts: Mapping[str, Part] = {}  # by strategy
+    values: Mapping[str, Values] = {}  # by index, of its latest chain
+    highs: Mapping[str, int] = {}
+    entries: frozenset[str] = frozenset()  # tags of today's hedges that were judged as entries
+    account: Account = Account()
+    memory: object = None  # of core.risk.case: what was computed of this book's chains; it changes no answer
+
+    @property
+    def high_paise(self) -> int:
+        """The day's best result so far, of the whole book."""
+        return self.highs.get("", 0)
 
 
 def at(book: RiskBook, now_ns: int) -> RiskBook:
@@ -58,24 +90,27 @@ def at(book: RiskBook, now_ns: int) -> RiskBook:
         day=day,
         stops={},
         opening=dict(book.holdings),
-        placed={},  # every order is for the day
-        marks=_of_day(book.marks, day),
+        parts={name: Part(holdings=part.holdings, opening=part.holdings) for name, part in book.parts.items()},
+        highs={},
+        entries=frozenset(),
+        placed=_waiting(book.placed),
+        marks=of_day(book.marks, day),
     )
+
+
+def _waiting(placed: Mapping[str, Placed]) -> Mapping[str, Placed]:
+    """What a new day begins with: after-market orders that live. Every other order was for its day."""
+    return {tag: order for tag, order in placed.items() if order.intent.variety == "amo" and not order.ended}
 
 
 def with_marks(book: RiskBook, marks: Mapping[str, Mark]) -> RiskBook:
     """The book with newer quotes of some symbols; one without a price leaves an older price as it is."""
-    priced = {name: mark for name, mark in marks.items() if mark.paise or name not in book.marks}
-    return msgspec.structs.replace(book, marks={**book.marks, **_of_day(priced, book.day)})
+    return msgspec.structs.replace(book, marks=newer(book.marks, marks, book.day))
 
 
-def _of_day(marks: Mapping[str, Mark], day: dt.date | None) -> dict[str, Mark]:
-    """A quote of an earlier day has no part in this day's result: it is its own previous close."""
-    begin_ns = to_ns(dt.datetime.combine(day, dt.time.min, IST)) if day else 0
-    return {
-        name: mark if mark.at_ns >= begin_ns else msgspec.structs.replace(mark, prev_close_paise=mark.paise)
-        for name, mark in marks.items()
-    }
+def with_values(book: RiskBook, values: Values) -> RiskBook:
+    """The book with what a newer chain of one index says of it."""
+    return msgspec.structs.replace(book, values={**book.values, values.index: values})
 
 
 def with_intent(book: RiskBook, intent: Intent) -> RiskBook:
@@ -85,7 +120,8 @@ def with_intent(book: RiskBook, intent: Intent) -> RiskBook:
         return book  # one that ended unfilled was never sent, or it would not be asked for again
     book = at(book, intent.created_ns)
     day = market_date(intent.created_ns or book.now_ns)
-    return msgspec.structs.replace(book, placed={**book.placed, intent.tag: Placed(intent=intent, day=day)})
+    placed = Placed(intent=intent, day=day, at_ns=intent.created_ns or book.now_ns)
+    return msgspec.structs.replace(book, placed={**book.placed, intent.tag: placed})
 
 
 def with_end(book: RiskBook, tag: str) -> RiskBook:
@@ -96,15 +132,13 @@ def with_end(book: RiskBook, tag: str) -> RiskBook:
     return msgspec.structs.replace(book, placed={**book.placed, tag: msgspec.structs.replace(order, ended=True)})
 
 
-def live_tags(book: RiskBook) -> set[str]:
-    """Tags of the orders that may still fill."""
-    return {tag for tag, order in book.placed.items() if not order.ended}
-
-
-def agrees(book: RiskBook, live: Collection[str], trades: Collection[str]) -> bool:
-    """Whether exactly the orders `live` (tags) may still fill, and all of the `trades` (ids) are counted."""
-    counted = frozenset[str]().union(*(holding.trades for holding in book.holdings.values()))
-    return live_tags(book) == set(live) and counted.issuperset(trades)
+def with_limit(book: RiskBook, tag: str, limit_paise: int) -> RiskBook:
+    """The order `tag` counts at another limit than it was let through at; at 0 it does at that."""
+    order = book.placed.get(tag)
+    if order is None or order.ended or order.limit_paise == limit_paise:
+        return book
+    order = msgspec.structs.replace(order, limit_paise=limit_paise)
+    return msgspec.structs.replace(book, placed={**book.placed, tag: order})
 
 
 def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
@@ -114,26 +148,50 @@ def with_fill(book: RiskBook, fill: Fill) -> RiskBook:
     if fill.trade_id in before.trades:
         return book
     order = book.placed.get(fill.tag)
-    placed, stops = book.placed, book.stops
+    placed = book.placed
     if order is not None:
         filled = order.filled + fill.quantity
-        # Only whole: the rest of an exit that died half filled is sold by another, and both are one stop.
-        whole = order.filled < order.intent.quantity <= filled
-        if order.intent.purpose == "exit" and whole and market_date(fill.at_ns) == book.day:
-            row = stops.get(fill.strategy, 0) + 1 if order.intent.reason == "stop" else 0
-            stops = {**stops, fill.strategy: row}
         ended = order.ended or filled >= order.intent.quantity
         placed = {**placed, fill.tag: msgspec.structs.replace(order, filled=filled, ended=ended)}
-    opening = book.opening
-    if market_date(fill.at_ns) != book.day:  # told of only on a later day
-        opening = {**opening, fill.symbol: apply(holding_of(opening, fill), fill)}
+    desk = _traded(Part(holdings=book.holdings, opening=book.opening), fill, book.day)
+    part = _traded(book.parts.get(fill.strategy, Part()), fill, book.day)
+    part = msgspec.structs.replace(part, trades=with_trade(part.trades, of_fill(fill, order), book.day))
     return msgspec.structs.replace(
         book,
-        holdings={**book.holdings, fill.symbol: apply(before, fill)},
+        holdings=desk.holdings,
         placed=placed,
-        stops=stops,
-        opening=opening,
+        stops={**book.stops, fill.strategy: in_a_row(part.opening, part.trades)} if part.trades else book.stops,
+        opening=desk.opening,
+        parts={**book.parts, fill.strategy: part},
     )
+
+
+def _traded(part: Part, fill: Fill, day: dt.date | None) -> Part:
+    holdings = {**part.holdings, fill.symbol: apply(holding_of(part.holdings, fill), fill)}
+    if market_date(fill.at_ns) == day:
+        return msgspec.structs.replace(part, holdings=holdings)
+    opening = {**part.opening, fill.symbol: apply(holding_of(part.opening, fill), fill)}
+    return msgspec.structs.replace(part, holdings=holdings, opening=opening)  # told of only on a later day
+
+
+def with_move(book: RiskBook, move: Move) -> RiskBook:
+    """The book after a position was taken over from outside the desk; a conversion changes nothing that limits see."""
+    if move.phase != "done" or move.kind != "adopt":
+        return book
+    book = at(book, move.at_ns)
+    part = book.parts.get(move.strategy, Part())
+    holdings = {**part.holdings, move.symbol: _moved(part.holdings, move)}
+    trades = with_trade(part.trades, of_move(move), book.day) if holdings != part.holdings else part.trades
+    return msgspec.structs.replace(
+        book,
+        holdings={**book.holdings, move.symbol: _moved(book.holdings, move)},
+        parts={**book.parts, move.strategy: msgspec.structs.replace(part, holdings=holdings, trades=trades)},
+    )
+
+
+def _moved(holdings: Mapping[str, Holding], move: Move) -> Holding:
+    before = holdings.get(move.symbol) or Holding(symbol=move.symbol, index=move.index)
+    return moved(before, move.id, move.quantity, move.value_paise)
 
 
 def with_settled(book: RiskBook, settled: Settled) -> RiskBook:
@@ -142,32 +200,19 @@ def with_settled(book: RiskBook, settled: Settled) -> RiskBook:
     if holding is None or holding.settled is not None:
         return book
     book = at(book, settled.at_ns)
-    opening = book.opening
-    if settled.symbol in opening and market_date(settled.at_ns) != book.day:  # known only on a later day
-        opening = {**opening, settled.symbol: settle(opening[settled.symbol], settled)}
-    return msgspec.structs.replace(
-        book, holdings={**book.holdings, settled.symbol: settle(holding, settled)}, opening=opening
-    )
+    desk = _ended(Part(holdings=book.holdings, opening=book.opening), settled, book.day)
+    parts = {name: _ended(part, settled, book.day) for name, part in book.parts.items()}
+    return msgspec.structs.replace(book, holdings=desk.holdings, opening=desk.opening, parts=parts)
 
 
-def replay(orders: Iterable[Order], fills: Iterable[Fill], settlements: Iterable[Settled] = ()) -> RiskBook:
-    """The book that a ledger's facts add up to, folded in market time: recovery after a restart."""
-    orders = list(orders)
-    events: list[tuple[int, int, Intent | Fill | Settled]] = [
-        (order.intent.created_ns, 0, order.intent) for order in orders if order.state != "REFUSED"
-    ]
-    events += [(fill.at_ns, 1, fill) for fill in fills]
-    events += [(settled.at_ns, 2, settled) for settled in settlements]
-    book = RiskBook()
-    for _, _, event in sorted(events, key=lambda row: row[:2]):
-        if isinstance(event, Intent):
-            book = with_intent(book, event)
-        else:
-            book = with_fill(book, event) if isinstance(event, Fill) else with_settled(book, event)
-    for order in orders:
-        if order.state not in LIVE:
-            book = with_end(book, order.intent.tag)
-    return book
+def _ended(part: Part, settled: Settled, day: dt.date | None) -> Part:
+    if settled.symbol not in part.holdings:
+        return part
+    holdings = {**part.holdings, settled.symbol: settle(part.holdings[settled.symbol], settled)}
+    if settled.symbol not in part.opening or market_date(settled.at_ns) == day:
+        return msgspec.structs.replace(part, holdings=holdings)
+    opening = {**part.opening, settled.symbol: settle(part.opening[settled.symbol], settled)}
+    return msgspec.structs.replace(part, holdings=holdings, opening=opening)  # known only on a later day
 
 
 def held(book: RiskBook, symbol: str) -> int:
@@ -187,9 +232,7 @@ def alive(book: RiskBook) -> Iterator[tuple[str, Holding]]:
 def working(book: RiskBook, symbol: str, side: Side) -> int:
     """Units of accepted orders of `symbol` on `side` that may still fill."""
     return sum(
-        order.intent.quantity - order.filled
-        for order in book.placed.values()
-        if not order.ended and order.intent.symbol == symbol and order.intent.side == side
+        order.left for order in book.placed.values() if order.intent.symbol == symbol and order.intent.side == side
     )
 
 
@@ -197,31 +240,38 @@ def trades(book: RiskBook, strategy: str) -> int:
     """Entries of `strategy` today that filled or may still fill: a hedge or an exit is no trade of its own."""
     return sum(
         1
-        for order in book.placed.values()
+        for tag, order in book.placed.items()
         if order.intent.strategy == strategy
-        and order.intent.purpose == "entry"
+        and (order.intent.purpose == "entry" or tag in book.entries)
         and order.day == book.day
         and (order.filled or not order.ended)
     )
 
 
-def reduces(book: RiskBook, intent: Intent) -> bool:
-    """Whether `intent` is an exit that can only bring its position nearer to flat, other working exits counted."""
-    if intent.purpose != "exit" or intent.quantity <= 0:
-        return False
-    quantity = held(book, intent.symbol)
-    towards_flat = quantity > 0 if intent.side == "SELL" else quantity < 0
-    return towards_flat and intent.quantity + working(book, intent.symbol, intent.side) <= abs(quantity)
+def _charges(holding: Holding) -> int:
+    return _whole(holding.charges_rupees)
+
+
+@lru_cache(maxsize=4096)
+def _whole(rupees: Decimal) -> int:
+    """Asked of every holding with every order, and the same until it trades again."""
+    return whole_paise(rupees)
+
+
+def cash_paise(book: RiskBook) -> int:
+    """The account's cash now by its own trades: what it began with, what they paid and brought in, charges."""
+    traded = sum(holding.cash_paise - _charges(holding) for holding in book.holdings.values())
+    return book.account.cash_paise + traded
 
 
 def day_charges_paise(book: RiskBook) -> int:
     """Charges of the day's executed orders."""
-    before = sum(holding.charges_paise for holding in book.opening.values())
-    return sum(holding.charges_paise for holding in book.holdings.values()) - before
+    before = sum(_charges(holding) for holding in book.opening.values())
+    return sum(_charges(holding) for holding in book.holdings.values()) - before
 
 
 def day_net_paise(book: RiskBook) -> int:
-    """Mark-to-market result of the day net of charges.
+    """Result of the day net of charges, marked at the exit side: a long at the bid, a short at the ask.
 
     A position carried over from yesterday counts from its previous close (its average where none is known), and not
     at all until it is quoted today; one without any mark counts at its cost.
@@ -229,9 +279,13 @@ def day_net_paise(book: RiskBook) -> int:
     net = 0
     for symbol, holding in book.holdings.items():
         mark = book.marks.get(symbol)
-        net += holding.realised_paise - holding.charges_paise + holding.unrealised_paise(mark.paise if mark else 0)
+        net += (
+            holding.realised_paise
+            - _charges(holding)
+            + holding.unrealised_paise(mark.exit_paise(holding.quantity) if mark else 0)
+        )
     for symbol, holding in book.opening.items():
         mark = book.marks.get(symbol)
         close = mark.prev_close_paise if mark else 0
-        net -= holding.realised_paise - holding.charges_paise + holding.unrealised_paise(close)
+        net -= holding.realised_paise - _charges(holding) + holding.unrealised_paise(close)
     return net

@@ -7,7 +7,8 @@ short options, its expiry-day addition, the broker's buffer, and the premium of 
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,19 +61,51 @@ class MarginSheet:
             [self._exposure_rate(leg, price) for leg, price in zip(legs, self._arrays.prices, strict=True)]
         )
 
+    @property
+    def legs(self) -> Sequence[Leg]:
+        return self._legs
+
     def margin(self, quantities: Sequence[int], *, bought: Sequence[int] | None = None) -> PortfolioMargin:
         """Of signed units of each contract, in the order of the legs.
 
         `bought` are the units whose premium is still to be paid; without it, the longs not marked as paid.
         """
         q = np.asarray(quantities, float)
-        due = np.where(self._unpaid, np.maximum(q, 0.0), 0.0) if bought is None else np.asarray(bought, float)
-        due = np.where(self._option, due, 0.0) * self._arrays.prices
-        by_index = {name: self._index(name, rows, q[rows], due[rows]) for name, rows in self._members.items()}
-        total = MarginTerms()
-        for terms in by_index.values():
-            total += terms
+        due = self._due(q, bought)
+        by_index = self._by_index(q, due)
+        total = _sum(by_index)
         return PortfolioMargin(terms=total, by_index=by_index, alone_paise=self._alone(q, due), estimate=self._estimate)
+
+    def terms(self, quantities: Sequence[int]) -> MarginTerms:
+        """The terms of `margin` alone: what each leg would need by itself is most of the work."""
+        q = np.asarray(quantities, float)
+        return _sum(self._by_index(q, self._due(q, None)))
+
+    def extended(self, legs: Sequence[Leg], source: ArraySource) -> "MarginSheet":
+        """This sheet with more contracts, `legs`, of indices and expiries that it has already; raises as itself."""
+        more = MarginSheet(legs, source, self._rules)
+        mine, theirs = self._arrays, more._arrays
+        arrays = mine._replace(
+            losses=np.concatenate([mine.losses, theirs.losses]),
+            deltas=np.concatenate([mine.deltas, theirs.deltas]),
+            prices=np.concatenate([mine.prices, theirs.prices]),
+        )
+        rows = {name: places + len(self._legs) for name, places in more._members.items()}
+        joined: dict[str, object] = {
+            name: np.concatenate([getattr(self, name), getattr(more, name)])
+            for name in ("_option", "_expiring", "_unpaid", "_exposure")
+        }
+        members = {name: np.concatenate([places, rows.get(name, places[:0])]) for name, places in self._members.items()}
+        out = copy(self)
+        vars(out).update(joined, _legs=[*self._legs, *legs], _arrays=arrays, _members=members)
+        return out
+
+    def _due(self, q: Floats, bought: Sequence[int] | None) -> Floats:
+        due = np.where(self._unpaid, np.maximum(q, 0.0), 0.0) if bought is None else np.asarray(bought, float)
+        return np.asarray(np.where(self._option, due, 0.0) * self._arrays.prices)
+
+    def _by_index(self, q: Floats, due: Floats) -> dict[str, MarginTerms]:
+        return {name: self._index(name, rows, q[rows], due[rows]) for name, rows in self._members.items()}
 
     def _index(self, name: str, rows: NDArray[np.int_], q: Floats, due: Floats) -> MarginTerms:
         spot = self._arrays.spots[name]
@@ -132,6 +165,13 @@ class MarginSheet:
         if self._rules.long_dated_exposure and is_long_dated(self._on, expiry_of(leg)):
             rates.append(LONG_DATED_EXPOSURE)
         return max(rates) * spot
+
+
+def _sum(by_index: Mapping[str, MarginTerms]) -> MarginTerms:
+    total = MarginTerms()
+    for terms in by_index.values():
+        total += terms
+    return total
 
 
 def _paise(rupees: float) -> int:

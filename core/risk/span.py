@@ -107,9 +107,14 @@ class SpanModel(msgspec.Struct, frozen=True, kw_only=True):
             deltas=_deltas(self, table) if _spreads_matter(legs) else np.full(len(rows), math.nan),
             prices=table[:, 8].copy(),
             spots=spots,
-            spreads={name: _spreads(self.market, name, legs) for name in spots},
+            spreads={name: spreads_of(self.market, name, legs) for name in spots},
             short_minimum=dict.fromkeys(spots, 0.0),  # somTiers of NSE's index files
         )
+
+    def deltas(self, legs: Sequence[Leg]) -> Floats:
+        """Composite delta of a unit of each leg, (legs,); raises as `arrays`."""
+        rows = _rows(self, legs)
+        return _deltas(self, np.array(rows, float).reshape(len(rows), len(_Row._fields)))
 
 
 class _Row(NamedTuple):
@@ -201,7 +206,8 @@ def _spreads_matter(legs: Sequence[Leg]) -> bool:
     return len({(leg.contract.index, leg.contract.expiry) for leg in legs}) > len({leg.contract.index for leg in legs})
 
 
-def _spreads(market: Market, index: str, legs: Sequence[Leg]) -> tuple[Spread, ...]:
+def spreads_of(market: Market, index: str, legs: Sequence[Leg]) -> tuple[Spread, ...]:
+    """The calendar spreads of the legs' expiries of `index`, the nearest pair first; none of a single expiry."""
     expiries = market.underlyings[index].expiries
     days = sorted({expiry_of(leg) for leg in legs if leg.contract.index == index})
     if len(days) < 2:

@@ -2,24 +2,23 @@
 
 from collections.abc import Iterable
 
-from core.records import Intent, Refusal, Verdict
-from core.risk.book import RiskBook, reduces
+from core.records import Intent, Verdict
+from core.risk.book import RiskBook
+from core.risk.exit import exit_refusal
 from core.risk.limits.limit import Limit
 
 
 def verdict(limits: Iterable[Limit], intent: Intent, book: RiskBook) -> Verdict:
-    """Every limit that says no, in the order of `limits`; an exit that truly reduces its position always passes.
+    """Every limit that says no, in the order of `limits`.
 
-    An order called an exit that would open, enlarge or turn a position is held to the limits like an entry.
+    An order that says it is an exit meets no limit: it passes if it is one (core/risk/exit.py) and is refused under
+    the name `exit` if not.
     """
-    if reduces(book, intent):
-        return Verdict()
-    refusals: list[Refusal] = []
-    for limit in limits:
-        refusal = limit.check(intent, book)
-        if refusal is not None:
-            refusals.append(refusal)
-    return Verdict(refusals=tuple(refusals))
+    if intent.purpose == "exit":
+        false = exit_refusal(intent, book)
+        return Verdict(refusals=(false,) if false else ())
+    refusals = (limit.check(intent, book) for limit in limits)
+    return Verdict(refusals=tuple(refusal for refusal in refusals if refusal is not None))
 
 
 def in_words(answer: Verdict) -> str:

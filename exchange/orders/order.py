@@ -29,6 +29,7 @@ class Status(StrEnum):
     REJECTED = "REJECTED"
 
 
+STOPS = frozenset({"SL", "SL-M"})
 ENDED = frozenset({Status.COMPLETE, Status.CANCELLED, Status.REJECTED})
 Row = dict[str, object]
 
@@ -110,8 +111,10 @@ class Order:
         return self.asked.tag
 
     def revise(self, **changes: Any) -> None:
-        """Ask for something else from now on; names of Asked."""
-        self.asked = replace(self.asked, **changes)
+        """Ask for something else from now on; names of Asked. What becomes a stop waits, whatever it was before."""
+        before, self.asked = self.asked, replace(self.asked, **changes)
+        if self.asked.order_type in STOPS and before.order_type not in STOPS:
+            self.triggered = False
 
     @property
     def ended(self) -> bool:
@@ -120,7 +123,7 @@ class Order:
     @property
     def waits(self) -> bool:
         """A stop order before its trigger."""
-        return self.asked.order_type in {"SL", "SL-M"} and not self.triggered
+        return self.asked.order_type in STOPS and not self.triggered
 
     @property
     def remaining(self) -> int:

@@ -78,6 +78,10 @@ def check(asked: Asked) -> None:
     for name in needs[asked.order_type]:
         if given[name] <= 0:
             raise bad_input(f"Missing or invalid `{name}` for a {asked.order_type} order.")
+    if asked.order_type == "SL":
+        buys, beyond = asked.side == "BUY", asked.price_paise - asked.trigger_paise
+        if beyond < 0 if buys else beyond > 0:
+            raise bad_input(f"Trigger price can't be {'higher' if buys else 'lesser'} than price.")
     _check_size(asked)
 
 

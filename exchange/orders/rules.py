@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Protocol
 
+from core.errors import UnknownDate
 from core.market import IST, freeze, phase, to_ns
+from core.orders.price_guard import band_about, inside
+from core.orders.stops import stop_refusal, turned_away
 from exchange.day import Day
 from exchange.orders.order import Order
-
-BAND = 0.4  # of the last price: the exchange's limit price protection, with LEAST_BAND; kite.md §10, unverified
-LEAST_BAND_PAISE = 20_00
 
 
 class Money(Protocol):
@@ -19,7 +19,7 @@ class Money(Protocol):
 
 
 class Rules:
-    """Session, freeze quantity and price band; then the money. `square_off`: no new MIS order from this time on."""
+    """Session, freeze quantity, band, a stop's trigger; then the money. `square_off`: no new MIS order from then on."""
 
     def __init__(self, money: Money, square_off: dt.time) -> None:
         self._money, self._square_off = money, square_off
@@ -36,7 +36,7 @@ class Rules:
         most = freeze(order.one.index, day.date)
         if order.quantity > most:
             return f"Order quantity exceeds the freeze quantity of {most}. Use autoslice or place smaller orders."
-        return outside_band(order, day) or self._money.refuse(order, live)
+        return outside_band(order, day) or no_stop(order, day) or self._money.refuse(order, live)
 
 
 def square_off_ns(day: Day, at: dt.time) -> int:
@@ -44,17 +44,24 @@ def square_off_ns(day: Day, at: dt.time) -> int:
     return min(to_ns(dt.datetime.combine(day.date, at, IST)), day.close_ns - 300_000_000_000)
 
 
-def band(last_paise: int, tick_paise: int) -> tuple[int, int]:
-    """Lowest and highest price of an order, whole ticks, never below one; (0, 0) where nothing has traded."""
-    if not last_paise:
-        return 0, 0
-    width, tick = max(round(BAND * last_paise), LEAST_BAND_PAISE), max(tick_paise, 1)
-    return max(tick, -(-(last_paise - width) // tick) * tick), (last_paise + width) // tick * tick
-
-
 def outside_band(order: Order, day: Day) -> str | None:
     """A limit too far from the last price."""
-    low, high = band(int(day.quotes.last[order.one.place]), order.one.tick_paise)
-    if order.price_paise and high and not low <= order.price_paise <= high:
+    band = band_about(int(day.quotes.last[order.one.place]), order.one.tick_paise)
+    if order.price_paise and band is not None and inside(order.price_paise, band) != order.price_paise:
         return "Price exceeds circuit limits for the instrument. Place an order within the daily range."
     return None
+
+
+def no_stop(order: Order, day: Day) -> str | None:
+    """A stop that would trigger at once, or whose limit lies too far beyond its trigger."""
+    if not order.waits:
+        return None
+    asked, last = order.asked, int(day.quotes.last[order.one.place])
+    words = turned_away(order.side, asked.trigger_paise, last)
+    if words or order.asked.order_type != "SL":
+        return words or None
+    try:
+        far = stop_refusal(order.side, order.price_paise, asked.trigger_paise, index=order.one.index, on=day.date)
+    except UnknownDate:
+        return None  # of a day for which no rule is known the exchange has none
+    return far and f"16448 : Difference between limit price and trigger price is beyond permissible range ({far.why})"

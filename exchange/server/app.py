@@ -22,6 +22,7 @@ from exchange.world import World
 ROUTES: tuple[BaseRoute, ...] = (
     WebSocketRoute("/", stream),
     Route("/admin", admin.state),
+    Route("/admin/book", admin.book),
     Route("/admin/faults/{fault}", admin.start, methods=["POST"]),
     Route("/admin/faults/{fault}", admin.stop, methods=["DELETE"]),
     Route("/connect/login", users.login, methods=["GET", "POST"]),

@@ -10,9 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from exchange.accounts import Session
-from exchange.faults import NEVER_S, SLOW_S, Fault
+from exchange.calls import OrderCall
+from exchange.faults import FAR_S, NEVER_S, SLOW_S, Fault
 from exchange.refusal import Gateway, KiteError, bad_input
-from exchange.server.reply import success
+from exchange.server.reply import Broken, success
 from exchange.world import World
 
 MOST_BYTES = 1_000_000  # of a body; the longest of a client's, 200 rows of JSON, has some 60 kB
@@ -38,17 +39,40 @@ def call(kind: str) -> Callable[[Handler], Endpoint]:
                 request.app.state.moving.result()
             api_key, access_token = credentials(request)
             await body(request)  # what has arrived is taken, also if nobody waits for the answer
+            noted = await _note(request, world) if kind == "order" else None
             await _disturb(world)
             session = world.accounts.authorised(api_key, access_token, world.clock.now_ns())
             world.limits[session.user.user_id].take(kind, world.wall())
             data = await handler(request, session)
-            if kind == "order" and world.faults.on(Fault.ACCEPT_THEN_TIMEOUT, world.wall()):
-                await asyncio.sleep(NEVER_S)
+            if noted is not None:
+                noted.take(data, world.wall())
+                if await _lose(world):
+                    return Broken()
+                noted.answered_ns = world.wall()
             return data if isinstance(data, Response) else success(data)
 
         return endpoint
 
     return wrap
+
+
+async def _note(request: Request, world: World) -> OrderCall:
+    """Write down that a call about an order is here; by a fault it still has a way to go."""
+    tag = parse_qs((await body(request)).decode("ascii", "replace")).get("tag", [""])[-1]
+    noted = world.calls.note(request.method, request.url.path, tag, world.wall())
+    if world.faults.on(Fault.FAR, world.wall()):
+        await asyncio.sleep(FAR_S)
+    return noted
+
+
+async def _lose(world: World) -> bool:
+    """The faults that meet the answer to a call about an order; whether the connection breaks instead of it."""
+    now, on = world.wall(), world.faults.on
+    if on(Fault.ACCEPT_THEN_TIMEOUT, now):
+        await asyncio.sleep(NEVER_S)
+    if on(Fault.FAR, now):
+        await asyncio.sleep(FAR_S)
+    return on(Fault.LOST_ANSWER, now)
 
 
 async def _disturb(world: World) -> None:

@@ -7,10 +7,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.market import IST, from_ns
+from core.orders.price_guard import band_about
 from exchange.accounts import Session
 from exchange.candles import Candle, candles
 from exchange.listing import Instrument
-from exchange.orders.rules import band
 from exchange.refusal import bad_input
 from exchange.server.call import call, text, world_of
 from exchange.world import World
@@ -99,7 +99,8 @@ def _ohlc(world: World, one: Instrument) -> dict[str, float]:
 def full(world: World, one: Instrument) -> dict[str, object]:
     """A row of /quote."""
     q, at = world.day.quotes, one.place
-    low, high = band(int(q.last[at]), one.tick_paise)
+    band = band_about(int(q.last[at]), one.tick_paise)
+    low, high = (band.low_paise, band.high_paise) if band is not None else (0, 0)
     return _last(world, one) | {
         "timestamp": _stamp(int(q.at_ns[at])),
         "last_trade_time": _stamp(int(q.traded_ns[at])) if q.traded_ns[at] else None,

@@ -78,13 +78,22 @@ async def modify(request: Request, session: Session) -> Row:
     world, fields = world_of(request), await form(request)
     rates, order_id = world.config.rates, request.path_params["order_id"]
     most = rates.modifications if rates.enforced else sys.maxsize
+    _check_variety(request, session)
     return {"order_id": world.engine.modify(session.user, order_id, fields, most).order_id}
 
 
 @call("order")
 async def cancel(request: Request, session: Session) -> Row:
     """DELETE /orders/{variety}/{order_id}."""
+    _check_variety(request, session)
     return {"order_id": world_of(request).engine.cancel(session.user, request.path_params["order_id"]).order_id}
+
+
+def _check_variety(request: Request, session: Session) -> None:
+    """A change names the order's own variety; there are no cover orders, whose exit any order may stand for."""
+    order = world_of(request).engine.find(session.user, request.path_params["order_id"])
+    if request.path_params["variety"] not in {order.asked.variety, "co"}:
+        raise bad_input(f"Invalid `variety`: {request.path_params['variety']!r}, the order is {order.asked.variety}")
 
 
 @call("other")

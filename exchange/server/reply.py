@@ -4,6 +4,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.types import Receive, Scope, Send
 
 from exchange.refusal import KiteError
 
@@ -31,3 +32,12 @@ async def unforeseen(_: Request, __: Exception) -> Response:
 async def gateway(_: Request, __: Exception) -> Response:
     """For Starlette: what a content network says when the broker behind it does not answer."""
     return HTMLResponse("<html><head><title>502 Bad Gateway</title></head><body>502</body></html>", status_code=502)
+
+
+class Broken(Response):
+    """An answer that ends in its first words: the server closes the connection behind what is not whole."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 ASGI's
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"64")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": b'{"status": "succ', "more_body": True})

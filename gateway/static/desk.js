@@ -117,11 +117,27 @@ const desk = (() => {
     if (cell.className !== className) cell.className = className;
     if (className.startsWith("bar")) {
       cell.style.setProperty("--share", text);
-    } else if (className.startsWith("cancel")) {
-      if (!cell.querySelector("button")) cell.replaceChildren(make("button", { "data-cancel": key, id: `cancel-${key}` }, "cancel"));
+    } else if (BUTTONS[className.split(" ")[0]]) {
+      buttons(cell, text, className.split(" ")[0], key);
     } else if (cell.textContent !== text) {
       cell.textContent = text;
     }
+  }
+
+  // What can be done with a row; the text of its cell is what the script needs for it.
+  const BUTTONS = {
+    acts: (key, text) => [[{ id: `modify-${key}`, "data-modify": key, "data-terms": text }, "modify"], [{ id: `cancel-${key}`, "data-cancel": key }, "cancel"]],
+    leave: (key, text) => [[{ id: `leave-${key}`, "data-leave": text, title: "puts the exit into the ticket" }, "exit"]],
+    end: (key) => [[{ id: `end-${key}`, "data-end": key }, "end"]],
+  };
+
+  function buttons(cell, text, kind, key) {
+    const wanted = BUTTONS[kind](key, text);
+    if (cell.childElementCount !== wanted.length) cell.replaceChildren(...wanted.map(([attributes, label]) => make("button", attributes, label)));
+    else wanted.forEach(([attributes], at) => {
+      for (const [name, value] of Object.entries(attributes))
+        if (cell.children[at].getAttribute(name) !== value) cell.children[at].setAttribute(name, value);
+    });
   }
 
   const tick = () => look && look.tick;
@@ -134,7 +150,7 @@ const connection = (() => {
   const SILENT_MS = 2500;
   let heardAt = 0; // of performance.now(), 0 before the first
   let heardTime = "";
-  let aside = null; // element → [text, class] while nothing is heard
+  let aside = null; // element → [text, or null where it has elements of its own; class] while nothing is heard
   let ages = []; // [element, seconds when last heard]
 
   const ist = () => new Date().toLocaleTimeString("en-GB", { timeZone: "Asia/Kolkata" });
@@ -144,7 +160,7 @@ const connection = (() => {
     heardTime = ist();
     if (aside === null) return;
     for (const [element, [text, name]] of aside) {
-      setText(element, text);
+      if (text !== null) setText(element, text);
       element.className = name;
     }
     aside = null;
@@ -159,7 +175,7 @@ const connection = (() => {
   }
 
   function put(element, text, name) {
-    aside.set(element, [element.textContent, element.className]);
+    aside.set(element, [element.childElementCount ? null : element.textContent, element.className]);
     if (text !== null) setText(element, text);
     if (name !== null) element.className = name;
   }

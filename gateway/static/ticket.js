@@ -5,7 +5,7 @@ const ticket = (() => {
   const MOST_LOTS = 10000; // gateway/models.py
   const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"; // as core/orders/tag.py writes a tag
   const INDEX = "vikalp-index"; // the index a person looked at last, remembered by the browser
-  let now = { symbol: "", index: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "", sent: "" };
+  let now = { symbol: "", index: "", side: "", tick: 5, review: false, sending: false, asked: 0, tag: "", sent: "", strategy: "" };
 
   // ---- answers
 
@@ -43,7 +43,8 @@ const ticket = (() => {
   function order(action) {
     return {
       do: action, symbol: now.symbol, side: now.side, lots: $("ticket-lots").value,
-      type: $("ticket-type").value, limit: $("ticket-limit").value, purpose: $("ticket-purpose").value, asked: now.asked,
+      type: $("ticket-type").value, limit: $("ticket-limit").value, trigger: $("ticket-trigger").value,
+      purpose: $("ticket-purpose").value, product: $("ticket-product").value, strategy: now.strategy, asked: now.asked,
       tag: now.tag,
     };
   }
@@ -52,7 +53,7 @@ const ticket = (() => {
   function cached() {
     const age = $(`strip-${now.index}-age`);
     if ($("ticket-purpose").value === "exit" || connection.lost() || !age?.classList.contains("bad")) return null;
-    return [`${now.index} is ${age.textContent}: entries are refused, an exit passes`, "ticket-purpose"];
+    return [`${now.index} is ${age.textContent}: ${$("what-passes").textContent}`, "ticket-purpose"];
   }
 
   // Why the ticket cannot be sent, and the field that says it; null when it can.
@@ -62,11 +63,15 @@ const ticket = (() => {
     const lots = $("ticket-lots").value.trim();
     if (!/^\d+$/.test(lots) || Number(lots) < 1) return ["lots: a whole number of 1 or more", "ticket-lots"];
     if (Number(lots) > MOST_LOTS) return [`lots: at most ${MOST_LOTS} in one order`, "ticket-lots"];
-    if ($("ticket-type").value === "MARKET") return null;
-    const limit = $("ticket-limit").value.trim().replaceAll(",", "");
-    const paise = /^\d+(\.\d{1,2})?$/.test(limit) ? Math.round(Number(limit) * 100) : 0;
-    if (paise <= 0 || paise % now.tick) return [`limit: a multiple of ${(now.tick / 100).toFixed(2)} above 0`, "ticket-limit"];
-    return null;
+    const prices = { MARKET: [], LIMIT: ["limit"], SL: ["trigger", "limit"] }[$("ticket-type").value];
+    const none = prices.find((name) => !onTick($(`ticket-${name}`).value));
+    return none ? [`${none}: a multiple of ${(now.tick / 100).toFixed(2)} above 0`, `ticket-${none}`] : null;
+  }
+
+  function onTick(typed) {
+    const rupees = typed.trim().replaceAll(",", "");
+    const paise = /^\d+(\.\d{1,2})?$/.test(rupees) ? Math.round(Number(rupees) * 100) : 0;
+    return paise > 0 && paise % now.tick === 0;
   }
 
   let asking = 0;
@@ -112,8 +117,9 @@ const ticket = (() => {
   function take(cell) {
     const { symbol, column } = cell.dataset;
     const price = cell.textContent.replaceAll(",", "");
-    Object.assign(now, { symbol, index: $("chain-index").textContent, tick: desk.tick(), sending: false, sent: "" });
+    Object.assign(now, { symbol, index: $("chain-index").textContent, tick: desk.tick(), sending: false, sent: "", strategy: "" });
     setText($("ticket-symbol"), symbol);
+    setText($("ticket-of"), "");
     $("ticket-limit").value = /^[\d.]+$/.test(price) ? price : "";
     const why = cached();
     message(why ? why[0] : "", why ? "bad" : "");
@@ -122,14 +128,38 @@ const ticket = (() => {
     $("ticket-lots").select();
   }
 
+  // The way out of a position, as a ticket to be reviewed: all of it, from the book of whoever holds it.
+  function leave(button) {
+    const { lots, limit, side, ...of } = JSON.parse(button.dataset.leave);
+    clear();
+    Object.assign(now, of);
+    setText($("ticket-symbol"), of.symbol);
+    setText($("ticket-of"), of.strategy === "manual" ? "" : `of ${of.strategy}`);
+    $("ticket-lots").value = lots;
+    $("ticket-limit").value = limit;
+    $("ticket-purpose").value = "exit";
+    $("ticket-product").value = of.product;
+    choose(side);
+    $("ticket-limit").focus();
+    $("ticket-limit").select();
+  }
+
+  function types() {
+    $("ticket-limit").disabled = $("ticket-type").value === "MARKET";
+    $("ticket-trigger-box").hidden = $("ticket-type").value !== "SL";
+  }
+
   function clear() {
-    Object.assign(now, { symbol: "", sending: false, sent: "" });
+    Object.assign(now, { symbol: "", sending: false, sent: "", strategy: "" });
     setText($("ticket-symbol"), "click a price in the chain");
+    setText($("ticket-of"), "");
     $("ticket-lots").value = "1";
     $("ticket-type").value = "LIMIT";
     $("ticket-purpose").value = "entry";
+    $("ticket-product").value = "NRML";
     $("ticket-limit").value = "";
-    $("ticket-limit").disabled = false;
+    $("ticket-trigger").value = "";
+    types();
     message("", "");
     choose("");
   }
@@ -174,13 +204,17 @@ const ticket = (() => {
     ["[data-index]", (hit) => look(hit.dataset.index)],
     ["[data-expiry]", (hit) => tell({ do: "expiry", expiry: hit.dataset.expiry })],
     ["[data-cancel]", (hit) => tell({ do: "cancel", tag: hit.dataset.cancel })],
+    ["[data-modify]", (hit) => steer.modify(hit)],
+    ["[data-leave]", (hit) => leave(hit)],
+    ["[data-end]", (hit) => steer.end(hit)],
+    ["[data-close]", (hit) => $(hit.dataset.close).close()],
     ["td.c-bid[data-symbol], td.c-ask[data-symbol], td.c-ltp[data-symbol]", take],
     ["#ticket-buy", () => choose("BUY")],
     ["#ticket-sell", () => choose("SELL")],
     ["#exit-all", () => $("exit-dialog").showModal()],
     ["#exit-cancel", () => $("exit-dialog").close()],
     ["#exit-confirm", () => ($("exit-dialog").close(), tell({ do: "exit" }))],
-    ["#orders tbody tr, #trouble, #ticket-message", (hit) => hit.toggleAttribute("data-open")], // the whole text
+    ["#orders tbody tr, #plans tbody tr, #trouble, #ticket-message", (hit) => hit.toggleAttribute("data-open")], // the whole text
   ];
 
   document.addEventListener("click", (event) => {
@@ -191,18 +225,18 @@ const ticket = (() => {
         break;
       }
     }
-    if (!event.target.closest("#columns")) $("columns")?.removeAttribute("open");
+    for (const id of ["columns", "kill-more"]) if (!event.target.closest(`#${id}, #kill`)) $(id)?.removeAttribute("open");
   });
 
   document.addEventListener("input", (event) => {
     if (!event.target.closest("#ticket")) return;
-    $("ticket-limit").disabled = $("ticket-type").value === "MARKET";
+    types();
     ask();
   });
 
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.altKey || event.metaKey || event.target.tagName === "SELECT") return;
-    if ($("exit-dialog")?.open) return; // Esc closes it
+    if (document.querySelector("dialog[open]") || event.target.closest?.("#killed, .kill")) return; // Esc closes it, words are typed
     if (event.key === "Escape") clear();
     else if (event.key === "b" || event.key === "B") choose("BUY");
     else if (event.key === "s" || event.key === "S") choose("SELL");
@@ -210,5 +244,5 @@ const ticket = (() => {
     event.preventDefault();
   });
 
-  return { say, restore };
+  return { say, restore, tell, message };
 })();

@@ -6,11 +6,30 @@ been committed; repeated, it changes nothing twice, save that an intent's tag ca
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 
-from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, RiskEvent, Settled, Verdict
+from core.orders.snapshot import Snapshot
+from core.records import (
+    Alert,
+    AuditLine,
+    Fill,
+    Intent,
+    Kill,
+    LedgerEvent,
+    Order,
+    OrderEvent,
+    PlanWord,
+    Position,
+    RiskDay,
+    RiskEvent,
+    Settled,
+    Verdict,
+    Who,
+)
 from core.risk.verdict import in_words
-from storage.ledger import write
+from storage.ledger import kill, limits, plans, read, risk_days, snapshots, write
+from storage.ledger.audit import Change
+from storage.ledger.moves import Moves
 from storage.link import Link
 from storage.rows import FILL, INTENT, ORDER, POSITION, SETTLED, fill_of, order_of, position_of, select, settled_of
 
@@ -25,12 +44,13 @@ STANDING = "SELECT wanted, why FROM oms_epoch WHERE session_id = $1 AND wanted <
 TIMEOUT_S = 2.0  # of one call; an order waits for risk and for two of these at most, and must not look stuck meanwhile
 
 
-class PostgresLedger:
+class PostgresLedger(Moves):
     """The ledger of one session; a picklable description that connects on first use.
 
     `session_id` names an `up` of a simulated desk, or an account; with `carry`, positions() gives the open ones only,
     since those of an account outlive the day. `timeout_s` bounds each call; `writer` is whose alerts the audit log says
-    they are. May be called from several threads.
+    they are; `scope` is whose kill switch holds here: an account outlives its sessions. May be called from several
+    threads.
     """
 
     def __init__(
@@ -41,9 +61,13 @@ class PostgresLedger:
         *,
         timeout_s: float = TIMEOUT_S,
         writer: str = "supervisor",
+        scope: str = "",
     ) -> None:
         self._session, self._carry, self._writer = session_id, carry, writer
-        self._link = Link(dsn, name="vikalp-ledger", timeout_s=timeout_s, greeting=GREETING, args=(session_id,))
+        self._scope = scope or session_id
+        self._link = Link(
+            dsn, name="vikalp-ledger", timeout_s=timeout_s, greeting=GREETING, args=(session_id,), writer=writer
+        )
 
     def __repr__(self) -> str:
         return f"PostgresLedger(session_id={self._session!r}, carry={self._carry})"  # never the password
@@ -51,34 +75,77 @@ class PostgresLedger:
     def take_epoch(self) -> int:
         return self._link.call("taking the epoch", lambda c: write.take_epoch(c, self._session))
 
+    def check_epoch(self, epoch: int) -> None:
+        self._link.call("asking for the epoch", lambda c: write.check_epoch(c, self._session, epoch))
+
     def journal_intent(self, epoch: int, intent: Intent) -> None:
         """Raises LedgerFenced; InputError if the tag was used before."""
-        self._link.call("journalling an intent", lambda c: write.intent(c, self._session, epoch, intent))
+        self._link.call("journalling an intent", lambda c: write.intent(c, self._session, epoch, intent), single=True)
 
-    def record_refusal(self, intent: Intent, verdict: Verdict) -> None:
+    def record_refusal(self, epoch: int, intent: Intent, verdict: Verdict) -> None:
+        """Raises LedgerFenced; InputError if the tag was used before."""
         order = Order(intent=intent, state="REFUSED", updated_ns=intent.created_ns, message=in_words(verdict))
-        self._link.call("recording a refusal", lambda c: write.refusal(c, self._session, order, verdict))
+        self._link.call(
+            "recording a refusal", lambda c: write.refusal(c, self._session, epoch, order, verdict), single=True
+        )
 
     def record_order(self, epoch: int, order: Order, event: OrderEvent) -> None:
-        self._link.call("recording an order", lambda c: write.order(c, self._session, epoch, order, event))
+        self._link.call("recording an order", lambda c: write.order(c, self._session, epoch, order, event), single=True)
 
     def record_fill(self, epoch: int, fill: Fill, order: Order, position: Position) -> bool:
         """InputError if another trade of the same id was recorded before."""
         return self._link.call(
-            "recording a fill", lambda c: write.fill(c, self._session, epoch, fill, after=order, position=position)
+            "recording a fill",
+            lambda c: write.fill(c, self._session, epoch, fill, after=order, position=position),
+            single=True,
         )
 
-    def record_settlement(self, epoch: int, settled: Settled, position: Position) -> Settled:
+    def record_settlement(self, epoch: int, settled: Settled, positions: Sequence[Position]) -> Settled:
         return self._link.call(
-            "recording a settlement", lambda c: write.settlement(c, self._session, epoch, settled, position)
+            "recording a settlement", lambda c: write.settlement(c, self._session, epoch, settled, positions)
         )
+
+    def record_kill(self, switch: Kill) -> None:
+        self._link.call("recording the kill switch", lambda c: kill.record(c, self._session, self._scope, switch))
+
+    def kill_switch(self) -> Kill | None:
+        return self._link.call("reading the kill switch", lambda c: kill.newest(c, self._scope))
+
+    def kills(self, since_ns: int) -> list[Kill]:
+        return self._link.call("reading the kill switch", lambda c: kill.since(c, self._session, self._scope, since_ns))
 
     def record_standing(self, epoch: int, state: str, why: str) -> None:
         self._link.call("recording a state", lambda c: write.standing(c, self._session, epoch, state, why))
 
+    def record_limits(self, version: int, body: str, who: str, why: str) -> None:
+        """InputError if this version of the account's limits is another already."""
+        self._link.call(
+            "recording limits",
+            lambda c: limits.record(c, self._session, self._scope, version=version, body=body, who=who, why=why),
+        )
+
+    def limits(self) -> tuple[int, str] | None:
+        return self._link.call("reading limits", lambda c: limits.newest(c, self._scope))
+
     def standing(self) -> tuple[str, str] | None:
         row = self._link.call("reading the state", lambda c: c.fetchrow(STANDING, self._session))
         return (row["wanted"], row["why"]) if row else None
+
+    def record_plan(self, epoch: int, plan_id: str, body: str, created_ns: int) -> None:
+        plan = (plan_id, body, created_ns)
+        self._link.call("recording a plan", lambda c: plans.record(c, self._session, epoch, plan))
+
+    def record_plan_word(self, epoch: int, word: PlanWord) -> None:
+        self._link.call("recording a plan's words", lambda c: plans.word(c, self._session, epoch, word))
+
+    def plans(self) -> list[tuple[str, str, list[PlanWord]]]:
+        return self._link.call("reading plans", lambda c: plans.read(c, self._session))
+
+    def record_snapshot(self, epoch: int, taken: Snapshot) -> None:
+        self._link.call("recording a snapshot", lambda c: snapshots.record_snapshot(c, self._session, epoch, taken))
+
+    def snapshots(self) -> list[Snapshot]:
+        return self._link.call("reading snapshots", lambda c: snapshots.snapshots(c, self._session))
 
     def orders(self) -> list[Order]:
         return [order_of(row) for row in self._link.call("reading orders", lambda c: c.fetch(ORDERS, self._session))]
@@ -95,20 +162,50 @@ class PostgresLedger:
         return [position_of(row) for row in rows]
 
     def record_risk_event(self, event: RiskEvent) -> None:
-        self._link.call("recording a risk event", lambda c: write.risk_event(c, self._session, event))
+        self._link.call("recording a risk event", lambda c: write.risk_event(c, self._session, event), single=True)
+
+    def record_risk_day(self, day: RiskDay) -> None:
+        self._link.call("recording risk's day", lambda c: risk_days.record(c, self._session, day))
+
+    def risk_day(self) -> RiskDay:
+        return self._link.call("reading risk's day", lambda c: risk_days.newest(c, self._session))
 
     def record_alert(self, alert: Alert) -> None:
-        self._link.call("recording an alert", lambda c: write.alert(c, self._session, alert, writer=self._writer))
-
-    def record_daily_pnl(self, date: str, gross_paise: int, charges_paise: int) -> None:
-        """`date` is YYYY-MM-DD; a later call for the same date replaces the figures, the audit log keeps both."""
-        day = dt.date.fromisoformat(date)
         self._link.call(
-            "recording the day's result", lambda c: write.daily_pnl(c, self._session, day, gross_paise, charges_paise)
+            "recording an alert", lambda c: write.alert(c, self._session, alert, writer=self._writer), single=True
         )
 
-    def audit(self, actor: str, action: str, detail: Mapping[str, object]) -> None:
-        self._link.call("auditing", lambda c: write.audit(c, self._session, actor, action, detail))
+    def record_daily_pnl(
+        self, date: str, gross_paise: int, charges_paise: int, result: Mapping[str, float | None] | None = None
+    ) -> None:
+        """`date` is YYYY-MM-DD; InputError for a figure there is not."""
+        figures = {"date": dt.date.fromisoformat(date), "gross_paise": gross_paise, "charges_paise": charges_paise}
+        self._link.call(
+            "recording the day's result", lambda c: write.daily_pnl(c, self._session, figures | dict(result or {}))
+        )
+
+    def audit(
+        self,
+        actor: str,
+        action: str,
+        detail: Mapping[str, object],
+        *,
+        who: Who | None = None,
+        entity: tuple[str, str] = ("", ""),
+        old: Mapping[str, object] | None = None,
+        new: Mapping[str, object] | None = None,
+    ) -> None:
+        change = Change(entity=entity, old=old, new=new, who=who)
+        self._link.call("auditing", lambda c: write.audit(c, self._session, actor, action, detail, change=change))
+
+    def events(self, after: int, topics: Collection[str] = (), limit: int = 500) -> list[LedgerEvent]:
+        return self._link.call("reading events", lambda c: read.events(c, self._session, after, topics, limit))
+
+    def audit_rows(
+        self, *, after: int = 0, limit: int = 500, user: str = "", action: str = "", entity: tuple[str, str] = ("", "")
+    ) -> list[AuditLine]:
+        wanted = read.Wanted(user=user, action=action, entity=entity)
+        return self._link.call("reading the audit log", lambda c: read.lines(c, self._session, wanted, after, limit))
 
     def ping(self) -> float:
         return self._link.call("asking the ledger", write.ping)

@@ -55,19 +55,24 @@ async def _migrate(dsn: str, wanted: list[Migration], timeout_s: float) -> int:
     connection = await asyncpg.connect(dsn, timeout=timeout_s)
     try:
         async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
-            await connection.execute(TABLE)
-            for one in wanted[await _applied(connection, wanted) :]:
-                await connection.execute(one.sql)
-                await connection.execute(
-                    "INSERT INTO schema_version (version, name, sha256) VALUES ($1, $2, $3)",
-                    one.version,
-                    one.name,
-                    one.sha256,
-                )
+            await apply(connection, wanted)
     finally:
         await connection.close()
     return len(wanted)
+
+
+async def apply(connection: Any, wanted: list[Migration]) -> None:
+    """What of `wanted`, the first of all migrations, is missing, on an open transaction. Raises as `migrate`."""
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
+    await connection.execute(TABLE)
+    for one in wanted[await _applied(connection, wanted) :]:
+        await connection.execute(one.sql)
+        await connection.execute(
+            "INSERT INTO schema_version (version, name, sha256) VALUES ($1, $2, $3)",
+            one.version,
+            one.name,
+            one.sha256,
+        )
 
 
 async def _applied(connection: Any, wanted: list[Migration]) -> int:

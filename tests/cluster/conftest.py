@@ -1,12 +1,13 @@
 """One Ray head for the tests of single parts, with the ports, token and temp folder of a desk of its own."""
 
+import fcntl
 import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 import pytest
@@ -21,9 +22,29 @@ NAMESPACE = "test"
 SESSION = f"test-{os.getpid()}"
 
 
+_mine: dict[int, IO[str]] = {}  # numbers of this process, each held by a lock until it ends
+
+
 def free_desk(beside: int = 0) -> int:
-    """A desk number whose ports nobody uses, from the far end: people use the near one."""
-    return next(n for n in range(DESKS - 1 - beside, 0, -1) if not in_use(n))
+    """A desk number whose ports nobody uses, from the far end: people use the near one.
+
+    Of several test runs on one machine each has numbers of its own: two may look at the same moment.
+    """
+    return next(n for n in range(DESKS - 1 - beside, 0, -1) if _lock(n) and not in_use(n))
+
+
+def _lock(number: int) -> bool:
+    """Whether the number is this process's from now on."""
+    if number in _mine:
+        return True
+    file = (Path(tempfile.gettempdir()) / f"vikalp-test-{os.getuid()}-{number}.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return False
+    _mine[number] = file
+    return True
 
 
 def until(condition: Callable[[], Any], *, within_s: float, what: str, every_s: float = 0.02) -> Any:

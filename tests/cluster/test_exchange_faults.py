@@ -20,12 +20,16 @@ from core.market import from_ns
 from core.records import Order
 from storage.tape import read_tape
 from tests.cluster.conftest import until
-from tests.cluster.whole_desk import at_exchange, buy_one_lot, near_the_money, own_desk, row, try_
+from tests.cluster.whole_desk import ROOMY, at_exchange, buy_one_lot, near_the_money, own_desk, row, try_
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
-SETTINGS = {"indices": ["NIFTY"], "market.seed": 11, "ray.object_store_mb": 100, "ray.cpus": 2}
+SETTINGS = {
+    "indices": ["NIFTY"], "market.seed": 11, "ray.object_store_mb": 100, "ray.cpus": 2, **ROOMY,
+    "oms.breaker.least_orders": 1_000,  # more than a fifth of the orders here meet a fault: what is shown is each fault
+}  # fmt: skip
 STALE_S = 10.0  # risk.limits.stale_quote
 PATIENCE_S = 30.0
+AWAY_S = STALE_S + 8  # of a fault that stops prices: a busy machine refuses for other reasons first
 LATE_S = 90.0  # the fault of that name
 
 
@@ -87,10 +91,23 @@ def ended(desk: Desk, tag: str, state: str, within_s: float = PATIENCE_S) -> Cal
 
 
 def refused_as_stale(desk: Desk, tag: str, fault_at: float) -> None:
-    """An entry is refused for the age of its quote, once that is old enough: sooner it would be sent."""
+    """An entry is refused for the age of its quote, once that is old enough: sooner it would be sent.
+
+    Whatever else is in the way meanwhile is asked again for, and lets nothing pass.
+    """
     until(lambda: time.monotonic() - fault_at > STALE_S + 1, within_s=PATIENCE_S, what="quotes are old")
-    order = place(desk, tag)
-    assert (order.state, "stale_quote" in order.message) == ("REFUSED", True), order
+    said: list[str] = []
+
+    def stale() -> bool:
+        order = place(desk, f"{tag}{len(said)}")
+        assert order.state == "REFUSED", f"{order.state}: {order.message}"
+        said.append(order.message)
+        return "stale_quote" in order.message
+
+    try:
+        until(stale, within_s=6, what="a refusal for the age of the quote", every_s=0.5)
+    finally:
+        print(f"{tag}: {said}")
 
 
 def trades_again(desk: Desk, at: float) -> float:
@@ -183,14 +200,14 @@ def test_updates_twice_and_backwards_count_once(state: DeskState, desk: Desk) ->
 @pytest.mark.parametrize("fault", ["stall", "heartbeats_only"])
 def test_prices_that_stop_make_entries_stop_and_come_again(state: DeskState, desk: Desk, fault: str) -> None:
     before = counts(desk, "link.0")
-    at = start(state, fault, seconds=STALE_S + 4)
+    at = start(state, fault, seconds=AWAY_S)
     refused_as_stale(desk, fault[:4].upper(), at)
     now = recovered(desk, before, PATIENCE_S)
 
     print(f"{fault}: entries refused meanwhile, prices again {now['no_ticks_ms']} ms after the last")
     trades_again(desk, at)
     assert one_socket(state)
-    assert now["no_ticks_ms"] < 1000 * (STALE_S + 4 + 5), "seen within 5 s, connected anew at once"
+    assert now["no_ticks_ms"] < 1000 * (AWAY_S + 5), "seen within 5 s, connected anew at once"
 
 
 def test_frames_cut_in_the_middle_are_counted_and_the_rest_goes_on(state: DeskState, desk: Desk) -> None:

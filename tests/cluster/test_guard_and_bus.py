@@ -21,7 +21,7 @@ from core.records import Stamp
 from tests.cluster.conftest import NAMESPACE, call, ready, until, vitals
 from tests.cluster.plain import Board, Plain, PlainConfig, PlainRecorder, PlainTaker, batch
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.beside]
 Create = Callable[[Spec], Any]
 
 
@@ -66,7 +66,7 @@ def test_a_gap_is_told_once_a_second_and_what_was_lost_while_opening_is_not_coun
     assert hears(9) == (0, 1), "lost while it opened: not counted, but asked for"
     assert hears(11) == (1, 1), "told once a second"
     sequences = count(14, 3)
-    until(lambda: hears(next(sequences))[1] == 2, within_s=10, what="told again")
+    until(lambda: hears(next(sequences))[1] == 2, within_s=30, what="told again")
     gaps = vitals(actor).health.gaps
     assert hears(3, epoch=2)[0] == gaps + 2, "a sender's new epoch begins at 1"
     assert hears(2, epoch=2)[0] == gaps + 2, "late, and no gap"
@@ -79,7 +79,7 @@ def test_a_bug_ends_the_process_and_ray_starts_it_clean(create: Create) -> None:
     actor.receive.remote(one(stamp(2), batch(-2)))
 
     after = until(
-        lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns and v, within_s=20, what="a new process"
+        lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns and v, within_s=30, what="a new process"
     )
     assert after.health.handled == 0
     assert call(actor, "values") == []
@@ -113,7 +113,7 @@ def test_health_answers_beside_a_handler_that_hangs(create: Create) -> None:
     actor.receive.remote(one(stamp(1), batch(-3)))
 
     stuck = until(
-        lambda: (v := vitals(actor)) and v.health.in_flight_since_ns and v, within_s=10, what="a call in flight"
+        lambda: (v := vitals(actor)) and v.health.in_flight_since_ns and v, within_s=30, what="a call in flight"
     )
     assert stuck.health.ready_ns
 
@@ -125,11 +125,11 @@ def test_a_slow_subscriber_loses_the_oldest_and_everything_is_accounted_for(crea
     ready(sender)
     ready(receiver)
     call(sender, "send", "slow", 0, 0)
-    until(lambda: call(receiver, "values"), within_s=5, what="the first")
+    until(lambda: call(receiver, "values"), within_s=30, what="the first")
     dropped = call(sender, "send", "slow", 1, 20)["bus.slow"]
 
     got = until(
-        lambda: len(v := call(receiver, "values")) + dropped == 21 and v, within_s=20, what="the queue is empty"
+        lambda: len(v := call(receiver, "values")) + dropped == 21 and v, within_s=30, what="the queue is empty"
     )
     assert dropped >= 12
     assert got == sorted(got)
@@ -141,7 +141,7 @@ def test_a_subscriber_that_is_not_there_is_a_counted_drop_and_is_found_when_it_c
     sender = create(plain("bus.early", bus("bus.early", {"numbers": ("bus.late",)})))
     ready(sender)
     call(sender, "send", "numbers", 1, 1)
-    until(lambda: vitals(sender).dropped.get("bus.late"), within_s=5, what="a counted drop")
+    until(lambda: vitals(sender).dropped.get("bus.late"), within_s=30, what="a counted drop")
 
     for _ in range(2):  # created, killed for good, created again: the old handle is not kept
         receiver = create(plain("bus.late"))
@@ -151,7 +151,7 @@ def test_a_subscriber_that_is_not_there_is_a_counted_drop_and_is_found_when_it_c
             call(sender, "send", "numbers", 5, 5)
             return 5 in call(to, "values")
 
-        until(arrives, within_s=10, what="delivery to the new one")
+        until(arrives, within_s=30, what="delivery to the new one")
         ray.kill(receiver, no_restart=True)
 
 
@@ -161,13 +161,13 @@ def test_the_first_message_to_one_that_began_anew_long_ago_arrives(create: Creat
     ready(sender)
     pid = ready(receiver).pid
     call(sender, "send", "numbers", 1, 1)
-    until(lambda: call(receiver, "values") == [1], within_s=10, what="the first")
+    until(lambda: call(receiver, "values") == [1], within_s=30, what="the first")
     os.kill(pid, signal.SIGKILL)
-    until(lambda: (v := vitals(receiver)) and v.pid != pid and v.health.ready_ns, within_s=20, what="its new life")
+    until(lambda: (v := vitals(receiver)) and v.pid != pid and v.health.ready_ns, within_s=30, what="its new life")
 
     call(sender, "send", "numbers", 2, 2)
 
-    until(lambda: call(receiver, "values") == [2], within_s=10, what="the first of its new life")
+    until(lambda: call(receiver, "values") == [2], within_s=30, what="the first of its new life")
     assert vitals(sender).dropped == {}
 
 
@@ -186,7 +186,7 @@ def test_a_message_nobody_can_read_ends_the_process_as_any_bug_does(create: Crea
     before = ready(actor).pid
     actor.receive.remote(one(stamp(1, topic="nothing_it_takes"), batch(1)))
 
-    until(lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns, within_s=20, what="a new process")
+    until(lambda: (v := vitals(actor)) and v.pid != before and v.health.ready_ns, within_s=30, what="a new process")
 
 
 def test_the_recorder_misses_nothing_when_it_is_killed_between(create: Create, tmp_path: Path) -> None:
@@ -200,7 +200,7 @@ def test_the_recorder_misses_nothing_when_it_is_killed_between(create: Create, t
     call(sender, "send", "numbers", 26, 60)
 
     durable = tmp_path / "durable"
-    until(lambda: durable.exists() and len(durable.read_text().split()) >= 60, within_s=20, what="all on disk")
+    until(lambda: durable.exists() and len(durable.read_text().split()) >= 60, within_s=30, what="all on disk")
     assert [int(line) for line in durable.read_text().split()] == list(range(1, 61))
     assert vitals(sender).dropped == {}
 
@@ -223,11 +223,11 @@ def test_the_last_rows_are_sent_again_though_nothing_follows_them(create: Create
     ready(sender)
     pid = ready(recorder).pid
     call(sender, "send", "numbers", 1, 25)
-    until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=10, what="five rows in memory")
+    until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=30, what="five rows in memory")
     os.kill(pid, signal.SIGKILL)
-    until(lambda: ready(recorder).pid != pid, within_s=20, what="a new recorder")
+    until(lambda: ready(recorder).pid != pid, within_s=30, what="a new recorder")
 
-    until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=20, what="the five rows again")
+    until(lambda: call(recorder, "held") == [21, 22, 23, 24, 25], within_s=30, what="the five rows again")
 
 
 def test_what_went_to_another_index_is_no_gap(create: Create) -> None:
@@ -238,7 +238,7 @@ def test_what_went_to_another_index_is_no_gap(create: Create) -> None:
     for value in range(1, 4):
         for index, receiver in receivers.items():
             sender.publish("numbers", batch(value), index=index)
-            until(lambda to=receiver, n=value: len(call(to, "values")) == n, within_s=5, what=f"{value} at {index}")
+            until(lambda to=receiver, n=value: len(call(to, "values")) == n, within_s=30, what=f"{value} at {index}")
     assert [vitals(receiver).health.gaps for receiver in receivers.values()] == [0, 0]
 
 
@@ -254,9 +254,9 @@ def test_two_indices_above_the_limit_of_a_call_each_get_their_own_payload_and_th
         for index, sign in (("A", 10), ("B", 20)):
             sender.publish("numbers", batch(*[sign + value] * rows), index=index)
     for index, sign in (("A", 10), ("B", 20)):
-        until(lambda to=receivers[index]: len(call(to, "values")) == 3 * rows, within_s=10, what=f"three at {index}")
+        until(lambda to=receivers[index]: len(call(to, "values")) == 3 * rows, within_s=30, what=f"three at {index}")
         assert set(call(receivers[index], "values")) == {sign + value for value in (1, 2, 3)}
-    until(lambda: sorted(call(taker, "values")) == [11, 12, 13, 21, 22, 23], within_s=10, what="all at the recorder")
+    until(lambda: sorted(call(taker, "values")) == [11, 12, 13, 21, 22, 23], within_s=30, what="all at the recorder")
     assert vitals(taker).health.gaps == 0
 
 
@@ -268,9 +268,9 @@ def test_rows_the_ring_gave_up_stay_counted_when_all_the_others_are_on_disk(crea
     assert call(sender, "send", "numbers", 21, 21)["lost:recorder"] == 18
     recorder = create(Spec(name="recorder", cls=PlainTaker, config=PlainConfig()))
     ready(recorder)
-    until(lambda: call(recorder, "values") == [19, 20, 21], within_s=15, what="what was left")
+    until(lambda: call(recorder, "values") == [19, 20, 21], within_s=30, what="what was left")
 
-    until(lambda: vitals(sender).dropped == {"lost:recorder": 18}, within_s=5, what="the loss is still said")
+    until(lambda: vitals(sender).dropped == {"lost:recorder": 18}, within_s=30, what="the loss is still said")
 
 
 def test_in_a_replay_publish_returns_when_the_message_was_handled(create: Create) -> None:

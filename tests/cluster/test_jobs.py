@@ -11,7 +11,7 @@ from jobs.backtest import main
 
 DATA = (Path(__file__).parents[2] / "../shared/data/market").resolve()
 ARGS = ["--strategy", "ema_channel", "--index", "SENSEX", "--data", str(DATA)]
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.beside]
 
 
 @pytest.fixture(scope="module")

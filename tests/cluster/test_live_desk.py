@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from core.errors import BrokerDown, ConfigError
 from core.market import IST
 from storage.secrets import Passphrase, Secrets
 from tests.cluster.conftest import free_desk, until
-from tests.cluster.whole_desk import buy_one_lot, try_
+from tests.cluster.whole_desk import buy_one_lot, near_the_money, try_
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 WORDS = "a passphrase for tests"
@@ -32,15 +33,10 @@ PATIENCE_S = 60.0
 LONGEST = dt.timedelta(minutes=15)  # that this file takes
 
 
-@pytest.fixture(scope="module")
-def home() -> Iterator[Path]:
-    """With a session of today that is open now, whatever day it is."""
+@contextmanager
+def home_of(opens: dt.datetime, closes: dt.datetime) -> Iterator[Path]:
+    """Whose calendar has a session today from `opens` to `closes`, Indian time, whatever day it is."""
     now = dt.datetime.now(IST)
-    opens, closes = now - dt.timedelta(minutes=5), now + dt.timedelta(hours=2)
-    first, last = now.replace(hour=0, minute=1), now.replace(hour=23, minute=58)
-    opens, closes = max(opens, first), min(closes, last)
-    if closes - now < LONGEST or opens >= now:
-        pytest.skip(f"at {now:%H:%M} no session of today is open for the {LONGEST} this takes")
     with tempfile.TemporaryDirectory(prefix="vkl", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL, which never runs as root, must reach its data below
         facts = Path(folder) / "today.yaml"
@@ -50,12 +46,27 @@ def home() -> Iterator[Path]:
         )
         before = {name: os.environ.get(name) for name in ("VIKALP_HOME", PASSPHRASE)}
         os.environ |= {"VIKALP_HOME": folder, PASSPHRASE: WORDS}
-        vikalp("facts", "import", str(facts))
-        yield Path(folder)
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+        try:
+            vikalp("facts", "import", str(facts))
+            yield Path(folder)
+        finally:
+            for name, value in before.items():
+                os.environ.pop(name)
+                if value is not None:
+                    os.environ[name] = value
+
+
+@pytest.fixture(scope="module")
+def home() -> Iterator[Path]:
+    """With a session of today that is open now."""
+    now = dt.datetime.now(IST)
+    opens, closes = now - dt.timedelta(minutes=5), now + dt.timedelta(hours=2)
+    first, last = now.replace(hour=0, minute=1), now.replace(hour=23, minute=58)
+    opens, closes = max(opens, first), min(closes, last)
+    if closes - now < LONGEST or opens >= now:
+        pytest.skip(f"at {now:%H:%M} no session of today is open for the {LONGEST} this takes")
+    with home_of(opens, closes) as made:
+        yield made
 
 
 def vikalp(*words: str) -> None:
@@ -133,3 +144,26 @@ def test_in_paper_the_same_prices_meet_the_paper_broker(root: str) -> None:
     finally:
         ray.shutdown()
         list(down(number))
+
+
+@pytest.mark.long
+def test_outside_the_session_nobody_enters(root: str) -> None:
+    """The exchange goes on, the desk's calendar says that its session is over."""
+    midnight = dt.datetime.now(IST).replace(hour=0, minute=0)
+    with home_of(midnight + dt.timedelta(minutes=1), midnight + dt.timedelta(minutes=2)):
+        Secrets(login_path(root), Passphrase(WORDS), Login).save(log_in_locally(root, time.time_ns()))
+        number = free_desk()
+        list(up(load(overrides=settings(root, **{"kite.orders": False})), number))
+        try:
+            desk: Desk = attach(number)
+            contract = until(lambda: try_(lambda: near_the_money(desk)), within_s=PATIENCE_S, what="a chain")
+            lot = desk.expiries("NIFTY").to_pylist()[0]["lot"]
+            order = until(
+                lambda: try_(lambda: desk.place(contract["symbol"], "BUY", lot)), within_s=PATIENCE_S, what="an answer"
+            )
+            assert order.state == "REFUSED"
+            assert order.message.startswith("market_hours: NSE is closed at "), order.message
+            assert "(asked closed, allowed open)" in order.message
+        finally:
+            ray.shutdown()
+            list(down(number))

@@ -25,6 +25,7 @@ PACE = "90"  # the cut then takes about half a minute
 
 pytestmark = [
     pytest.mark.cluster,
+    pytest.mark.beside,
     pytest.mark.timeout(900),
     pytest.mark.skipif(not DAY.is_file(), reason=f"no recorded chain at {DAY}"),
 ]

@@ -17,7 +17,7 @@ from core.records import ActorStatus, DeskStatus, Stamp
 from tests.cluster.conftest import NAMESPACE, SESSION, call, supervisor_of, until
 from tests.cluster.plain import Plain, PlainConfig, Wall, always_open, batch
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.beside]
 FACTS = DeskFacts(desk=0, mode="SIMULATED", namespace=NAMESPACE, session_id="s", market_says="a test")
 LIMITS = SupervisionConfig(probe_ms=200, stuck_s=1.5, silent_s=2.0, open_s=10.0)
 Watch = Callable[[list[Spec]], Any]
@@ -55,7 +55,7 @@ def status(supervisor: Any) -> DeskStatus | None:
         return None
 
 
-def reaches(supervisor: Any, name: str, state: str, *, within_s: float = 10, but: int = 0) -> ActorStatus:
+def reaches(supervisor: Any, name: str, state: str, *, within_s: float = 30, but: int = 0) -> ActorStatus:
     """Wait until actor `name` is in `state`, in another process than `but`."""
 
     def check() -> ActorStatus | None:
@@ -75,17 +75,17 @@ def test_a_killed_actor_and_a_stopped_one_are_back_and_the_supervisor_adopts_the
     one, two = reaches(supervisor, "s.one", "READY"), reaches(supervisor, "s.two", "READY")
 
     os.kill(one.pid, signal.SIGKILL)
-    again = reaches(supervisor, "s.one", "READY", within_s=5, but=one.pid)
+    again = reaches(supervisor, "s.one", "READY", within_s=30, but=one.pid)
     assert again.incarnation == 2
 
     os.kill(two.pid, signal.SIGSTOP)
-    back = reaches(supervisor, "s.two", "READY", within_s=8, but=two.pid)
+    back = reaches(supervisor, "s.two", "READY", within_s=30, but=two.pid)
     said = status(supervisor)
     assert said is not None
     assert any("STUCK: no answer to a health probe" in alert.message for alert in said.alerts)
 
     supervisor_of(SESSION).kill()
-    assert reaches(supervisor, "s.one", "READY", within_s=10).pid == again.pid, "adopted, not started again"
+    assert reaches(supervisor, "s.one", "READY", within_s=30).pid == again.pid, "adopted, not started again"
     assert reaches(supervisor, "s.two", "READY").pid == back.pid
 
 
@@ -95,7 +95,7 @@ def test_an_actor_that_hangs_while_its_supervisor_is_killed_is_found_stuck_by_th
     os.kill(before.pid, signal.SIGSTOP)
     supervisor_of(SESSION).kill()
 
-    back = reaches(supervisor, "s.hangs", "READY", within_s=LIMITS.open_s + 20, but=before.pid)
+    back = reaches(supervisor, "s.hangs", "READY", within_s=LIMITS.open_s + 30, but=before.pid)
     said = status(supervisor)
     assert back.pid
     assert said is not None
@@ -123,13 +123,13 @@ def test_a_handler_that_hangs_and_an_actor_that_falls_silent_are_killed(watch: W
     deaf = Spec(name="s.deaf", cls=Plain, config=PlainConfig(), upstream=("s.source",))
     supervisor = watch([source, plain("s.sink"), deaf])
     sink = reaches(supervisor, "s.sink", "READY")
-    reaches(supervisor, "s.deaf", "SILENT", within_s=15)
+    reaches(supervisor, "s.deaf", "SILENT", within_s=30)
     hang = Stamp(source="t", topic="numbers", epoch=1, sequence=1, sent_wall_ns=0)
     ray.get_actor("s.sink", NAMESPACE).receive.remote(((hang, batch(-3)),))
-    back = reaches(supervisor, "s.sink", "READY", within_s=10, but=sink.pid)
+    back = reaches(supervisor, "s.sink", "READY", within_s=30, but=sink.pid)
     handle = ray.get_actor("s.sink", NAMESPACE)
 
-    until(lambda: call(handle, "values"), within_s=5, what="data again")
+    until(lambda: call(handle, "values"), within_s=30, what="data again")
     assert back.incarnation == 2
     assert reaches(supervisor, "s.source", "READY").incarnation == 1
 
@@ -143,9 +143,9 @@ def test_what_an_actor_raises_and_refuses_is_in_the_status_and_outlives_it(watch
         found = status(supervisor)
         return {(alert.subject, alert.message) for alert in found.alerts} if found else set()
 
-    until(lambda: ("orders", "HALTED, the ledger is away") in said(), within_s=5, what="its alarm is shown")
+    until(lambda: ("orders", "HALTED, the ledger is away") in said(), within_s=30, what="its alarm is shown")
     until(lambda: any(about == "s.says" and "refused: time" in words for about, words in said()),
-          within_s=5, what="what it refuses is shown")  # fmt: skip
+          within_s=30, what="what it refuses is shown")  # fmt: skip
     assert reaches(supervisor, "s.says", "READY").why == "rows refused: time 1,000"
     os.kill(before.pid, signal.SIGKILL)
     reaches(supervisor, "s.says", "READY", but=before.pid)

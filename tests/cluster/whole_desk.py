@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import requests
 from kiteconnect import KiteConnect
 from ray.job_submission import JobStatus, JobSubmissionClient
 
 from brokers.kite.login import Login
 from cluster.account import LOCAL, login_path, own_root
-from cluster.attach import Desk
+from cluster.attach import Desk, attach
 from cluster.auth import admit
 from cluster.decide import SupervisionConfig
 from cluster.lifecycle import down, up
@@ -24,10 +25,23 @@ from cluster.settings import load
 from cluster.state import DeskState, read_state, state_path
 from core.errors import DeskError
 from core.records import ActorStatus, DeskStatus, Order
+from core.schemas import Kind
 from storage.ledger import PostgresLedger
 from storage.secrets import Secrets
 from tests.cluster.conftest import free_desk, until
 
+# Room for a test that buys the same lot again and again.
+ROOMY: Mapping[str, Any] = {
+    "risk.limits.duplicate.window_ms": 0,
+    "risk.limits.exposure.max_paise": 10**11,
+    "risk.limits.stress.max_loss_paise": 10**11,
+    "risk.limits.var.max_loss_paise": 10**11,
+    "risk.funds.cash_paise": 10**11,
+    "risk.limits.concentration.from_paise": 10**11,
+    **{f"risk.limits.{greek}.max_rupees": 10**9 for greek in ("delta", "gamma", "vega", "theta")},
+}
+FIRST_S = 40.0  # until a desk that is up has bought its first lot
+WAIT_WORDS = ("No quote", "stale_quote", "lease", "duplicate", "the ledger is away", "risk cannot be reached")
 BACK_S = 20.0  # five on a quiet machine, which is what benchmarks/recovery.py measures; CI's may be busy
 
 
@@ -56,8 +70,8 @@ def back(desk: Desk, name: str, before: ActorStatus, within_s: float = BACK_S) -
     return until(check, within_s=within_s, what=f"{name} is back with data")
 
 
-def near_the_money(desk: Desk) -> dict[str, Any]:
-    rows = [r for r in desk.chain("NIFTY").to_pylist() if r["kind"] == 2 and r["ask_paise"] > 0]
+def near_the_money(desk: Desk, kind: Kind = Kind.CALL) -> dict[str, Any]:
+    rows = [r for r in desk.chain("NIFTY").to_pylist() if r["kind"] == kind and r["ask_paise"] > 0]
     spot = desk.expiries("NIFTY").to_pylist()[0]["spot_paise"]
     return min(rows, key=lambda r: (abs(r["strike_paise"] - spot), str(r["expiry"])))
 
@@ -67,8 +81,8 @@ def buy_one_lot(desk: Desk) -> str:
     contract = near_the_money(desk)
     lot = desk.expiries("NIFTY").to_pylist()[0]["lot"]
     order = desk.place(contract["symbol"], "BUY", lot)
-    if "No quote" in order.message or "stale_quote" in order.message:
-        return ""  # whoever has just started again waits for its first full book
+    if any(word in order.message for word in WAIT_WORDS):
+        return ""  # whoever has just started again waits for its first full book, who bought just now for a moment
     assert order.state in {"OPEN", "COMPLETE", "UNKNOWN"}, order.message
     tag = order.intent.tag
 
@@ -77,6 +91,13 @@ def buy_one_lot(desk: Desk) -> str:
 
     until(filled, within_s=10, what="the fill")
     return tag
+
+
+def trading(state: DeskState) -> Desk:
+    """The desk, once it has bought a lot: its chain, risk, order manager and exchange answer, and something is held."""
+    desk = attach(state.desk)
+    until(lambda: try_(lambda: buy_one_lot(desk)), within_s=FIRST_S, what="a first order")
+    return desk
 
 
 def try_(action: Any) -> Any:
@@ -115,6 +136,24 @@ def at_exchange(state: DeskState) -> KiteConnect:
     login = Secrets(login_path(root), LOCAL, Login).load()
     assert login is not None
     return KiteConnect(login.api_key, login.access_token, root=root)
+
+
+def exchange_book(state: DeskState) -> dict[str, Any]:
+    """The day as the desk's local exchange has it; asking costs the account nothing of what it may ask in a second."""
+    answer = requests.get(f"{own_root(state.desk)}/admin/book", timeout=5)
+    assert answer.status_code == 200, answer.text
+    return dict(answer.json()["data"])
+
+
+def fault(state: DeskState, name: str, **how: float) -> None:
+    """A fault of the desk's local exchange is on."""
+    answer = requests.post(f"{own_root(state.desk)}/admin/faults/{name}", data=how, timeout=5)
+    assert answer.status_code == 200, answer.text
+
+
+def fault_over(state: DeskState, name: str) -> None:
+    answer = requests.delete(f"{own_root(state.desk)}/admin/faults/{name}", timeout=5)
+    assert answer.status_code == 200, answer.text
 
 
 def job_session(state: DeskState) -> str:

@@ -1,4 +1,4 @@
-"""The page of a whole desk: prices move, a paper order is placed with the mouse, the fill is seen."""
+"""The page of a whole desk: prices move, an order placed with the mouse is filled, the held kill switch sells it."""
 
 import json
 import os
@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -77,7 +78,7 @@ def test_prices_move_a_paper_order_is_placed_and_its_fill_is_seen(page: Page, de
 
     expect(page.locator("#orders tbody tr").first.locator("td.state")).to_have_text("COMPLETE")
     chain = httpx.get(f"{desk_url}/api/chain/NIFTY", timeout=30).json()
-    expect(page.locator(f"#positions-{symbol}-quantity")).to_have_text(str(chain["expiries"][0]["lot"]))
+    expect(page.locator(f"#positions-manual-NRML-{symbol}-quantity")).to_have_text(str(chain["expiries"][0]["lot"]))
 
 
 def test_all_five_indices_are_live(page: Page, desk_url: str) -> None:
@@ -87,3 +88,31 @@ def test_all_five_indices_are_live(page: Page, desk_url: str) -> None:
         page.locator(f"#index-tab-{index}").click()
         expect(page.locator("#chain-index")).to_have_text(index)
         compare(page, desk_url)
+
+
+def test_the_kill_switch_held_on_the_page_stops_the_desk_and_squares_it_off(page: Page, desk_url: str) -> None:
+    """What the first test bought is sold again."""
+    assert any(one["quantity"] for one in positions(desk_url))
+    load(page, desk_url)
+    expect(page.locator("#oms-state")).to_have_text("ACTIVE")
+    page.locator("#kill-more summary").click()
+    page.locator("#kill-why").fill("a drill on the page")
+    page.locator("#kill-square-off").check()
+    page.locator("#kill").hover()
+    page.mouse.down()
+    expect(page.locator("#killed")).to_be_visible()
+    page.mouse.up()
+    expect(page.locator("#killed-says")).to_contain_text("a drill on the page")
+    expect(page.locator("#oms-state")).to_have_text("HALTED")
+
+    kill = httpx.get(f"{desk_url}/api/kill", timeout=30).json()["kill"]
+    assert (kill["who"], kill["square_off"]) == ("page from 127.0.0.1", True)
+    until(lambda: not any(one["quantity"] for one in positions(desk_url)), "everything is squared off")
+    page.locator("#release-why").fill("seen")
+    page.locator("#release-send").click()
+    expect(page.locator("#killed")).to_be_hidden()
+    expect(page.locator("#oms-state")).to_have_text("HALTED")
+
+
+def positions(desk_url: str) -> list[dict[str, Any]]:
+    return list(httpx.get(f"{desk_url}/api/positions", timeout=30).json())

@@ -77,7 +77,7 @@ def test_an_order_shows_margin_first_then_its_fill_and_position(page: Page, gate
     send(page)
 
     expect(page.locator("#ticket-message")).to_contain_text(f"COMPLETE: BUY 150 {symbol}")
-    expect(page.locator(f"#positions-{symbol}-quantity")).to_have_text("150")
+    expect(page.locator(f"#positions-manual-NRML-{symbol}-quantity")).to_have_text("150")
     orders = httpx.get(f"{gateway.url}/api/orders", timeout=30).json()
     mine = next(order for order in reversed(orders) if order["intent"]["symbol"] == symbol)
     expect(page.locator(f"#orders-{mine['intent']['tag']}-state")).to_have_text("COMPLETE")
@@ -175,11 +175,12 @@ def test_a_gateway_that_is_gone_leaves_nothing_on_the_page_that_looks_well(page:
 
 def test_a_pause_of_the_desk_is_forgotten_when_it_speaks_again(page: Page, gateway: Gateway) -> None:
     load(page, gateway.url)
-    page.evaluate("() => { window.heard = desk.apply; desk.apply = () => {}; }")  # as if nothing came any more
+    # As on a slow line: nothing comes for a while, and then all of it.
+    page.evaluate("() => { [hear, late] = [desk.apply, []]; desk.apply = (message) => late.push(message); }")
     expect(page.locator("#connection")).to_contain_text("no connection to the desk since")
     expect(page.locator("#actors-oms-state")).to_have_text("unknown")
 
-    page.evaluate("() => { desk.apply = window.heard; }")
+    page.evaluate("() => { desk.apply = hear; late.forEach(hear); }")
 
     expect(page.locator("#connection")).to_be_hidden()
     expect(page.locator("#oms-state")).to_have_text("ACTIVE")
@@ -187,6 +188,8 @@ def test_a_pause_of_the_desk_is_forgotten_when_it_speaks_again(page: Page, gatew
     expect(page.locator("#strip-NIFTY-age")).to_have_class("age good")
     expect(page.locator("#provenance")).to_have_text("simulated")
     expect(page.locator("#chain-box")).not_to_have_class("stale")
+    _, figures = compare(page, gateway.url)
+    assert figures > 1_000, "the chain is still there"
 
 
 def test_an_alert_has_its_time_and_is_whole_in_its_title_and_an_alarm_stays(page: Page, gateway: Gateway) -> None:

@@ -63,7 +63,7 @@ def test_on_a_cached_chain_the_ticket_refuses_an_entry_before_it_is_sent_and_tak
     expect(page.locator("#ticket-message")).to_contain_text("NIFTY is cached")
     page.locator("#ticket-send").click()
     expect(page.locator("#ticket-message")).to_have_text(
-        re.compile(r"^NIFTY is cached \d+\.\ds: entries are refused, an exit passes$")
+        re.compile(r"^NIFTY is cached \d+\.\ds: entries are refused, exits pass$")
     )
     expect(page.locator("#ticket-send")).to_have_text("Review order")
     expect(page.locator("#ticket-purpose")).to_be_focused()
@@ -106,7 +106,7 @@ def test_before_the_login_the_last_chain_of_the_tape_is_shown_and_then_the_live_
     compare(page, paper.url)
     fill_ticket(page, atm(page, "call", "ask"), "ask", "1", "150")
     page.locator("#ticket-send").click()
-    expect(page.locator("#ticket-message")).to_contain_text(": entries are refused, an exit passes")
+    expect(page.locator("#ticket-message")).to_contain_text(": entries are refused, exits pass")
 
     paper.say("login")
 

@@ -25,7 +25,7 @@ from core.strategies.expiry import expiry_to_trade
 from jobs import backtest
 from jobs.backtest import GOLDEN
 from jobs.recorded import load_days
-from jobs.report import summary, table_of, write_report
+from jobs.report import heading, summary, table_of, write_report
 
 DATA = (Path(__file__).parents[2] / "../shared/data/market").resolve()
 D = dt.date
@@ -190,6 +190,20 @@ def test_a_trade_of_any_index_can_be_written(index: str, symbol: str, price: int
     row = table_of(Trade, [trade]).to_pylist()[0]
 
     assert (row["charges"], row["net"]) == (cost, trade.net)
+
+
+def test_a_result_groups_its_rupees_the_indian_way() -> None:
+    lost = Trade(
+        day=D(2025, 9, 5), symbol="S", quantity=1, confidence=100.0, signal_ns=0, entry_ns=0, entry_paise=0, exit_ns=0,
+        exit_paise=0, reason="stop", gross=Decimal(0), charges=Decimal(0), net=Decimal("-1234567.125"),
+    )  # fmt: skip
+    result = DayResult(day=lost.day, trades=(lost,), refused=(), missing=(), equity=())
+
+    assert backtest.in_words(result).startswith("2025-09-05 net −₹12,34,567.12, 1 trades")
+    assert heading("t", BacktestConfig(), merge([result])).splitlines() == [
+        "t: net −₹12,34,567.12 over 1 days",
+        "on an expiry day: same; slippage 0.5 %; capital ₹5,00,000 a day",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,10 @@ from pydantic import ValidationError
 from core.market import to_ns
 from core.records import Fill, Intent, Order
 from core.risk.book import (
-    Mark,
     RiskBook,
     at,
     day_net_paise,
     held,
-    reduces,
-    replay,
     trades,
     with_end,
     with_fill,
@@ -27,12 +24,15 @@ from core.risk.book import (
 )
 from core.risk.limits.consecutive_stops import ConsecutiveStops
 from core.risk.limits.daily_loss import DailyLoss
+from core.risk.limits.duplicate import Duplicate
 from core.risk.limits.limits import LimitsConfig
 from core.risk.limits.market_hours import MarketHours
 from core.risk.limits.order_size import OrderSize
 from core.risk.limits.position import PositionSize
 from core.risk.limits.stale_quote import StaleQuote
 from core.risk.limits.trades_per_day import TradesPerDay
+from core.risk.marks import Mark
+from core.risk.replay import replay
 from core.risk.verdict import in_words, verdict
 from tests.fakes_orders import INDEX, IST, LOT, NOON, SECOND, SYMBOL, intent
 
@@ -54,7 +54,7 @@ def fill_of(order: Intent, price: int, *, number: int = 1, quantity: int = 0, at
 
 
 def fresh(price: int = 35_000) -> RiskBook:
-    return with_marks(at(RiskBook(), NOON), {SYMBOL: Mark(paise=price, at_ns=NOON, prev_close_paise=34_000)})
+    return with_marks(at(RiskBook(), NOON), {SYMBOL: Mark(last_paise=price, at_ns=NOON, prev_close_paise=34_000)})
 
 
 def done(book: RiskBook, order: Intent, price: int) -> RiskBook:
@@ -67,8 +67,11 @@ def round_trip(book: RiskBook, name: str, reason: str, sell: int = 35_000) -> Ri
     return done(book, intent(f"{name}OUT", side="SELL", purpose="exit", reason=reason), sell)
 
 
-def names(book: RiskBook, order: Intent, limits: LimitsConfig | None = None) -> list[str]:
-    return [refusal.limit for refusal in verdict((limits or LimitsConfig()).all(), order, book).refusals]
+SOON = LimitsConfig(duplicate=Duplicate(window_ms=0))  # the clock of these tests stands still between two orders
+
+
+def names(book: RiskBook, order: Intent, limits: LimitsConfig = SOON) -> list[str]:
+    return [refusal.limit for refusal in verdict(limits.all(), order, book).refusals]
 
 
 def test_an_ordinary_entry_passes_every_limit() -> None:
@@ -98,8 +101,8 @@ def test_position_counts_what_is_working() -> None:
 def test_daily_loss_is_marked_to_market_and_net_of_charges() -> None:
     limit = DailyLoss(max_loss_paise=100_000)
     book = done(fresh(), intent(quantity=5 * LOT), 35_000)
-    before = with_marks(book, {SYMBOL: Mark(paise=34_050, at_ns=NOON)})  # −₹950 and ₹38 of charges
-    beyond = with_marks(book, {SYMBOL: Mark(paise=34_020, at_ns=NOON)})  # −₹980: only the charges pass the limit
+    before = with_marks(book, {SYMBOL: Mark(last_paise=34_050, at_ns=NOON)})  # −₹950 and ₹38 of charges
+    beyond = with_marks(book, {SYMBOL: Mark(last_paise=34_020, at_ns=NOON)})  # −₹980: only the charges pass the limit
 
     assert limit.check(intent("B"), before) is None
     assert limit.check(intent("B"), beyond).allowed == "₹1,000.00"
@@ -192,7 +195,7 @@ def test_a_stop_that_fills_in_parts_is_one_stop() -> None:
 def test_the_third_trade_and_the_second_stop_are_both_named() -> None:
     book = round_trip(fresh(), "A", "target")
     book = round_trip(round_trip(book, "B", "stop"), "C", "stop")
-    answer = verdict(LimitsConfig().all(), intent("D"), book)
+    answer = verdict(SOON.all(), intent("D"), book)
 
     assert [refusal.limit for refusal in answer.refusals] == ["trades_per_day", "consecutive_stops"]
     assert "trades_per_day: s has had its 3 trades" in in_words(answer)
@@ -209,21 +212,10 @@ def test_an_exit_that_reduces_passes_every_limit() -> None:
     assert names(book, msgspec.structs.replace(leave, quantity=51 * LOT)) != []
 
 
-def test_an_exit_only_counts_as_one_if_working_exits_leave_it_something() -> None:
-    book = done(fresh(), intent("A", quantity=2 * LOT), 35_000)
-    leave = intent("X", side="SELL", purpose="exit", quantity=2 * LOT)
-
-    assert reduces(book, leave)
-    assert not reduces(with_intent(book, leave), msgspec.structs.replace(leave, tag="Y"))
-    assert not reduces(book, msgspec.structs.replace(leave, side="BUY"))
-    assert not reduces(book, msgspec.structs.replace(leave, purpose="entry"))
-    assert reduces(with_end(with_intent(book, leave), "X"), msgspec.structs.replace(leave, tag="Y"))
-
-
 def test_a_carried_position_counts_from_the_previous_close() -> None:
     book = done(fresh(), intent("A", quantity=LOT), 30_000)
     book = at(book, NEXT_DAY)
-    book = with_marks(book, {SYMBOL: Mark(paise=34_500, at_ns=NEXT_DAY, prev_close_paise=34_000)})
+    book = with_marks(book, {SYMBOL: Mark(last_paise=34_500, at_ns=NEXT_DAY, prev_close_paise=34_000)})
 
     assert day_net_paise(book) == LOT * 500
     assert held(book, SYMBOL) == LOT
@@ -271,10 +263,10 @@ def test_every_limit_names_itself_and_describes_its_settings() -> None:
     used = [limit.use(book) for limit in limits]
 
     assert [use.limit for use in used] == [limit.name for limit in limits]
-    assert len({limit.name for limit in limits}) == len(limits) == 7
+    assert len({limit.name for limit in limits}) == len(limits) == 28
     assert all(use.allowed > 0 and use.unit for use in used)
     assert all(field.description for limit in limits for field in type(limit).model_fields.values())
-    assert set(LimitsConfig.model_fields) == {limit.name for limit in limits}
+    assert list(LimitsConfig.model_fields) == [*(limit.name for limit in limits), "expiry_day", "strategies"]
     assert INDEX in SYMBOL
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.risk.basket import after_expiry, basket_margin, hedge_first, without
+from core.risk.basket import after_expiry, basket_margin, without
 from core.risk.margin_portfolio import portfolio_margin
 from core.risk.margin_terms import MarginRules, MarginTerms, PortfolioMargin, cover
 from core.risk.span import SpanModel, Vols
@@ -194,7 +194,7 @@ def test_a_short_of_nine_months_and_a_day_has_the_long_dated_exposure_where_it_i
 def test_the_path_of_a_basket_is_lower_with_the_hedges_first() -> None:
     source = SpanModel(market=market(*ALL))
     shorts_first = basket_margin(sorted(CONDOR, key=lambda one: one.quantity), source)
-    wings_first = basket_margin(hedge_first(CONDOR), source)
+    wings_first = basket_margin(sorted(CONDOR, key=lambda one: -one.quantity), source)
 
     assert shorts_first.final.terms == wings_first.final.terms == margin(*CONDOR).terms
     assert wings_first.initial.total_paise < shorts_first.initial.total_paise

@@ -71,6 +71,11 @@ def test_what_is_no_symbol_is_refused_in_words(bad: str) -> None:
         parse_symbol(bad)
 
 
+def test_what_is_no_symbol_says_where_those_of_now_are_found() -> None:
+    with pytest.raises(UnknownName, match=r"the chain of an index names one \(vikalp chain INDEX\)"):
+        parse_symbol("NIFTY24500CE")
+
+
 @pytest.mark.parametrize("stock", ["RELIANCE26AUG1400CE", "M&M25NOVFUT", "360ONE25NOV1000PE", "SENSEX5025SEPFUT"])
 def test_a_stock_s_contract_is_refused_and_the_reason_said(stock: str) -> None:
     with pytest.raises(UnknownName, match=r"settled by delivery and can be banned"):

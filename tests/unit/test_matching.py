@@ -110,6 +110,7 @@ def test_the_board_keeps_the_latest_book_and_what_we_left_of_it() -> None:
     assert depth is not None
     board.put(SYMBOL, take(depth, "BUY", 10, 200)[1])
     after = board.depth(SYMBOL)
+    marks = [board.mark(SYMBOL, quantity) for quantity in (0, 20, -20)]
     board.update(ticks(last=99))
 
     assert unknown is None
@@ -118,7 +119,7 @@ def test_the_board_keeps_the_latest_book_and_what_we_left_of_it() -> None:
     assert after is not None
     assert (after.asks, after.bids) == ((Level(105, 20),), depth.bids)
     assert board.depth(SYMBOL).asks == ()
-    assert board.mark(SYMBOL) == 99
+    assert (marks, board.mark(SYMBOL), board.mark(SYMBOL, 20)) == ([102, 100, 105], 99, 99)
 
 
 def test_depth_walks_level_by_level() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import InputError, UnknownName
-from core.records import Refusal, Verdict
+from core.records import Refusal, Terms, Verdict
 from tests.fakes_orders import (
     INDEX,
     LOT,
@@ -30,7 +30,7 @@ def test_a_filled_order_is_complete_and_its_position_marked_and_charged(world: W
 
     assert (sent.state, sent.broker_id) == ("OPEN", "B1")
     assert (world.order().state, world.order().filled_quantity, world.order().average_paise) == ("COMPLETE", 40, 34_950)
-    assert (position.quantity, position.last_paise, position.unrealised_paise) == (40, 35_550, 40 * 600)
+    assert (position.quantity, position.last_paise, position.unrealised_paise) == (40, 35_500, 40 * 550)
     assert position.charges_paise > 2000
     assert world.risk.booked == ["T1", "T2"]
     assert world.risk.released == ["A"]
@@ -125,6 +125,21 @@ def test_a_refusal_by_risk_is_not_sent_and_says_which_limits(world: World) -> No
     assert "trades_per_day" in order.message
     assert "stops" in order.message
     assert world.broker.placed == []
+
+
+def test_an_order_that_the_broker_or_risk_turned_away_is_over_when_it_is_modified(world: World) -> None:
+    world.broker.next_place = "refuse"
+    world.oms.submit(intent("A"))
+    world.risk.answer = Verdict(refusals=(Refusal(limit="margin", allowed="1", asked="2", why="no funds"),))
+    world.oms.submit(intent("B"))
+    other = Terms(order_type="LIMIT", limit_paise=34_000)
+
+    answers = {tag: world.oms.modify(tag, other) for tag in ("A", "B")}
+    assert {tag: (answer.state, answer.message) for tag, answer in answers.items()} == {
+        "A": ("REJECTED", "not modified: state: order A is over (asked REJECTED, allowed OPEN)"),
+        "B": ("REFUSED", "not modified: state: order B is over (asked REFUSED, allowed OPEN)"),
+    }
+    assert world.order("A").message == "Insufficient funds."
 
 
 def test_a_broken_rule_of_the_exchange_is_refused_before_risk_is_asked(world: World) -> None:

@@ -11,6 +11,7 @@ from core.records import LIVE, Intent
 from tests.fakes_broker import Died, FakeBroker, FakeRisk
 from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import LOT, HandClock, ListBus, intent
+from tests.world_oms import WIDE
 
 WRITES = ("journal_intent", "record_order", "record_fill", "record_refusal", "orders", "fills", "record_alert")
 PLACES = ("ack", "refuse", "lose the request", "lose the answer", "die before accept", "die after accept")
@@ -51,7 +52,7 @@ class Day:
     def start(self) -> None:
         """A new process; its guard tries open() again and again, here on every wait."""
         self.oms = OmsActor(
-            OmsConfig(),
+            OmsConfig(budget=WIDE),
             bus=ListBus(),
             clock=self.clock,
             ledger=self.ledger,

@@ -138,7 +138,7 @@ def test_a_holding_without_a_freeze_quantity_holds_up_no_other_exit(
             raise UnknownDate(f"the freeze quantity of {index} on {on} is not known")
         return 1_800 // 75 * 75
 
-    monkeypatch.setattr("actors.oms.flatten.usable_freeze", some)
+    monkeypatch.setattr("actors.oms.closing.usable_freeze", some)
     sent = world.oms.exit_all("kill switch")
 
     assert [(order.state, order.intent.symbol == OTHER) for order in sent] == [("REFUSED", False), ("OPEN", True)]
@@ -173,7 +173,7 @@ def test_a_flat_symbol_needs_no_freeze_quantity(world: World, monkeypatch: pytes
     def unknown(index: str, expiry: object, on: object) -> int:
         raise UnknownDate(f"the freeze quantity of {index} on {on} is not known")
 
-    monkeypatch.setattr("actors.oms.flatten.usable_freeze", unknown)
+    monkeypatch.setattr("actors.oms.closing.usable_freeze", unknown)
     assert world.oms.exit_all("flat") == []
 
 

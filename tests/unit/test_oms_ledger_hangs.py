@@ -9,6 +9,7 @@ from brokers.paper import PaperBroker
 from cluster.decide import SupervisionConfig
 from cluster.topology import WAITS_S
 from core.errors import InputError, LedgerDown
+from core.matching.queue import Place
 from core.orders.answer import Answer
 from core.records import Alert, Fill, Order
 from storage.broker_store import PostgresBrokerStore
@@ -152,9 +153,9 @@ class HangingStore(MemoryStore):
             self.clock.sleep(TIMEOUT_S)
             raise LedgerDown("the store does not answer")
 
-    def save(self, order: Order, fills: Sequence[Fill]) -> None:
+    def save(self, order: Order, fills: Sequence[Fill], place: Place) -> None:
         self._wait()
-        super().save(order, fills)
+        super().save(order, fills, place)
 
     def load(self) -> tuple[Sequence[Order], Sequence[Fill]]:
         self._wait()

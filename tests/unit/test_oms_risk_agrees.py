@@ -1,6 +1,6 @@
 """After any death, outage or lost answer risk counts as working exactly the orders that live in the journal."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from itertools import count
 
 import pytest
@@ -8,14 +8,21 @@ import pytest
 from actors.oms.oms import OmsActor, OmsConfig
 from actors.risk.risk import RiskActor, RiskConfig
 from core.errors import DeskError
-from core.records import LIVE, Fill, Intent, Verdict
-from core.risk.book import RiskBook, live_tags
+from core.records import LIVE, Fill, Funds, Intent, Verdict
+from core.risk.book import RiskBook
 from core.risk.limits.limits import LimitsConfig
 from core.risk.limits.trades_per_day import TradesPerDay
+from core.risk.resting import live_limits
 from tests.fakes_broker import Died, FakeBroker
 from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import LOT, SECOND, HandClock, ListBus, intent
 from tests.unit.test_risk_actor import chain
+from tests.world_oms import WIDE
+
+
+def working(book: RiskBook) -> set[str]:
+    """Tags of the orders that may still fill."""
+    return set(live_limits(book))
 
 
 class Fault:
@@ -55,7 +62,7 @@ class CrashDesk:
         self.start()
         self.fault.around(self.ledger, "journal_intent", "record_order", "record_fill", "record_refusal")
         self.fault.around(self.broker, "place", "cancel", "book", "trades")
-        self.fault.around(self.risk, "check", "book", "release", "settle")
+        self.fault.around(self.risk, "check", "book", "rests", "release", "settle")
 
     def start(self) -> None:
         self.oms = self.make()
@@ -63,7 +70,7 @@ class CrashDesk:
 
     def make(self) -> OmsActor:
         return OmsActor(
-            OmsConfig(),
+            OmsConfig(budget=WIDE),
             bus=ListBus(),
             clock=self.clock,
             ledger=self.ledger,
@@ -107,7 +114,7 @@ def test_after_a_death_at_any_step_risk_counts_as_working_what_is_live_in_the_jo
         if desk is None:
             break
         steps = step
-        assert live_tags(desk.risk._book) == desk.live(), f"died at step {step}"
+        assert working(desk.risk._book) == desk.live(), f"died at step {step}"
         assert {fill.trade_id for fill in desk.ledger.trades} == {
             trade for holding in desk.risk._book.holdings.values() for trade in holding.trades
         }, f"died at step {step}"
@@ -119,11 +126,11 @@ def test_a_never_journalled_order_leaves_no_ghost_at_risk_after_the_crash() -> N
     desk.ledger.journal_intent = lambda epoch, made: (_ for _ in ()).throw(Died)  # type: ignore[method-assign]
     with pytest.raises(Died):
         desk.oms.submit(intent("GHOST"))
-    ghost = live_tags(desk.risk._book)
+    ghost = working(desk.risk._book)
     del desk.ledger.journal_intent
     desk.start()
 
-    assert (ghost, live_tags(desk.risk._book)) == ({"GHOST"}, set())
+    assert (ghost, working(desk.risk._book)) == ({"GHOST"}, set())
     assert {use.limit: use.used for use in desk.risk.limits()}["position"] == 0
 
 
@@ -141,8 +148,8 @@ class LostAnswers:
             raise DeskError("risk: the answer was lost")
         return answer
 
-    def check(self, made: Intent) -> Verdict:
-        return self._call("check", made)  # type: ignore[return-value]
+    def check(self, made: Intent, replaces: str = "") -> Verdict:
+        return self._call("check", made, replaces)  # type: ignore[return-value]
 
     def book(self, fill: Fill) -> None:
         self._call("book", fill)
@@ -150,8 +157,23 @@ class LostAnswers:
     def release(self, tag: str) -> None:
         self._call("release", tag)
 
-    def settle(self, live: Collection[str], trades: Collection[str]) -> None:
+    def rests(self, tag: str, limit_paise: int) -> None:
+        self._call("rests", tag, limit_paise)
+
+    def settle(self, live: Mapping[str, int], trades: Collection[str]) -> None:
         self._call("settle", live, trades)
+
+    def lease(self) -> int:
+        return self._call("lease")  # type: ignore[return-value]
+
+    def unsound(self) -> str:
+        return self._call("unsound")  # type: ignore[return-value]
+
+    def breach(self) -> str:
+        return self._call("breach")  # type: ignore[return-value]
+
+    def funds(self, found: Funds) -> None:
+        self._call("funds", found)
 
 
 @pytest.mark.parametrize("way", ["before", "after"])
@@ -175,7 +197,7 @@ def test_after_an_outage_of_risk_both_count_the_same_orders_as_working(way: str,
     setattr(line, way, False)
     desk.oms.on_timer()
 
-    assert live_tags(line.risk._book) == desk.live()
+    assert working(line.risk._book) == desk.live()
     assert line.risk._book.holdings.keys() == {position.symbol for position in desk.oms.positions()}
 
 
@@ -184,10 +206,10 @@ def test_an_order_journalled_though_the_answer_was_lost_is_working_at_risk_again
     desk.ledger.lost = lambda name: name == "journal_intent"
     desk.oms.submit(intent("A"))
     desk.ledger.lost = lambda name: False
-    released = live_tags(desk.risk._book)
+    released = working(desk.risk._book)
     desk.oms.on_timer()
 
-    assert (released, live_tags(desk.risk._book), desk.live()) == (set(), {"A"}, {"A"})
+    assert (released, working(desk.risk._book), desk.live()) == (set(), {"A"}, {"A"})
 
 
 def test_risk_that_began_anew_between_its_yes_and_the_journal_counts_the_order_soon() -> None:
@@ -201,11 +223,11 @@ def test_risk_that_began_anew_between_its_yes_and_the_journal_counts_the_order_s
 
     desk.ledger.journal_intent = anew  # type: ignore[method-assign]
     desk.oms.submit(intent("A"))
-    at_once = live_tags(desk.risk._book)
+    at_once = working(desk.risk._book)
     desk.clock.sleep(10)
     desk.oms.on_timer()
 
-    assert (at_once, live_tags(desk.risk._book)) == (set(), {"A"})
+    assert (at_once, working(desk.risk._book)) == (set(), {"A"})
 
 
 def test_an_order_manager_that_was_replaced_and_does_not_know_it_ends_no_order_at_risk() -> None:
@@ -214,9 +236,9 @@ def test_an_order_manager_that_was_replaced_and_does_not_know_it_ends_no_order_a
     desk.start()
     desk.oms.submit(intent("A"))
     desk.clock.sleep(10)
-    old._rounds._risk.settle()
+    old._parts.rounds._risk.settle()
 
-    assert live_tags(desk.risk._book) == {"A"}
+    assert working(desk.risk._book) == {"A"}
 
 
 def test_an_order_manager_that_is_not_open_or_was_replaced_says_nothing_to_risk() -> None:

@@ -1,9 +1,11 @@
 """Risk that hangs: an exit never waits for it twice, and what it missed it is told as soon as it is back."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.errors import DeskError, LedgerDown
-from core.records import Intent
+from core.records import Intent, Refusal, Side, Verdict
 from tests.fakes_broker import FakeRisk
 from tests.fakes_orders import LOT, SECOND, HandClock, intent
 from tests.world_oms import World
@@ -133,8 +135,65 @@ def test_what_a_hanging_risk_missed_it_is_told_when_it_is_back(world: Hung) -> N
 def test_an_error_of_risks_own_is_no_reason_to_call_it_away(world: Hung) -> None:
     world.slow.hangs = False
     check = world.risk.check
-    world.risk.check = lambda made: (_ for _ in ()).throw(LedgerDown("risk cannot write"))  # type: ignore[method-assign]
+    world.risk.check = lambda *made: (_ for _ in ()).throw(LedgerDown("risk cannot write"))  # type: ignore[method-assign]
     refused, passed = world.oms.submit(intent("E1")), world.oms.submit(leave("X"))
     world.risk.check = check  # type: ignore[method-assign]
 
     assert (refused.state, passed.state, world.oms.submit(intent("E2")).state) == ("REFUSED", "OPEN", "OPEN")
+
+
+def test_without_risks_lease_entries_are_refused_with_every_reason_and_exits_pass() -> None:
+    world = World()
+    world.long()
+    world.risk.lease_ms = 0
+    world.clock.sleep(4)
+    entry = world.oms.submit(intent("A"))
+    assert (entry.state, "lease: " in entry.message) == ("REFUSED", True)
+    assert "the chain of NIFTY is old" in entry.message
+    assert "A" not in world.risk.working, "risk counts nothing that was not sent"
+    world.risk.answer = Verdict(refusals=(Refusal(limit="stale_quote", allowed="10", asked="20", why="old"),))
+    both = world.oms.submit(intent("B"))
+    assert [name in both.message for name in ("stale_quote: ", "lease: ")] == [True, True]
+    world.risk.answer = Verdict()
+    assert world.oms.submit(leave("X")).state == "OPEN"
+    world.risk.lease_ms = 3_000
+    assert world.oms.submit(intent("C")).state == "OPEN"
+
+
+def desk_of(held: dict[str, int]) -> World:
+    """Each strategy holds so many lots, − sold."""
+    world = World()
+    for name, lots in held.items():
+        side: Side = "BUY" if lots > 0 else "SELL"
+        world.oms.submit(intent(name.upper(), strategy=name, side=side, quantity=abs(lots) * LOT))
+        world.broker.fill(name.upper(), abs(lots) * LOT, 35_000)
+    world.oms.on_timer()
+    return world
+
+
+def buy_back(lots: int = 1) -> Intent:
+    return intent("X", strategy="a", side="BUY", purpose="exit", reason="stop", quantity=lots * LOT)
+
+
+@pytest.mark.parametrize("gone", ["away", "no lease"])
+def test_without_risk_a_strategy_buys_its_short_back_whatever_the_others_hold_or_wait_for(gone: str) -> None:
+    """The desk as a whole is flat, or would be by another's purchase: the short is the strategy's own all the same."""
+    for held, waits in (({"a": -1, "b": 1}, False), ({"a": -1}, True)):
+        world = desk_of(held)
+        if waits:
+            assert world.oms.submit(intent("B", strategy="b")).state == "OPEN"
+        world.risk.away, world.risk.lease_ms = gone == "away", 0
+        world.clock.sleep(4)
+
+        assert world.oms.submit(buy_back()).state == "OPEN", (held, waits)
+
+
+@settings(max_examples=25)
+@given(st.integers(-3, 3).filter(bool), st.integers(-3, 3).filter(bool), st.integers(1, 4))
+def test_without_risk_a_buy_passes_if_and_only_if_it_closes_no_more_than_its_strategys_short(
+    mine: int, other: int, asked: int
+) -> None:
+    world = desk_of({"a": mine, "b": other})
+    world.risk.away = True
+
+    assert (world.oms.submit(buy_back(asked)).state == "OPEN") is (asked <= -mine)

@@ -13,8 +13,8 @@ from tests.world_oms import World
 class LateRisk(FakeRisk):
     """Counts the order as working, and its answer does not arrive."""
 
-    def check(self, intent: Intent) -> Verdict:
-        super().check(intent)
+    def check(self, intent: Intent, replaces: str = "") -> Verdict:
+        super().check(intent, replaces)
         raise DeskError("risk did not answer within 5 s")
 
 
@@ -128,13 +128,13 @@ def test_a_replaced_order_manager_cancels_nothing(world: World) -> None:
 
 
 def test_an_entry_refused_because_risk_answered_too_late_is_not_working_there(world: World) -> None:
-    world.oms._rounds._risk._risk = LateRisk()
+    world.oms._parts.rounds._risk._risk = LateRisk()
     answer = world.oms.submit(intent())
 
     world.later()
 
     assert (answer.state, world.broker.placed) == ("REFUSED", [])
-    assert world.oms._rounds._risk._risk.released == ["A"]
+    assert world.oms._parts.rounds._risk._risk.released == ["A"]
 
 
 def test_an_order_that_could_not_be_journalled_is_not_working_at_risk(world: World) -> None:

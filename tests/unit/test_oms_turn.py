@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.oms.broker_link import PAUSE, TURN_NS
+from actors.oms.config import KillConfig
 from brokers.kite.broker import KiteConfig
 from cluster.decide import SupervisionConfig
 from cluster.topology import RISK_DEADLINE_S
@@ -70,18 +71,18 @@ class HangingRisk(FakeRisk):
         super().__init__()
         self.clock, self.hangs = clock, False
 
-    def check(self, intent: Intent) -> Verdict:
+    def check(self, intent: Intent, replaces: str = "") -> Verdict:
         if self.hangs:
             self.clock.sleep(RISK_DEADLINE_S)
             raise DeskError("risk does not answer")
-        return super().check(intent)
+        return super().check(intent, replaces)
 
 
 class Slow(World):
     """Eight symbols are held, and an exit and an entry of each rest."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(kill=KillConfig(broker_gone_s=1_000, ledger_gone_s=1_000))
         self.clock = HandClock()
         self.ledger, self.broker, self.risk = MemoryLedger(), HangingBroker(self.clock), HangingRisk(self.clock)
         self.restart()
@@ -242,7 +243,7 @@ def test_what_a_person_wants_is_not_loosened_by_a_book_nobody_can_read(said: str
     assert "enough" in world.oms.submit(intent("E")).message
 
 
-def test_the_exits_of_what_is_held_in_mis_are_in_mis_and_nothing_else_may_be() -> None:
+def test_mis_and_nrml_of_a_contract_are_positions_of_their_own() -> None:
     world = World()
     world.oms.submit(intent("M", product="MIS", quantity=2 * LOT))
     other = world.oms.submit(intent("N"))
@@ -253,7 +254,7 @@ def test_the_exits_of_what_is_held_in_mis_are_in_mis_and_nothing_else_may_be() -
     world.broker.fill(sent.intent.tag, 2 * LOT, 35_000)
     world.later(0.5)
 
-    assert [one.state for one in (other, leave, sent)] == ["REFUSED", "REFUSED", "OPEN"]
-    assert "is held or being traded as MIS" in leave.message
-    assert sent.intent.product == "MIS"
-    assert world.oms.submit(intent("O")).state == "OPEN", "flat again: either product"
+    assert [one.state for one in (other, leave, sent)] == ["OPEN", "REFUSED", "OPEN"]
+    assert "holds +0 of SENSEX2591180500PE in NRML" in leave.message
+    assert (sent.intent.product, sent.intent.strategy) == ("MIS", "s")
+    assert [(one.product, one.quantity) for one in world.oms.positions()] == [("MIS", 0)]

@@ -1,9 +1,12 @@
 """The order's states, tags and validity: rules that hold whatever news comes, in whatever order."""
 
 import datetime as dt
+import itertools
 import re
 import uuid
+from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,11 +14,12 @@ from hypothesis import strategies as st
 from core.errors import InputError, UnknownName
 from core.market import to_ns
 from core.orders import validity
-from core.orders.machine import Tally, advance, born, event_of, refused, remaining, with_fill
+from core.orders.machine import TRANSITIONS, Tally, advance, born, event_of, noted, refused, remaining, with_fill
 from core.orders.tag import check_tag, make_tag
-from core.records import LIVE, Fill, OrderEvent
+from core.records import LIVE, Fill, Order, OrderEvent, OrderState
 from tests.fakes_orders import IST, LOT, NOON, intent
 
+EVERY: tuple[OrderState, ...] = get_args(OrderState)
 STATES = ("JOURNALLED", "UNKNOWN", "OPEN", "COMPLETE", "CANCELLED", "REJECTED")
 ORDER = born(intent(quantity=5 * LOT), NOON)
 EVENTS = st.builds(
@@ -38,6 +42,58 @@ FILLS = st.builds(
     price_paise=st.integers(1, 100_000).map(lambda price: price * 5),
     at_ns=st.integers(NOON, NOON + 1_000),
 )
+
+
+def in_state(state: OrderState, filled: int = 0) -> Order:
+    return msgspec.structs.replace(ORDER, state=state, filled_quantity=filled, updated_ns=NOON + 5)
+
+
+def heard(state: OrderState, filled: int = 0) -> OrderEvent:
+    return OrderEvent(tag="A", state=state, at_ns=NOON + 7, filled_quantity=filled, message="heard")
+
+
+def test_the_table_has_every_pair_of_states_and_no_other() -> None:
+    assert set(TRANSITIONS) == set(itertools.product(EVERY, EVERY))
+    assert set(TRANSITIONS.values()) == set(EVERY)
+
+
+@pytest.mark.parametrize(("now", "told"), list(itertools.product(EVERY, EVERY)))
+def test_of_every_pair_an_end_stays_and_nothing_goes_back(now: OrderState, told: OrderState) -> None:
+    after = TRANSITIONS[now, told]
+    order = advance(in_state(now), heard(told))
+
+    assert order.state == after
+    assert TRANSITIONS[after, told] == after, "told twice"
+    if now not in LIVE or told == "REFUSED":
+        assert after == now
+        assert order == in_state(now), "an end is final in every field, and a refusal is of an order never sent"
+    elif told not in LIVE:
+        assert after == told
+    else:
+        assert after == max(now, told, key=EVERY.index), "of two states of a life the later one, whichever came first"
+    assert (order.message, order.updated_ns) == (("heard", NOON + 7) if after != now else ("", NOON + 5))
+
+
+@pytest.mark.parametrize(("now", "told"), list(itertools.product(EVERY, sorted(LIVE))))
+def test_what_fills_the_last_of_an_order_completes_it_if_it_has_not_ended(now: OrderState, told: OrderState) -> None:
+    whole = advance(in_state(now), heard(told, filled=9 * LOT))
+
+    assert whole.state == ("COMPLETE" if now in LIVE else now)
+    assert (whole.filled_quantity, remaining(whole)) == (5 * LOT, 0), "never beyond what was asked"
+
+
+@pytest.mark.parametrize(("now", "filled"), list(itertools.product(EVERY, range(0, 5 * LOT, LOT))))
+def test_what_remains_is_what_was_asked_less_what_filled_until_the_end(now: OrderState, filled: int) -> None:
+    order = in_state(now, filled)
+
+    assert remaining(order) == (5 * LOT - filled if now in LIVE else 0)
+    assert (noted(order, "words", NOON) == order) == (now not in LIVE)
+
+
+def test_the_first_id_a_broker_gave_stays_and_another_one_is_no_news() -> None:
+    first = advance(ORDER, heard("OPEN"), broker_id="B1")
+
+    assert advance(first, heard("OPEN"), broker_id="B2") == first
 
 
 @given(st.lists(EVENTS | FILLS, max_size=12))
@@ -186,7 +242,7 @@ def test_a_monthly_symbol_means_the_contract_listed_that_day() -> None:
         ({"index": "NIFTY"}, UnknownName),
         ({"symbol": "SENSEX25SEPFUT"}, InputError),
         ({"side": "LONG"}, InputError),
-        ({"order_type": "SL"}, InputError),
+        ({"order_type": "SL-M"}, InputError),
         ({"purpose": "fun"}, InputError),
         ({"product": "CNC"}, InputError),
     ],

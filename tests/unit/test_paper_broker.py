@@ -9,6 +9,7 @@ import pytest
 from brokers.paper import PaperBroker
 from core.errors import LedgerDown
 from core.market import to_ns
+from core.matching.queue import Place
 from core.records import Fill, Order
 from tests.fakes_ledger import MemoryStore
 from tests.fakes_orders import IST, LOT, NOON, SECOND, SYMBOL, HandClock, intent, ticks
@@ -196,13 +197,13 @@ def test_an_order_ends_with_its_day(bench: Bench) -> None:
 class LateStore(MemoryStore):
     """Its first save is not answered, and lands only after the book was read anew."""
 
-    late: tuple[Order, Sequence[Fill]] | None = None
+    late: tuple[Order, Sequence[Fill], Place] | None = None
 
-    def save(self, order: Order, fills: Sequence[Fill]) -> None:
+    def save(self, order: Order, fills: Sequence[Fill], place: Place) -> None:
         if self.late is None:
-            self.late = (order, fills)
+            self.late = (order, fills, place)
             raise LedgerDown("no answer, but the commit is on its way")
-        super().save(order, fills)
+        super().save(order, fills, place)
 
 
 def test_two_orders_never_share_an_id_whatever_became_of_the_first_ones_commit(bench: Bench) -> None:

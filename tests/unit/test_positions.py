@@ -90,8 +90,13 @@ def test_without_a_mark_nothing_is_unrealised() -> None:
     assert position(holding, 0).unrealised_paise == 0
 
 
-def test_a_mark_is_the_mid_of_two_sides_else_the_last_trade() -> None:
+def test_to_be_shown_a_mark_is_the_mid_of_two_sides_else_the_last_trade() -> None:
     assert [mark(100, 105, 90), mark(0, 105, 90), mark(100, 0, 90), mark(0, 0, 0)] == [102, 90, 90, 0]
+
+
+def test_a_position_is_marked_at_the_side_it_would_leave_by_else_at_the_last_trade() -> None:
+    assert [mark(100, 105, 90, 20), mark(100, 105, 90, -20)] == [100, 105]
+    assert [mark(0, 105, 90, 20), mark(100, 0, 90, -20), mark(0, 105, 0, 20)] == [90, 90, 0]
 
 
 def test_a_fill_of_another_symbol_or_without_quantity_is_an_error() -> None:

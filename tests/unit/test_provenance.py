@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from core.errors import UnknownName
 from core.market.provenance import MAX_AGE_NS, ORIGINS, max_age_ns, provenance
 from core.records import DeskStatus, LimitUse
-from core.risk.book import Mark, RiskBook, at, with_marks
+from core.risk.book import RiskBook, at, with_marks
 from core.risk.limits.limits import LimitsConfig
 from core.risk.limits.stale_quote import StaleQuote
+from core.risk.marks import Mark
 from core.risk.verdict import verdict
 from tests.fakes_orders import NOON, SECOND, SYMBOL, intent
 
@@ -57,7 +58,7 @@ def test_what_is_old_or_silent_or_of_the_tape_is_cached(
 def test_a_chain_is_cached_by_its_age_exactly_when_risk_refuses_an_entry_on_it(age_ms: int, limit_ms: int) -> None:
     limits = LimitsConfig(stale_quote=StaleQuote(max_age_ms=limit_ms))
     as_of_ns = NOON - age_ms * 1_000_000
-    mark = {SYMBOL: Mark(paise=35_000, at_ns=as_of_ns, prev_close_paise=34_000)}
+    mark = {SYMBOL: Mark(last_paise=35_000, at_ns=as_of_ns, prev_close_paise=34_000)}
     book = with_marks(at(RiskBook(), NOON), mark)
     told = [limits.stale_quote.use(book)]
 

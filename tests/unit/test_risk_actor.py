@@ -1,20 +1,24 @@
 """The risk supervisor: marks from chains, the ledger replayed, margins that are estimates."""
 
 import datetime as dt
+import inspect
 import math
 
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from actors.risk.risk import RiskActor, RiskConfig
 from core.errors import LedgerDown, StaleDataError
-from core.orders.positions import mark, market_date
+from core.orders.positions import market_date
 from core.records import Chain, Fill, Order
-from core.risk.book import Mark, RiskBook, with_marks
+from core.risk.book import RiskBook, with_marks
 from core.risk.limits.daily_loss import DailyLoss
-from core.risk.limits.limits import LimitsConfig
+from core.risk.limits.duplicate import Duplicate
+from core.risk.limits.limits import OF_ORDERS, LimitsConfig
+from core.risk.marks import Mark
 from core.schemas import CONTRACTS, EXPIRIES
 from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import INDEX, LOT, NOON, SECOND, SYMBOL, HandClock, ListBus, intent
@@ -47,7 +51,9 @@ def chain(*, bid: int = 34_900, ask: int = 35_100, at_ns: int = NOON, iv: float 
 class Desk:
     def __init__(self, limits: LimitsConfig | None = None) -> None:
         self.clock, self.ledger = HandClock(), MemoryLedger()
-        self.config = RiskConfig(limits=limits or LimitsConfig())
+        limits = limits or LimitsConfig()
+        # The clock stands still between two orders of a test.
+        self.config = RiskConfig(limits=limits.model_copy(update={"duplicate": Duplicate(window_ms=0)}))
         self.restart()
 
     def restart(self) -> RiskActor:
@@ -134,11 +140,11 @@ def test_the_days_loss_is_reported_once_when_it_reaches_the_limit() -> None:
     desk.risk.on_marks(chain(bid=33_000, ask=33_100))
     desk.risk.on_marks(chain(bid=33_000, ask=33_100))
 
-    assert [event.kind for kind, event in desk.ledger.events] == ["limit"]
+    assert [event.kind for _, event in desk.ledger.events] == ["limit", "warning"]
     assert [(said.severity, said.message) for said in desk.risk.alerts()] == [
         ("alarm", desk.ledger.events[0][1].message)
     ]
-    assert refused(desk, "B") == ["daily_loss"]
+    assert refused(desk, "B", limit_paise=33_100) == ["daily_loss"]
 
 
 def test_the_days_result_is_written_once_a_market_minute() -> None:
@@ -150,7 +156,7 @@ def test_the_days_result_is_written_once_a_market_minute() -> None:
         desk.risk.on_marks(chain(bid=35_100, ask=35_300, at_ns=desk.clock.now))
     days = desk.ledger.days
 
-    assert [(date, gross) for date, gross, _ in days] == [("2025-09-05", LOT * 200)] * 2
+    assert [(date, gross) for date, gross, _ in days] == [("2025-09-05", LOT * 100)] * 2  # at the bid
     assert all(cost > 2_000 for _, _, cost in days)
 
 
@@ -247,9 +253,21 @@ def test_the_marks_are_those_of_each_contracts_latest_row_whatever_stood_still(
         ]
         desk.risk.on_marks(Chain(contracts=pa.RecordBatch.from_pylist(rows, schema=CONTRACTS), expiries=one.expiries))
         quotes = {
-            name: Mark(paise=mark(bid, ask, last), at_ns=NOON + at, prev_close_paise=34_000)
+            name: Mark(bid_paise=bid, ask_paise=ask, last_paise=last, at_ns=NOON + at, prev_close_paise=34_000)
             for name, (bid, ask, last, at) in book.items()
         }
         expected = with_marks(expected, quotes)
 
     assert desk.risk._book.marks == expected.marks
+
+
+@pytest.mark.parametrize("name", ["daily_los", "market_hours", ""])
+def test_a_limit_that_nothing_can_pass_pulls_no_kill_switch_and_is_refused_by_name(name: str) -> None:
+    with pytest.raises(ValidationError, match=f"of stale_quote, .*daily_loss, .*; found {name}"):
+        RiskConfig(kill_on=("daily_loss", name))
+
+
+def test_what_is_held_against_orders_alone_has_no_use() -> None:
+    alone = {one.name for one in LimitsConfig().all() if "unused(" in inspect.getsource(type(one).use)}
+
+    assert alone == OF_ORDERS

@@ -24,6 +24,15 @@ desk.risk.book(Fill(trade_id="1", tag="F", strategy="manual", index="NIFTY", sym
                     price_paise=50_000, at_ns=desk.clock.now_ns()))
 beside = desk.risk.margin(intent(index="NIFTY", symbol=near, side="SELL", quantity=65))
 assert 0 < beside.span_paise < 100_000 * 100, "beside another expiry it takes deltas too"
+names = (near, far, "NIFTY26JUL24600CE", "NIFTY26JUL24400PE")
+desk.risk.on_marks(chain_of(market(*names)))  # a book is held now: its figures are computed as the chain comes
+for number, (name, side, purpose) in enumerate([(near, "SELL", "entry"), (names[2], "BUY", "hedge"),
+                                                (far, "SELL", "exit"), (names[3], "SELL", "entry")]):
+    paise = desk.risk._book.marks[name].mid_paise // 5 * 5
+    asked = intent(f"O{number}", index="NIFTY", symbol=name, side=side, quantity=65, limit_paise=paise, purpose=purpose)
+    said = desk.risk.check(asked)
+    assert not {"valuation"} & {one.limit for one in said.refusals}, said
+assert {use.limit for use in desk.risk.limits() if use.used} >= {"stress", "var", "delta", "exposure"}
 print(set(before.values()), set(ready.values()), pricing.signatures() == ready)
 """
 

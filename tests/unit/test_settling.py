@@ -16,8 +16,10 @@ from core.market import SettlementPrice, SettlementSource, exercise_charges, par
 from core.orders.expiry import end_of, settled_at
 from core.orders.positions import fold, settle
 from core.records import Fill, Intent, Order, Settled
-from core.risk.book import Mark, RiskBook, at, day_net_paise, replay, with_fill, with_intent, with_marks, with_settled
+from core.risk.book import RiskBook, at, day_net_paise, with_fill, with_intent, with_marks, with_settled
 from core.risk.limits.limits import LimitsConfig
+from core.risk.marks import Mark
+from core.risk.replay import replay
 from core.risk.verdict import verdict
 from core.schemas import BARS, TICKS
 from tests.fakes_ledger import MemoryLedger
@@ -132,7 +134,7 @@ def held_over(price: int = 7_410, last: int = 10) -> RiskBook:
     fill = bought(price=price, at_ns=ist(dt.date(2025, 9, 5), "12:00"))
     book = with_fill(RiskBook(), fill)
     book = at(book, ist(EXPIRY, "12:00"))
-    return with_marks(book, {SYMBOL: Mark(paise=last, at_ns=ist(EXPIRY, "15:29"), prev_close_paise=1_490)})
+    return with_marks(book, {SYMBOL: Mark(last_paise=last, at_ns=ist(EXPIRY, "15:29"), prev_close_paise=1_490)})
 
 
 def test_yesterdays_result_does_not_count_again_today() -> None:
@@ -144,7 +146,7 @@ def test_yesterdays_result_does_not_count_again_today() -> None:
 
 def test_a_quote_of_yesterday_in_todays_chain_counts_nothing() -> None:
     book = at(held_over(), ist(EXPIRY + dt.timedelta(days=1), "09:16"))
-    again = with_marks(book, {SYMBOL: Mark(paise=10, at_ns=ist(EXPIRY, "15:29"), prev_close_paise=1_490)})
+    again = with_marks(book, {SYMBOL: Mark(last_paise=10, at_ns=ist(EXPIRY, "15:29"), prev_close_paise=1_490)})
 
     assert day_net_paise(again) == 0
 
@@ -152,7 +154,7 @@ def test_a_quote_of_yesterday_in_todays_chain_counts_nothing() -> None:
 def test_a_row_without_a_price_keeps_the_older_mark() -> None:
     book = held_over(last=200)
     before = day_net_paise(book)
-    blank = with_marks(book, {SYMBOL: Mark(paise=0, at_ns=ist(EXPIRY, "15:29"))})
+    blank = with_marks(book, {SYMBOL: Mark(last_paise=0, at_ns=ist(EXPIRY, "15:29"))})
 
     assert before < 0
     assert day_net_paise(blank) == before
@@ -196,7 +198,7 @@ def test_the_book_replayed_with_its_settlement_is_the_book_that_was() -> None:
 
 def test_an_expired_contract_uses_no_limit() -> None:
     book = at(with_fill(RiskBook(), bought(30)), ist(dt.date(2026, 11, 20), "12:00"))
-    book = with_marks(book, {SYMBOL: Mark(paise=10, at_ns=ist(EXPIRY, "15:29"))})
+    book = with_marks(book, {SYMBOL: Mark(last_paise=10, at_ns=ist(EXPIRY, "15:29"))})
     used = {limit.name: limit.use(book).used for limit in LimitsConfig().all()}
 
     assert (used["position"], used["stale_quote"], used["daily_loss"]) == (0, 0, 0)
@@ -204,14 +206,16 @@ def test_an_expired_contract_uses_no_limit() -> None:
 
 def test_no_order_of_nothing_and_no_quote_from_the_future_passes() -> None:
     now = ist(EXPIRY, "12:00")
-    book = with_marks(at(with_fill(RiskBook(), bought()), now), {SYMBOL: Mark(paise=7_000, at_ns=now + 11 * SECOND)})
+    book = with_marks(
+        at(with_fill(RiskBook(), bought()), now), {SYMBOL: Mark(last_paise=35_000, at_ns=now + 11 * SECOND)}
+    )
 
     def names(order: Intent) -> list[str]:
         return [refusal.limit for refusal in verdict(LimitsConfig().all(), order, book).refusals]
 
     assert names(intent("B")) == ["stale_quote"]
-    assert "order_size" in names(intent("X", side="SELL", purpose="exit", quantity=0))
-    assert "order_size" in names(intent("X", side="SELL", purpose="exit", quantity=-LOT))
+    assert names(intent("X", side="SELL", purpose="exit", quantity=0)) == ["exit"]
+    assert names(intent("X", side="SELL", purpose="exit", quantity=-LOT)) == ["exit"]
     assert "order_size" in names(intent("B", quantity=LOT + 1))
     assert names(intent("X", side="SELL", purpose="exit", quantity=LOT)) == []
 
@@ -308,12 +312,13 @@ def test_whatever_dies_it_settles_once_and_everybody_agrees(how: str) -> None:
         world.later()
     row, expected = world.oms.positions()[0], 10_000 if how == "lost" else 9_000
     risk = risk_of(world)
-    risk.settle([], world.oms._journal.counted())
+    risk.settle({}, world.oms._journal.counted())
 
     assert state == "HALTED"
     assert len(world.ledger.settlements()) == 1
     assert (row.quantity, row.realised_paise) == (0, 2 * LOT * (expected - 35_000))
-    assert risk._book.holdings == world.oms._journal.holdings
+    nets = world.oms._journal.books.nets.values()
+    assert risk._book.holdings == {book.symbol: book.holding for book in nets}
 
 
 def test_where_minute_bars_are_missing_the_longer_ones_settle_it() -> None:
@@ -379,7 +384,7 @@ def test_the_bars_of_the_next_expiry_are_asked_for_as_often_as_those_of_the_firs
     for _ in range(ASKS + 3):
         world.later(ASK_NS / SECOND)
 
-    assert [row.quantity for row in world.oms.positions()] == [0, LOT]
+    assert [row.quantity for row in world.oms.positions()] == [LOT]
     assert world.bus.sent == [("refresh", INDEX)] * ASKS
 
 

@@ -55,6 +55,8 @@ class Manager:
     def orders(self) -> Sequence[Order]:
         return self.book
 
+    all_orders = orders
+
     def positions(self) -> Sequence[object]:
         return []
 

@@ -34,7 +34,19 @@ class Slow(Manager):
 
     def positions(self) -> Sequence[Position]:
         figures = dict.fromkeys(("average_paise", "last_paise", "realised_paise", "unrealised_paise"), 0)
-        return [Position(symbol=SYMBOL, index="SENSEX", quantity=self.held, charges_paise=0, **figures)]
+        mine = Position(
+            symbol=SYMBOL, index="SENSEX", quantity=self.held, charges_paise=0, strategy="ema_channel", **figures
+        )
+        return [msgspec.structs.replace(mine, strategy="manual", quantity=1_000), mine]
+
+
+def test_its_position_is_its_own_whatever_else_is_held_of_the_contract(
+    golden: tuple[StrategyActor, Clock, Slow],
+) -> None:
+    position = golden[0].position()
+
+    assert position is not None
+    assert (position.strategy, position.quantity) == ("ema_channel", 60)
 
 
 def order(state: str, filled: int = 0) -> Callable[[Intent], Order]:

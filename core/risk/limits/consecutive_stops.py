@@ -7,11 +7,9 @@ from core.risk.book import RiskBook
 
 
 class ConsecutiveStops(BaseModel, frozen=True, extra="forbid"):
-    """Exits with reason "stop" in a row, per strategy and day; any other exit or a new day starts anew."""
+    """Positions stopped in a row, per strategy and day (core/risk/stops.py); one that left otherwise starts anew."""
 
-    max_stops: int = Field(
-        default=2, gt=0, description="exits with reason stop in a row that halt a strategy for the day"
-    )
+    max_stops: int = Field(default=2, gt=0, description="positions stopped in a row that halt a strategy for the day")
 
     @property
     def name(self) -> str:

@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from core.records import Intent, LimitUse, Refusal
 from core.risk.book import RiskBook, day_net_paise
+from core.rupees import rupees
 
 
 class DailyLoss(BaseModel, frozen=True, extra="forbid"):
@@ -25,8 +26,8 @@ class DailyLoss(BaseModel, frozen=True, extra="forbid"):
             return None
         return Refusal(
             limit=self.name,
-            allowed=f"₹{self.max_loss_paise / 100:,.2f}",
-            asked=f"₹{-net / 100:,.2f}",
+            allowed=rupees(self.max_loss_paise),
+            asked=rupees(-net),
             why="the day's loss, marked to market and net of charges, has reached the limit; only exits pass",
         )
 

@@ -7,7 +7,7 @@ from core.risk.book import RiskBook
 
 
 class Limit(Protocol):
-    """One pre-trade limit. `check` is asked for entries and hedges; an exit that reduces a position never meets it."""
+    """One pre-trade limit. `check` is asked for entries and hedges; a true exit (core/risk/exit.py) never meets it."""
 
     @property
     def name(self) -> str:
@@ -18,3 +18,13 @@ class Limit(Protocol):
 
     def use(self, book: RiskBook) -> LimitUse:
         """How much of the limit is used now, for the page's bars."""
+
+
+def after_market(intent: Intent) -> bool:
+    """Whether the order goes to the exchange at its next open: no quote of now says what it will meet."""
+    return intent.variety == "amo"
+
+
+def unused(name: str, allowed: float, unit: str) -> LimitUse:
+    """Of a limit on a single order, which nothing that is held uses."""
+    return LimitUse(limit=name, used=0.0, allowed=allowed, unit=unit)

@@ -20,7 +20,7 @@ class PositionSize(BaseModel, frozen=True, extra="forbid"):
         sign = 1 if intent.side == "BUY" else -1
         after = held(book, intent.symbol) + sign * (working(book, intent.symbol, intent.side) + intent.quantity)
         lots = in_lots(intent.symbol, abs(after), book.now_ns)
-        if lots <= self.max_lots:
+        if lots <= self.max_lots or abs(after) < abs(held(book, intent.symbol)):
             return None
         return Refusal(
             limit=self.name,

@@ -1,7 +1,7 @@
 """A desk that answers from records, for the command line's tests."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,24 @@ from cluster.cli.world import World
 from cluster.lifecycle import Step
 from cluster.settings import Settings
 from cluster.state import DeskState, NotRunningError, Pid
-from core.errors import DeskError
-from core.records import ActorStatus, Alert, Chain, DeskStatus, Intent, LimitUse, Margin, Order, Position
+from core.errors import DeskError, InputError, UnknownName
+from core.records import (
+    ActorStatus,
+    Alert,
+    Chain,
+    DeskStatus,
+    Intent,
+    Kill,
+    LimitUse,
+    Margin,
+    Order,
+    PlanStatus,
+    PlanWord,
+    Position,
+    Terms,
+)
 from core.schemas import CONTRACTS, EXPIRIES
+from tests.fakes_moves import FakeMoves
 
 NOW = int(dt.datetime(2026, 11, 20, 9, 45, tzinfo=dt.UTC).timestamp()) * 10**9  # 15:15 IST
 
@@ -61,12 +76,16 @@ def chain() -> Chain:
     return Chain(contracts=rows_of(CONTRACTS, contracts), expiries=rows_of(EXPIRIES, expiries))
 
 
-class FakeDesk:
+class FakeDesk(FakeMoves):
     """core.ports.DeskClient that remembers what was sent; `refuses` is risk's answer to the next order."""
 
     def __init__(self, *, refuses: str = "", chain_made: bool = True) -> None:
         self.sent: list[Intent] = []
         self.refuses, self.chain_made = refuses, chain_made
+        self.switch: Kill | None = None
+        self.begun: dict[str, PlanStatus] = {}
+        self.modified: list[tuple[str, Terms]] = []
+        self.changed: list[tuple[Mapping[str, object], str, str]] = []
 
     def chain(self, index: str) -> Chain | None:
         return chain() if self.chain_made else None
@@ -78,6 +97,50 @@ class FakeDesk:
         self.sent.append(intent)
         return Order(intent=intent, state="REFUSED" if self.refuses else "OPEN", message=self.refuses)
 
+    def modify(self, tag: str, terms: Terms) -> Order:
+        self.modified.append((tag, terms))
+        order = next(order for order in self.orders() if order.intent.tag == tag)
+        return msgspec.structs.replace(
+            order, resting_type=terms.order_type, resting_limit_paise=terms.limit_paise,
+            resting_trigger_paise=terms.trigger_paise, modifications=1,
+        )  # fmt: skip
+
+    def kill(self, why: str, who: str, square_off: bool) -> Kill:  # noqa: FBT001
+        self.switch = Kill(pulled=True, who=who, why=why, square_off=square_off, at_ns=NOW)
+        return self.switch
+
+    def killed(self) -> Kill | None:
+        return self.switch
+
+    def release(self, why: str, who: str) -> str:
+        if self.switch is None:
+            raise InputError("the kill switch is not pulled")
+        self.switch = None
+        return "HALTED"
+
+    def start_plan(self, body: str) -> PlanStatus:
+        made = msgspec.json.decode(body)
+        said = PlanWord(plan_id=made["plan_id"], key="begun", severity="info", message="it waits", at_ns=NOW)
+        begun = PlanStatus(
+            plan_id=made["plan_id"], kind=made["type"], strategy=made["strategy"], index=made["index"], running=True,
+            body=body, words=(said,), created_ns=made["created_ns"],
+        )  # fmt: skip
+        self.begun[begun.plan_id] = begun
+        return begun
+
+    def plans(self) -> Sequence[PlanStatus]:
+        return list(self.begun.values())
+
+    all_plans = plans
+
+    def end_plan(self, plan_id: str, why: str) -> PlanStatus:
+        if plan_id not in self.begun:
+            raise UnknownName(f"no plan {plan_id}")
+        return msgspec.structs.replace(self.begun[plan_id], running=False)
+
+    def set_limits(self, changes: Mapping[str, object], who: str, why: str) -> None:
+        self.changed.append((changes, who, why))
+
     def cancel(self, tag: str) -> Order:
         if not self.sent:
             raise DeskError(f"no order {tag} in this session")
@@ -87,10 +150,10 @@ class FakeDesk:
         return "HALTED"
 
     def reduce(self, why: str) -> str:
-        return "REDUCING"
+        return "REDUCING" if self.switch is None else "HALTED"
 
     def resume(self) -> str:
-        return "ACTIVE"
+        return "ACTIVE" if self.switch is None else "HALTED"
 
     def exit_all(self, why: str) -> Sequence[Order]:
         intent = Intent(tag="X", strategy="manual", index="NIFTY", symbol="NIFTY26D0124500CE", side="SELL", quantity=65,
@@ -100,12 +163,19 @@ class FakeDesk:
     def orders(self) -> Sequence[Order]:
         return [Order(intent=intent, state="OPEN") for intent in self.sent]
 
+    def all_orders(self) -> Sequence[Order]:
+        before = [msgspec.structs.replace(intent, tag=f"OLD{intent.tag}"[:20]) for intent in self.sent]
+        return [*(Order(intent=intent, state="COMPLETE") for intent in before), *self.orders()]
+
     def positions(self) -> Sequence[Position]:
         held = Position(
             symbol="NIFTY26D0124500CE", index="NIFTY", quantity=65, average_paise=12_000.0, last_paise=12_345,
             realised_paise=0, unrealised_paise=22_425, charges_paise=2_500,
         )  # fmt: skip
         return [held]
+
+    def budget(self) -> Sequence[LimitUse]:
+        return [LimitUse(limit="orders_a_day", used=12, allowed=1_000, unit="orders a day")]
 
     def limits(self) -> Sequence[LimitUse]:
         return []
@@ -117,13 +187,14 @@ class FakeDesk:
 class Place:
     """Where desks run: records what `up` and `down` were asked."""
 
-    def __init__(self, client: FakeDesk | None = None, *, runs: bool = True) -> None:
-        self.client, self.runs = client or FakeDesk(), runs
+    def __init__(self, client: FakeDesk | None = None, *, runs: bool = True, folder: Path | None = None) -> None:
+        self.client, self.runs, self.folder = client or FakeDesk(), runs, folder
         self.started: list[int] = []
         self.ended: list[int | None] = []
 
     def world(self) -> World:
-        return World(connect=self.connect, up=self.up, down=self.down, load=self.load, state=self.state, find=self.find)
+        return World(connect=self.connect, up=self.up, down=self.down, load=self.load, state=self.state, find=self.find,
+                     kill_file=self.kill_file)  # fmt: skip
 
     @contextmanager
     def connect(self, desk: int | None) -> Iterator[FakeDesk]:
@@ -146,6 +217,10 @@ class Place:
 
     def load(self, path: Path | None) -> Settings:
         return Settings()
+
+    def kill_file(self, desk: int) -> Path:
+        assert self.folder is not None, "this test touches no kill file"
+        return self.folder / f"desk-{desk}" / "KILL"
 
     def state(self, desk: int | None) -> DeskState:
         if not self.runs:

@@ -53,8 +53,21 @@ def test_an_order_on_a_cached_chain_is_told_so_before_it_asks(purpose: str, time
     at_mode(place, "LIVE", later_s=12)
     done = vikalp(place, "order", CALL, "sell", "--purpose", purpose, typed="n\n")
 
-    assert done.stderr.count("NIFTY is cached 12.0s: entries are refused, an exit passes") == times
+    assert done.stderr.count("NIFTY is cached 12.0s: entries are refused, exits pass") == times
     assert place.client.sent == []
+
+
+def test_while_orders_are_halted_no_exit_is_said_to_pass() -> None:
+    place = Place()
+    at_mode(place, "LIVE", later_s=12)
+    halted = msgspec.structs.replace(place.client.status(), oms_state="HALTED")
+    place.client.status = lambda: halted  # type: ignore[method-assign]
+    asked = vikalp(place, "order", CALL, "sell", typed="n\n").stderr
+    shown = " ".join(vikalp(place, "chain", "NIFTY").stdout.split())
+
+    for said in (asked, shown):
+        assert "entries and exits are refused, orders are HALTED" in said
+        assert "exits pass" not in said
 
 
 def test_risks_own_limit_decides_and_without_an_answer_of_it_or_the_supervisor_it_is_said() -> None:

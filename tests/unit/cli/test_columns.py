@@ -1,6 +1,7 @@
 """Tables by the console's width: nothing is cut, what matters most is kept."""
 
 import io
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -76,6 +77,14 @@ def test_a_chain_is_symmetrical_with_the_strike_in_the_middle(width: int, mode: 
     assert lines[at].index("CALLS") < lines[at + 1].index("strike") < lines[at].index("PUTS")
     assert [line for line in lines[at + 2 :] if "▸" in line] == [lines[at + 3]]
     assert "▸24,500◂" in lines[at + 3]
+    said = " ".join(lines[at + 5 :])
+    assert re.search(r"symbols: NIFTY26D0124500CE is the 24,500 call, +NIFTY26D0124500PE the put", said)
+
+
+def test_without_a_strike_at_the_money_the_chain_names_no_symbol() -> None:
+    figures, rows = read(FakeDesk(), "NIFTY", None)
+    shown = drawn(table("NIFTY", figures, [row for row in rows if row["strike_paise"] < 0], None, around=1), 80)
+    assert not any("symbols:" in line for line in shown)
 
 
 def actors(count: int, state: str = "READY") -> Sequence[ActorStatus]:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -103,6 +104,17 @@ def test_without_a_desk_every_command_says_how_to_start_one(words: tuple[str, ..
     assert done.stderr == "error: no desk is running; start one: vikalp up\n"
 
 
+HAVE_DESK = ("status", "up", "backup", "report eod", "snapshots", "restore /nowhere", "events", "login",
+             "audit reader", "audit verify", "doctor")  # fmt: skip
+
+
+@pytest.mark.parametrize("words", HAVE_DESK)
+def test_a_desk_s_number_has_the_same_bounds_everywhere(words: str) -> None:
+    for number, said in (("-1", "greater than or equal to 0"), ("40", "less than or equal to 39")):
+        done = vikalp(Place(), *words.split(), "--desk", number)
+        assert (done.exit_code, said in done.stderr) == (2, True), done.output
+
+
 def test_an_end_of_nothing_is_an_error_unless_it_was_asked_for_as_make_stop_does() -> None:
     nothing = "no desk is running; nothing to end\n"
     done = vikalp(Place(runs=False), "down")
@@ -193,6 +205,14 @@ def test_env_can_be_evaluated_by_a_shell() -> None:
     assert path.split(":")[0] == str(Path(sys.executable).parent)
 
 
+def test_orders_of_earlier_days_are_told_when_they_are_asked_for() -> None:
+    place = Place()
+    vikalp(place, "order", CALL, "buy", "--yes")
+    tag = place.client.sent[0].tag
+    told = [json.loads(vikalp(place, "orders", "--json", *more).stdout) for more in ((), ("--all",))]
+    assert [[row["intent"]["tag"] for row in rows] for rows in told] == [[tag], [f"OLD{tag}"[:20], tag]]
+
+
 def test_positions_orders_and_exit_all() -> None:
     place = Place()
     shown = vikalp(place, "positions").stdout
@@ -210,6 +230,15 @@ def test_positions_orders_and_exit_all() -> None:
     assert vikalp(place, "exit-all", "--yes", "--why", "lunch").exit_code == 0
     assert place.client.sent[0].reason == "lunch"
     assert json.loads(vikalp(place, "orders", "--json").stdout)[0]["intent"]["tag"] == "X"
+
+
+def test_status_shows_a_circuit_breaker_that_is_not_closed() -> None:
+    place = Place()
+    assert "circuit breaker" not in vikalp(place, "status").stdout
+    broken = msgspec.structs.replace(place.client.status(), breaker="OPEN: 5 orders in a row failed")
+    place.client.status = lambda: broken  # type: ignore[method-assign]
+    assert "circuit breaker OPEN: 5 orders in a row failed" in vikalp(place, "status").stdout
+    assert json.loads(vikalp(place, "status", "--json").stdout)["status"]["breaker"] == broken.breaker
 
 
 @pytest.mark.parametrize(("word", "state"), [("halt", "HALTED"), ("reduce", "REDUCING"), ("resume", "ACTIVE")])

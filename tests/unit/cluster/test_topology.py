@@ -1,5 +1,6 @@
 """What each actor is given, as it arrives in the actor's own process."""
 
+import sys
 from typing import Any
 
 import pytest
@@ -126,3 +127,20 @@ def test_two_batches_are_one_only_for_who_reads_no_more_in_them_than_their_rows(
         **{f"feed.{index}": {"quotes"} for index in INDICES},
         **{f"shard.{index}": {"ticks"} for index in INDICES},
     }
+
+
+def test_events_are_published_where_brokers_are_named_and_never_in_a_replay() -> None:
+    kafka = {"events.kafka.bootstrap": "127.0.0.1:9092", "events.kafka.prefix": "desk."}
+    given = ports(kafka)["publisher"]
+    assert set(given) == {"clock", "outbox", "sink", "places", "session"}, "no bus: nobody waits for it"
+    assert given["sink"]._about[:2] == ("127.0.0.1:9092", "desk.")
+    assert "publisher" not in ports({})
+    assert "publisher" not in ports(REPLAY | kafka)
+
+
+def test_a_desk_that_is_to_publish_and_lacks_the_library_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load(overrides={"events.kafka.bootstrap": "127.0.0.1:9092"})
+    check(settings)
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
+    with pytest.raises(ConfigError, match=r"pip install 'vikalp\[kafka\]'"):
+        check(settings)

@@ -17,6 +17,7 @@ from tests.fakes_ledger import MemoryLedger
 from tests.fakes_orders import ListBus
 from tests.unit.exchange.conftest import Served
 from tests.unit.exchange.test_orders import traded_option
+from tests.world_oms import WIDE
 
 SECOND = 1_000_000_000
 MANY = [Window(frozenset(Call), 10_000, SECOND)]  # a test looks more often than a desk
@@ -60,7 +61,7 @@ class Desk:
         self.broker = KiteBroker(config, self.token, clock=self.clock.wall_ns)
         self.broker._limiter = Limiter(MANY, cool_down_ns=SECOND // 5)
         self.oms = OmsActor(
-            OmsConfig(indices=("NIFTY", "SENSEX")), bus=self.bus, clock=self.clock, ledger=self.ledger,
+            OmsConfig(indices=("NIFTY", "SENSEX"), budget=WIDE), bus=self.bus, clock=self.clock, ledger=self.ledger,
             broker=self.broker, risk=self.risk,
         )  # fmt: skip
         self.oms.open()

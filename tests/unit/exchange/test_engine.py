@@ -89,6 +89,7 @@ def test_a_trade_of_another_start_of_the_exchange_is_another_fill() -> None:
         ({"validity": "TTL"}, "`validity_ttl`"),
         ({"market_protection": "sNaN"}, "market_protection"),
         ({"price": "1e999999999999"}, "Invalid `price`"),
+        ({"order_type": "SL", "trigger_price": "100.05"}, "Trigger price can't be higher than price"),
     ],
 )
 def test_what_makes_no_order_is_no_change(form: dict[str, str], says: str) -> None:
@@ -122,9 +123,9 @@ def test_a_time_to_live_counts_from_the_change_that_gives_it_and_ends_with_the_o
 
 def test_a_stop_made_a_limit_order_queues_behind_what_is_published() -> None:
     run = Book()
-    order = run.place(run.one, order_type="SL", price=BID / 100, trigger_price=(ASK + 50) / 100)
+    order = run.place(run.one, order_type="SL", price=(ASK + 50) / 100, trigger_price=(ASK + 50) / 100)
     assert (order.status, order.ahead) == (Status.TRIGGER_PENDING, 0)
-    run.change(order, order_type="LIMIT")
+    run.change(order, order_type="LIMIT", price=BID / 100)
     run.look()
     assert (order.status, order.ahead) == (Status.OPEN, SIZE)
     run.change(order, price=BID / 100)  # nothing new: the place is kept
@@ -144,7 +145,7 @@ def test_an_order_is_not_made_a_market_order_on_a_contract_that_has_not_traded()
 
 def test_a_trigger_while_a_change_is_on_its_way_leaves_the_status_with_the_change() -> None:
     run = Book()
-    stop = {"order_type": "SL", "price": (ASK - 5) / 100, "trigger_price": (ASK - 5) / 100}
+    stop = {"order_type": "SL", "price": (ASK - 5) / 100, "trigger_price": (ASK - 20) / 100}
     one, other = (run.place(run.one, **stop) for _ in range(2))
     assert {one.status, other.status} == {Status.TRIGGER_PENDING}
     run.world.engine.cancel(run.user, one.order_id)
@@ -158,6 +159,47 @@ def test_a_trigger_while_a_change_is_on_its_way_leaves_the_status_with_the_chang
     run.look()
     assert one.status == Status.CANCELLED
     assert (other.status, other.price_paise) == (Status.OPEN, ASK - 10)
+
+
+@pytest.mark.parametrize(
+    ("side", "trigger", "limit", "says"),
+    [
+        ("BUY", BID, BID, "buy orders should be higher than the last traded price (100.00)"),
+        ("SELL", BID, BID, "sell orders should be lower than the last traded price (100.00)"),
+        ("BUY", 110_00, 132_05, "16448"),
+        ("SELL", 90_00, 71_95, "16448"),
+    ],
+)
+def test_a_stop_that_would_trigger_at_once_or_reaches_too_far_is_turned_away(
+    side: str, trigger: int, limit: int, says: str
+) -> None:
+    run = Book()
+    asked = {"order_type": "SL", "transaction_type": side, "price": limit / 100, "trigger_price": trigger / 100}
+    order = run.place(run.one, **asked)
+    assert order.status == Status.REJECTED
+    assert says in (order.message or "")
+
+
+def test_a_stop_that_triggered_and_a_limit_order_become_stops_that_wait() -> None:
+    run = Book()
+    beyond = {"order_type": "SL", "price": (ASK + 100) / 100, "trigger_price": (ASK + 50) / 100}
+    order = run.place(run.one, order_type="LIMIT", price=BID / 100)
+    run.change(order, **beyond)
+    run.look()
+    assert order.status == Status.TRIGGER_PENDING
+    run.change(order, trigger_price=BID / 100)  # the last price: it would trigger at once
+    run.look()
+    assert (order.status, order.asked.trigger_paise) == (Status.TRIGGER_PENDING, ASK + 50)
+    assert "higher than" in (order.message or "")
+    run.publish(bid=BID - 50, ask=ASK + 200)
+    run.quotes.last[run.place_of] = ASK + 50
+    run.look()
+    assert (order.triggered, order.status) == (True, Status.OPEN)
+    run.change(order, order_type="LIMIT", price=BID / 100)
+    run.look()
+    run.change(order, order_type="SL", price=(ASK + 150) / 100, trigger_price=(ASK + 100) / 100)
+    run.look()
+    assert (order.triggered, order.status) == (False, Status.TRIGGER_PENDING)
 
 
 def test_what_is_left_of_a_book_keeps_its_counts_of_orders_and_is_published() -> None:

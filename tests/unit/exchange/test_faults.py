@@ -62,6 +62,48 @@ def test_an_order_is_taken_and_its_answer_never_comes(served: Served) -> None:
     assert [row["tag"] for row in kite.orders()].count("LOSTANSWER") == 1
 
 
+def test_an_order_is_taken_and_the_connection_breaks_within_its_answer(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    switch(served, Fault.LOST_ANSWER, uses=1)
+    with pytest.raises((requests.exceptions.ConnectionError, requests.exceptions.ChunkedEncodingError, DataException)):
+        kite.place_order(**order_of(served, one, tag="BROKEN"))
+    assert [row["tag"] for row in kite.orders()].count("BROKEN") == 1
+
+
+def test_a_far_exchange_takes_and_answers_an_order_later_and_the_admin_says_when(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    switch(served, Fault.FAR, seconds=600)
+    order_id = kite.place_order(**order_of(served, one, tag="FARAWAY"))
+    wait(kite, order_id, "OPEN")
+    data = requests.get(f"{served.root}/admin/book", timeout=30).json()["data"]
+    way = next(each for each in data["calls"] if each["tag"] == "FARAWAY")
+
+    assert (way["method"], way["order_id"]) == ("POST", order_id)
+    far_ns = 0.9 * call.FAR_S * 1e9  # a timer of the event loop may be early by its step, a millisecond
+    assert way["came_ns"] + far_ns <= way["taken_ns"] <= way["answered_ns"] - far_ns
+    assert next(each for each in data["orders"] if each["order_id"] == order_id)["tag"] == "FARAWAY"
+
+
+def test_the_admins_book_has_what_a_fault_hides_and_every_paisa(served: Served) -> None:
+    kite, one = served.client(), traded_option(served)
+    switch(served, Fault.LATE_IN_THE_BOOK, uses=1)
+    hidden = kite.place_order(**order_of(served, one, tag="HIDDEN"))
+    shown = kite.place_order(
+        **order_of(served, one, order_type="MARKET", price=None, market_protection=-1, tag="SHOWN")
+    )
+    wait(kite, shown, "COMPLETE")
+    data = requests.get(f"{served.root}/admin/book", timeout=30).json()["data"]
+    orders = {each["order_id"]: each for each in data["orders"]}
+
+    assert orders[hidden]["tag"] == "HIDDEN"
+    own = [each for each in data["trades"] if each["order_id"] == shown]
+    assert sum(each["quantity"] * each["paise"] for each in own) == orders[shown]["filled_paise"] > 0
+    assert float(orders[shown]["charges"]) > 20
+    account = data["users"]["VK0001"]
+    cash = sum(each["bought_paise"] - each["sold_paise"] for each in account["positions"])
+    assert account["spent_paise"] == cash, "a day of options alone costs what it paid for them"
+
+
 def test_an_order_that_has_arrived_is_taken_though_its_sender_does_not_wait_for_a_slow_answer(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -146,8 +146,18 @@ def test_a_stop_waits_for_its_trigger(served: Served) -> None:
     last = served.world.day.quotes.last[one.place] / 100
     stop = order_of(served, one, order_type="SL", trigger_price=round(last * 1.3, 1), price=round(last * 1.35, 1))
     assert wait(kite, kite.place_order(**stop), "TRIGGER PENDING")["filled_quantity"] == 0
-    reached = order_of(served, one, order_type="SL", trigger_price=round(last * 0.7, 1), price=round(last * 1.3, 1))
-    assert wait(kite, kite.place_order(**reached), "COMPLETE")["filled_quantity"] == one.lot
+    behind = order_of(served, one, order_type="SL", trigger_price=round(last * 0.7, 1), price=round(last * 1.3, 1))
+    assert "higher than the last" in wait(kite, kite.place_order(**behind), "REJECTED")["status_message"]
+    ahead = order_of(served, one, order_type="SL", trigger_price=round(last * 1.1, 1), price=round(last * 1.3, 1))
+    name = kite.place_order(**ahead)
+    wait(kite, name, "TRIGGER PENDING")
+
+    def rise() -> None:
+        served.world.day.quotes.last[one.place] = round(last * 120)
+        served.world.engine.advance([one.place])
+
+    served.do(rise)
+    assert wait(kite, name, "COMPLETE")["filled_quantity"] == one.lot
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,7 @@ def test_what_ends_an_order_is_posted_with_its_checksum(posting: Served, receive
         assert row["checksum"] == signed
     whole = next(row for row in receiver.got if row["order_id"] == bought and row["status"] == "COMPLETE")
     assert not differences(whole, mock("postback"))
+    receiver.until(lambda: counts(posting)["posted"] >= len(receiver.got))  # each once its answer was read
     found = counts(posting)
     assert (found["posted"], found["failed"], found["waiting"]) == (len(receiver.got), 0, 0)
 

@@ -107,7 +107,7 @@ def test_orders_are_newest_first_at_the_time_they_were_made(world: World) -> Non
 
     assert [row["key"] for row in rows] == ["B", "C", "A"]
     assert [row["cells"][0][0] for row in rows] == ["09:15:09", "09:15:05", "09:15:05"]
-    assert rows[0]["title"] == "made 09:15:09, last change 09:16:09"
+    assert rows[0]["title"] == "manual, NRML: made 09:15:09, last change 09:16:09"
 
 
 def alert(age_s: int, severity: str, *, now_ns: int) -> Alert:
@@ -150,7 +150,7 @@ def test_the_exit_dialog_says_how_far_its_limits_reach(world: World) -> None:
     assert (
         "close this position with limit orders that reach up to 5 % beyond the best price" in shown.texts["exit-says"]
     )
-    assert [row["cells"][1][0] for row in panels.tables(world.context)["closing"]] == ["SELL"]
+    assert [row["cells"][2][0] for row in panels.tables(world.context)["closing"]] == ["SELL"]
     for tag in ("B", "C"):
         world.desk.book[tag] = order(tag, "manual", state="OPEN", filled=0)
     world.poll.once()

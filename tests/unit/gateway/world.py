@@ -12,7 +12,8 @@ from gateway.poll import DeskPoll
 from gateway.server import make_api
 from gateway.store import ChainStore
 from tests.e2e import synthetic
-from tests.e2e.fake_desk import FakeClock, FakeDesk
+from tests.e2e.fake_account import FakeClock
+from tests.e2e.fake_desk import FakeDesk
 
 TOKEN = "sekrit"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -30,6 +31,9 @@ class Client:
 
     def post(self, path: str, **more: Any) -> httpx.Response:
         return self._ask("POST", path, more)
+
+    def patch(self, path: str, **more: Any) -> httpx.Response:
+        return self._ask("PATCH", path, more)
 
     def delete(self, path: str, **more: Any) -> httpx.Response:
         return self._ask("DELETE", path, more)

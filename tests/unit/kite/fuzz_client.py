@@ -33,7 +33,8 @@ from core.kite.instruments import Listing, listing_of
 from core.market import IST, to_ns
 from core.market.symbols import Contract
 from core.orders.answer import Answer
-from core.records import Intent
+from core.orders.plans.plan import GttLeg, PlaceGtt
+from core.records import Intent, Terms
 from core.schemas import Kind
 from storage.instruments import instruments_of
 from tests.unit.kite.fuzz_bodies import Reply, malformed
@@ -49,11 +50,15 @@ CONTRACT = Contract("NIFTY", Kind.CALL, dt.date(2026, 11, 23), 26_000_00, SYMBOL
 GAP = Gap(CONTRACT, 10189826, 60, OPEN_NS + 60_000_000_000 * np.arange(5, dtype=np.int64))
 INTENT = Intent(tag=OURS[0], strategy="", index="NIFTY", symbol=SYMBOL, side="BUY", quantity=65, order_type="LIMIT",
                 limit_paise=10_150)  # fmt: skip
-WEIGHTS = {"place": 30, "cancel": 10, "book": 15, "find": 5, "trades": 12, "instruments": 8, "history": 8,
+GTT = PlaceGtt(name=OURS[0], symbol=SYMBOL, side="SELL", quantity=65, last_paise=10_150, legs=(
+    GttLeg(trigger_paise=9_100, limit_paise=9_050), GttLeg(trigger_paise=12_000, limit_paise=11_950)))  # fmt: skip
+WEIGHTS = {"modify": 10, "margins": 5, "gtts": 6, "place gtt": 5, "cancel gtt": 3, "convert": 4,
+           "place": 30, "cancel": 10, "book": 15, "find": 5, "trades": 12, "instruments": 8, "history": 8,
            "open session": 5, "adopt": 3, "is alive": 2, "close session": 2}  # fmt: skip
-ASKS = {"place": "order", "cancel": "order", "book": "orders", "find": "orders", "trades": "trades",
-        "instruments": "instruments", "history": "history", "open session": "session", "adopt": "profile",
-        "is alive": "profile", "close session": "logout"}  # fmt: skip
+ASKS = {"modify": "order", "margins": "margins", "gtts": "gtts", "place gtt": "trigger", "cancel gtt": "trigger",
+        "convert": "convert", "place": "order", "cancel": "order", "book": "orders", "find": "orders",
+        "trades": "trades", "instruments": "instruments", "history": "history", "open session": "session",
+        "adopt": "profile", "is alive": "profile", "close session": "logout"}  # fmt: skip
 
 
 class Client:
@@ -73,6 +78,12 @@ class Client:
         calls: Mapping[str, Callable[[], object]] = {
             "place": lambda: self._broker.place(INTENT),
             "cancel": lambda: self._broker.cancel("1953341975595868160"),
+            "modify": lambda: self._broker.modify("1953341975595868160", Terms(order_type="LIMIT", limit_paise=10_200)),
+            "margins": self._broker.margins,
+            "gtts": self._broker.gtts,
+            "place gtt": lambda: self._broker.place_gtt(GTT),
+            "cancel gtt": lambda: self._broker.cancel_gtt("112127"),
+            "convert": lambda: self._broker.convert(SYMBOL, "NRML", "MIS", 65),
             "book": self._broker.book,
             "find": lambda: self._broker.find(OURS[0]),
             "trades": self._broker.trades,

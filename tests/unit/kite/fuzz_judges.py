@@ -12,8 +12,9 @@ from core.errors import BrokerDown, InputError, NotLoggedIn, UnknownDate, Unknow
 from core.kite.instruments import Listing
 from core.market import parse_symbol
 from core.orders.answer import Answer
+from core.orders.gtt import Trigger
 from core.orders.tag import TAG
-from core.records import Fill, Order
+from core.records import Fill, Funds, Order
 from core.schemas import BARS, Kind
 from tests.unit.kite.fuzz_bodies import Reply
 from tests.unit.kite.fuzz_seeds import ORDER, OURS
@@ -48,17 +49,30 @@ def _bodies(reply: Reply) -> list[bytes]:
     return bodies
 
 
-def _judge_order(got: object, reply: Reply, many: int) -> None:
+def _order_id(data: Any, broker_id: str) -> bool:
+    return isinstance(data, dict) and data.get("order_id") == broker_id != ""
+
+
+def _trigger_id(data: Any, broker_id: str) -> bool:
+    found = data.get("trigger_id") if isinstance(data, dict) else None
+    return type(found) is int and found > 0 and str(found) == broker_id
+
+
+def _is_true(data: Any, broker_id: str) -> bool:
+    return data is True and broker_id == ""
+
+
+def _judge_order(got: object, reply: Reply, many: int, names: Callable[[Any, str], bool] = _order_id) -> None:
     assert isinstance(got, Answer), f"an order call came to {got!r}"
     assert many <= 1, f"{many} requests for one order"
     assert isinstance(got.message, str)
     said = documents(reply)
     if got.kind == "ACK":
         assert 200 <= reply.status < 300, "ACK by a status that says otherwise"
-        assert any(
-            one.get("status") == "success" and not one.get("error_type") and isinstance(one.get("data"), dict)
-            and one["data"].get("order_id") == got.broker_id != "" for one in said
-        ), f"ACK of {got.broker_id!r}, which the answer does not have"  # fmt: skip
+        told = [one for one in said if one.get("status") == "success" and not one.get("error_type")]
+        assert any(names(one.get("data"), got.broker_id) for one in told), (
+            f"ACK of {got.broker_id!r}, which the answer does not have"
+        )
     elif got.kind == "REFUSED":
         assert many == 1
         assert any(_proves(reply.status, one) for one in said), "REFUSED without a proof"
@@ -70,6 +84,52 @@ def _judge_cancel(got: object, reply: Reply, many: int) -> None:
     _judge_order(got, reply, many)
     assert isinstance(got, Answer)
     assert got.broker_id in {"", ORDER["order_id"]}, "a cancel of another order is taken for one of this"
+
+
+def _judge_trigger(got: object, reply: Reply, many: int) -> None:
+    _judge_order(got, reply, many, _trigger_id)
+
+
+def _judge_untrigger(got: object, reply: Reply, many: int) -> None:
+    _judge_trigger(got, reply, many)
+    assert isinstance(got, Answer)
+    assert got.broker_id in {"", "112127"}, "another trigger's end is taken for this one's"
+
+
+def _judge_convert(got: object, reply: Reply, many: int) -> None:
+    _judge_order(got, reply, many, _is_true)
+
+
+def _judge_margins(got: object, reply: Reply, many: int) -> None:
+    assert many == 1
+    if isinstance(got, BrokerDown):
+        return
+    assert isinstance(got, Funds)
+    found = [one.get("data") for one in documents(reply)] if _succeeds(reply) else []
+    assert any(
+        isinstance(one, dict) and abs(_number(one.get("net")) * 100 - got.available_paise) <= 0.5
+        and abs(_number((one.get("utilised") or {}).get("debits")) * 100 - got.used_paise) <= 0.5 for one in found
+    ), f"{got}"  # fmt: skip
+
+
+def _judge_gtts(got: object, reply: Reply, many: int) -> None:
+    assert many == 1
+    if isinstance(got, BrokerDown):
+        return
+    assert isinstance(got, list)
+    for one in got:
+        assert isinstance(one, Trigger)
+        assert any(_same_trigger(one, row) for rows in _rows(reply) for row in rows), f"{one}"
+
+
+def _same_trigger(one: Trigger, row: dict[str, Any]) -> bool:
+    values = row["condition"]["trigger_values"]
+    prices = [(leg.trigger_paise, leg.limit_paise) for leg in one.legs]
+    said = [(_number(value), _number(order["price"])) for value, order in zip(values, row["orders"], strict=True)]
+    close = all(
+        abs(a - x * 100) <= 0.5 and abs(b - y * 100) <= 0.5 for (a, b), (x, y) in zip(prices, said, strict=True)
+    )
+    return close and str(row["id"]).removesuffix(".0") == one.trigger_id and one.quantity > 0
 
 
 def _proves(status: int, said: dict[str, Any]) -> bool:
@@ -221,6 +281,8 @@ def _judge_history(got: object, reply: Reply, many: int) -> None:
 
 
 JUDGES: Mapping[str, Callable[[object, Reply, int], None]] = {
+    "modify": _judge_cancel, "margins": _judge_margins, "gtts": _judge_gtts, "place gtt": _judge_trigger,
+    "cancel gtt": _judge_untrigger, "convert": _judge_convert,
     "place": _judge_order, "cancel": _judge_cancel, "book": _judge_book, "find": _judge_find, "trades": _judge_trades,
     "instruments": _judge_instruments, "history": _judge_history,
 }  # fmt: skip

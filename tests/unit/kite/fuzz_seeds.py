@@ -49,6 +49,24 @@ PROFILE = {"user_id": "AB1234", "user_type": "individual", "email": "a@b.invalid
            "order_types": ["LIMIT"], "avatar_url": None, "meta": {"demat_consent": "physical"}}  # fmt: skip
 SESSION = PROFILE | {"api_key": "key", "access_token": "A" * 32, "public_token": "P" * 32, "enctoken": "",
                      "refresh_token": "", "silo": "", "login_time": "2026-11-20 08:45:00"}  # fmt: skip
+FUNDS = {"enabled": True, "net": 99725.05, "available": {"cash": 245431.6, "live_balance": 99725.05},
+         "utilised": {"debits": 145706.55, "span": 101989, "exposure": 38981.25}}  # fmt: skip
+LEG = {"exchange": "NFO", "tradingsymbol": SYMBOL, "product": "NRML", "order_type": "LIMIT", "transaction_type": "SELL",
+       "quantity": 65, "price": 90.5, "result": None}  # fmt: skip
+TRIGGER = {
+    "id": 112127, "user_id": "AB1234", "parent_trigger": None, "type": "two-leg", "created_at": "2026-11-19 15:30:00",
+    "updated_at": "2026-11-19 15:30:00", "expires_at": "2027-11-19 15:30:00", "status": "active", "meta": {},
+    "condition": {"exchange": "NFO", "tradingsymbol": SYMBOL, "last_price": 101.5, "trigger_values": [91.0, 120.0],
+                  "instrument_token": 10189826},
+    "orders": [LEG, LEG | {"price": 119.5}],
+}  # fmt: skip
+FIRED = {"account_id": "AB1234", "timestamp": "2026-11-20 09:20:00", "triggered_at": 120.0,
+         "order_result": {"status": "success", "order_id": "77", "rejection_reason": ""}}  # fmt: skip
+TRIGGERS = [
+    TRIGGER,
+    TRIGGER | {"id": 2, "status": "triggered", "orders": [LEG, LEG | {"result": FIRED}]},
+    TRIGGER | {"id": 3, "status": "deleted"},
+]
 BY_CALL: Mapping[str, tuple[Any, tuple[str, ...]]] = {  # our own data, and Kite's samples of the same call
     "orders": (BOOK, ("orders", "order_info")),
     "trades": (TRADES, ("trades", "order_trades")),
@@ -56,6 +74,10 @@ BY_CALL: Mapping[str, tuple[Any, tuple[str, ...]]] = {  # our own data, and Kite
     "session": (SESSION, ("generate_session",)),
     "profile": (PROFILE, ("profile",)),
     "logout": (True, ("session_logout",)),
+    "margins": (FUNDS, ("margins_equity",)),
+    "gtts": (TRIGGERS, ("gtt_get_orders",)),
+    "trigger": ({"trigger_id": 112127}, ("gtt_place_order", "gtt_delete_order")),
+    "convert": (True, ("convert_position",)),
 }
 
 

@@ -53,7 +53,9 @@ def test_without_a_login_it_says_so_at_once_and_asks_again_every_few_seconds() -
     logins = Logins()
     logins.given = BrokerDown("nobody is logged in")
     for _ in range(9):
-        with pytest.raises(NotLoggedIn, match=r"nobody is logged in; log in \(vikalp login\)"):
+        with pytest.raises(
+            NotLoggedIn, match=r"nobody is logged in; log in \(vikalp login --root http://127\.0\.0\.1:9\)"
+        ):
             logins.access.client()
         logins.now += ASK_NS // 4
     assert logins.asked == 3
@@ -87,7 +89,8 @@ def test_a_token_that_takes_longer_than_a_call_may_is_not_waited_for() -> None:
 def test_a_dead_token_is_not_used_again_and_another_one_at_once() -> None:
     logins = Logins()
     logins.access.client()
-    assert "Kite calls the login dead (Incorrect): log in (vikalp login)" in f"{logins.access.died('Incorrect')}"
+    said = f"Kite calls the login dead (Incorrect): log in (vikalp login --root {ROOT})"
+    assert said in f"{logins.access.died('Incorrect')}"
     assert (logins.used(), logins.used(), logins.asked) == ("", "", 2)
     logins.given = "two"
     assert logins.used() == ""

@@ -1,5 +1,6 @@
 """What the broker sends and what it makes of the answers, against a server that says what a test has it say."""
 
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -7,9 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from urllib3.connection import HTTPConnection
 
 from brokers.kite.broker import KiteBroker, KiteConfig
 from brokers.kite.limiter import Call, Limiter, Window
+from brokers.kite.wire import UNACKNOWLEDGED_MS
 from core.errors import BrokerDown
 from core.orders.tag import make_tag
 from tests.unit.kite.fuzz_bodies import Reply, success
@@ -143,3 +146,40 @@ def test_orders_of_others_count_as_soon_as_the_book_shows_them_and_our_own_once(
             ask()
             counts.append(len(taken))
     assert counts == [1, 4, 5, 5]
+
+
+@pytest.mark.parametrize("call", ["place", "cancel"])
+def test_a_process_that_was_stopped_while_it_connected_sends_nothing_when_it_goes_on(
+    monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    """Its successor has long given up what it journalled, and nobody waits for the answer."""
+    late, connect = Late(monkeypatch), HTTPConnection.connect
+
+    def stopped(connection: HTTPConnection) -> None:
+        connect(connection)
+        late.ahead += 130.0
+
+    with broker(lambda: success({"order_id": "1"})) as (kite, server):
+        monkeypatch.setattr(HTTPConnection, "connect", stopped)
+        got = kite.place(INTENT) if call == "place" else kite.cancel("1")
+        asked = len(server.asked)
+        monkeypatch.setattr(HTTPConnection, "connect", connect)
+        again = kite.place(INTENT)
+    assert (got.kind, asked) == ("UNKNOWN", 0)
+    assert "the time for it was over" in got.message
+    assert (again.kind, len(server.asked)) == ("ACK", 1), "the next one has a connection and a time of its own"
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="this system does not bound what a kernel resends")
+def test_the_kernel_does_not_go_on_sending_what_nobody_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    connect = HTTPConnection.connect
+
+    def looked_at(connection: HTTPConnection) -> None:
+        connect(connection)
+        made.append(connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT))
+
+    monkeypatch.setattr(HTTPConnection, "connect", looked_at)
+    with broker(lambda: success({"order_id": "1"})) as (kite, _):
+        kite.place(INTENT)
+    assert made == [UNACKNOWLEDGED_MS]

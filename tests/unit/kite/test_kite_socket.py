@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.kite import socket as kite_socket
-from brokers.kite.socket import REFUSED, KiteSocket
+from brokers.kite.socket import KiteSocket
 from brokers.kite.stream import State, StreamConfig
 from brokers.kite.subscriptions import MOST_TOKENS
 from brokers.kite.waiting import Waiting
@@ -31,6 +31,7 @@ NIFTY, DEADLINE_S = 256265, 25.0
 WANTED = {NIFTY: Mode.FULL}
 ASKED = [{"a": "subscribe", "v": [NIFTY]}, {"a": "mode", "v": ["full", [NIFTY]]}]
 TOO_MANY = dict.fromkeys(range(MOST_TOKENS + 1), Mode.FULL)
+REFUSED = "the access token was refused; log in (vikalp login)"
 NOBODY = "nobody is logged in: log in (vikalp login)"
 
 

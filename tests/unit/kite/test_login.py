@@ -22,7 +22,7 @@ from brokers.kite.login import (
     opened_ns,
     request_token_of,
 )
-from core.errors import BrokerDown, ConfigError, InputError
+from core.errors import BrokerDown, ConfigError, InputError, NotLoggedIn
 from core.market import IST, from_ns, to_ns
 
 TOKEN = "sEcReTaCcEsS" + "0" * 20
@@ -134,6 +134,13 @@ def test_a_session_that_cannot_trade_says_why_and_to_log_in(change: dict[str, ob
     login = replace(LOGIN, **change)  # type: ignore[arg-type]
     with pytest.raises(BrokerDown, match=f"{says}.*log in"):
         StoredToken(KITE, "k", lambda: login, lambda: 5 * HOUR)()
+
+
+def test_a_rehearsal_is_told_the_login_of_its_own_exchange() -> None:
+    """Without --root it would be Kite's own page."""
+    root = "http://127.0.0.1:8100"
+    with pytest.raises(NotLoggedIn, match=rf"nobody is logged in at {root}: log in \(vikalp login --root {root}\)"):
+        StoredToken(root, "k", lambda: None, lambda: 5 * HOUR)()
 
 
 def test_a_login_ends_at_the_nanosecond() -> None:

@@ -90,6 +90,10 @@ TABLE: dict[str, tuple[tuple[Any, ...], str, Cause, str]] = {
     "input": ((400, JSON, error("InputException", "Invalid `quantity`.")),
               "REFUSED", Cause.INVALID, "Invalid `quantity`."),
     "429": ((429, JSON, error("NetworkException", "Too many requests")), "REFUSED", Cause.RATE, "Too many requests"),
+    "429 of one order": ((429, JSON, error("NetworkException", "Maximum allowed order modifications exceeded.")),
+                         "REFUSED", Cause.INVALID, "Maximum allowed order modifications exceeded."),
+    "being processed": ((400, JSON, error("InputException", "Order cannot be modified as it is being processed")),
+                        "REFUSED", Cause.INVALID, "Order cannot be modified"),
     "oms down": ((503, JSON, error("NetworkException", "Gateway timed out")),
                  "UNKNOWN", Cause.UNSURE, "NetworkException 503: Gateway timed out"),
     "order 500": ((500, JSON, error("OrderException", "?")), "UNKNOWN", Cause.UNSURE, "OrderException 500: ?"),
@@ -139,6 +143,8 @@ def test_an_answer_is_judged_and_the_order_sent_once(
         got = send(lambda: client.place_order(**ORDER))
 
     assert (got.answer.kind, got.cause) == (kind, cause)
+    passing = cause == Cause.RATE or "being processed" in got.answer.message
+    assert got.answer.again == (kind == "REFUSED" and passing)
     assert got.answer.message.startswith(words)
     assert len(got.answer.message) <= MOST_WORDS
     assert got.answer.broker_id == ("1953341975595868160" if kind == "ACK" else "")

@@ -8,8 +8,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from core.matching.queue import ARRIVED, Place
 from core.records import Fill, Order
-from storage.broker_store import PUT_ORDER, PostgresBrokerStore
+from storage.broker_store import PLACE, PUT_ORDER, PostgresBrokerStore
 from storage.rows import INTENT, ORDER, values
 from tests.fakes_orders import intent
 
@@ -39,7 +40,8 @@ def test_what_an_unanswered_save_still_does_is_in_the_book_that_is_read_after_it
     async def save_slowly() -> None:
         saver, looker = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
         async with saver.transaction():
-            await saver.execute(PUT_ORDER, "broker-store", *values(order.intent, INTENT), *values(order, ORDER))
+            row = (*values(order.intent, INTENT), *values(order, ORDER), *values(Place(), PLACE))
+            await saver.execute(PUT_ORDER, "broker-store", *row)
             reader.start()
             await waits(looker)
         await saver.close()
@@ -48,3 +50,20 @@ def test_what_an_unanswered_save_still_does_is_in_the_book_that_is_read_after_it
     asyncio.run(save_slowly())
     reader.join(20)
     assert read == [([order], [])]
+
+
+def test_how_far_an_order_has_come_outlives_its_broker(dsn: str, store: PostgresBrokerStore) -> None:
+    places = {
+        "P1": Place(arrives_ns=7),
+        "P2": Place(arrives_ns=7, arrived=True, triggered=True, joined=3),
+        "P3": ARRIVED,
+    }
+    for tag, place in places.items():
+        order = Order(intent=intent(tag, order_type="SL", trigger_paise=34_900), state="OPEN", broker_id=tag)
+        store.save(order, [], place)
+    store.save(order, [])
+    again = PostgresBrokerStore(dsn, "broker-store", timeout_s=20)
+    assert {tag: place for tag, place in again.places().items() if tag in places} == places
+    store.save(order, [], Place(joined=9))
+    assert again.places()["P3"] == Place(joined=9)
+    again.close()

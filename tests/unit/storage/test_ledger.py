@@ -9,12 +9,27 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, InputError, LedgerDown, LedgerFenced
-from core.records import Alert, Fill, Intent, Order, OrderEvent, Position, Refusal, RiskEvent, Settled, Verdict
+from core.records import (
+    Alert,
+    Fill,
+    Intent,
+    Kill,
+    Move,
+    Order,
+    OrderEvent,
+    Position,
+    Refusal,
+    RiskEvent,
+    Settled,
+    Verdict,
+)
 from storage.broker_store import PostgresBrokerStore
 from storage.ledger import PostgresLedger, migrate
 from storage.ledger.migrate import FOLDER
 
 MakeLedger = Callable[..., PostgresLedger]
+
+NO = Verdict(refusals=(Refusal(limit="order_size", allowed="1800", asked="1875", why="above the freeze"),))
 
 
 def an_intent(tag: str = "A1", **changes: object) -> Intent:
@@ -91,12 +106,14 @@ def test_a_newer_order_manager_fences_the_older(make_ledger: MakeLedger) -> None
     assert new.take_epoch() == first + 1
     for late in (
         lambda: old.journal_intent(first, an_intent("A2")),
+        lambda: old.record_refusal(first, an_intent("A2"), NO),
         lambda: old.record_order(first, done(an_intent()), OrderEvent(tag="A1", state="COMPLETE", at_ns=1)),
         lambda: old.record_fill(first, a_fill(), done(an_intent()), a_position()),
     ):
         with pytest.raises(LedgerFenced, match=f"epoch {first} was replaced by epoch {first + 1}"):
             late()
     assert [order.intent.tag for order in new.orders()] == ["A1"]
+    new.journal_intent(first + 1, an_intent("A2"))
     assert new.fills() == []
 
 
@@ -132,6 +149,32 @@ def test_a_fill_that_cannot_be_written_leaves_nothing(ledger: PostgresLedger) ->
     assert ledger.record_fill(epoch, a_fill(), done(intent), a_position()) is True
 
 
+def a_move(phase: str = "done", **changes: object) -> Move:
+    given = {
+        "move_id": "M1", "kind": "convert", "phase": phase, "strategy": "manual", "symbol": "NIFTY2590224500CE",
+        "index": "NIFTY", "quantity": 75, "product_from": "NRML", "product": "MIS", "who": "asha", "at_ns": 7,
+        "value_paise": 750_000, "beyond_from": -1, "beyond_to": 2, "message": "by hand",
+    }  # fmt: skip
+    return Move(**(given | changes))  # type: ignore[arg-type]
+
+
+def test_a_move_is_asked_for_once_and_done_once(make_ledger: MakeLedger, dsn: str) -> None:
+    ledger = make_ledger()
+    epoch, there = ledger.take_epoch(), a_position(product="MIS")
+    asked, done_ = a_move("asked", value_paise=0), a_move("done")
+    assert ledger.record_move(epoch, asked, []) == asked
+    assert ledger.positions() == []
+    assert ledger.record_move(epoch, done_, [there]) == done_
+    assert ledger.record_move(epoch, a_move("done", value_paise=1), [a_position()]) == done_, "the first stands"
+    assert (ledger.moves(), ledger.positions()) == ([asked, done_], [there])
+    assert make_ledger("another").moves() == []
+    make_ledger().take_epoch()
+    with pytest.raises(LedgerFenced):
+        ledger.record_move(epoch, a_move("refused"), [])
+    with pytest.raises(asyncpg.PostgresError, match="append-only"):
+        rows(dsn, "UPDATE position_moves SET value_paise = 0")
+
+
 def test_a_contract_settles_once_and_for_good(make_ledger: MakeLedger, dsn: str) -> None:
     ledger = make_ledger()
     epoch = ledger.take_epoch()
@@ -142,16 +185,16 @@ def test_a_contract_settles_once_and_for_good(make_ledger: MakeLedger, dsn: str)
         source="mean of 15:00-15:30", at_ns=7,
     )  # fmt: skip
     flat = a_position(quantity=0, average_paise=0.0, realised_paise=-153_750)
-    stands = ledger.record_settlement(epoch, first, flat)
+    stands = ledger.record_settlement(epoch, first, [flat])
     other = Settled(**{name: getattr(first, name) for name in first.__struct_fields__} | {"value_paise": 8_000})
 
     assert stands == first
-    assert ledger.record_settlement(epoch, other, a_position()) == first
+    assert ledger.record_settlement(epoch, other, [a_position()]) == first
     assert (ledger.settlements(), ledger.positions()) == ([first], [flat])
     assert make_ledger("another").settlements() == []
     make_ledger().take_epoch()
     with pytest.raises(LedgerFenced):
-        ledger.record_settlement(epoch, first, flat)
+        ledger.record_settlement(epoch, first, [flat])
     with pytest.raises(asyncpg.PostgresError, match="append-only"):
         rows(dsn, "UPDATE settlements SET value_paise = 0")
 
@@ -164,8 +207,7 @@ def test_a_tag_is_used_once(ledger: PostgresLedger) -> None:
 
 
 def test_a_refusal_says_why_and_is_read_back(ledger: PostgresLedger) -> None:
-    no = Verdict(refusals=(Refusal(limit="order_size", allowed="1800", asked="1875", why="above the freeze"),))
-    ledger.record_refusal(an_intent(), no)
+    ledger.record_refusal(ledger.take_epoch(), an_intent(), NO)
     (order,) = ledger.orders()
     assert order.state == "REFUSED"
     assert order.message == "order_size: above the freeze (asked 1875, allowed 1800)"
@@ -325,5 +367,20 @@ def test_a_newer_or_altered_database_is_refused(dsn: str, tmp_path: object) -> N
     with pytest.raises(ConfigError, match="altered after it was applied"):
         migrate(dsn, folder=folder)
     with pytest.raises(ConfigError, match="without a gap"):
-        (folder / "0007_late.sql").write_text("SELECT 1")
+        (folder / "0099_late.sql").write_text("SELECT 1")
         migrate(dsn, folder=folder)
+
+
+def test_the_newest_word_of_a_scope_decides_about_the_kill_switch_in_every_session(dsn: str) -> None:
+    friday = PostgresLedger(dsn, "friday", scope="account")
+    assert friday.kill_switch() is None
+    pulled = Kill(pulled=True, who="asha", why="fat finger", square_off=True, at_ns=5)
+    friday.record_kill(pulled)
+    monday = PostgresLedger(dsn, "monday", scope="account")
+    assert monday.kill_switch() == pulled
+    assert PostgresLedger(dsn, "monday", scope="another account").kill_switch() is None
+    released = Kill(pulled=False, who="asha", why="looked into it", at_ns=6)
+    monday.record_kill(released)
+    assert friday.kill_switch() == released
+    assert (friday.kills(0), friday.kills(6)) == ([pulled], [])
+    assert monday.kills(6) == [released]

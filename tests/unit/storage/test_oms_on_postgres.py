@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 from msgspec.structs import replace
 
@@ -20,6 +21,7 @@ from storage.postgres import PostgresServer
 from tests.fakes_orders import INDEX, LOT, NOON, SECOND, SYMBOL, HandClock, ListBus, intent, ticks
 from tests.unit.storage.conftest import free_port
 from tests.unit.test_risk_actor import chain
+from tests.world_oms import WIDE
 
 BOOK = {"bids": [(34_900, 400)], "asks": [(35_000, 3 * LOT)]}
 
@@ -42,7 +44,7 @@ class Desk:
         store = PostgresBrokerStore(self.dsn, self.session, timeout_s=3)
         self.links.append(store)
         oms = OmsActor(
-            OmsConfig(indices=(INDEX,)),
+            OmsConfig(indices=(INDEX,), budget=WIDE),
             bus=ListBus(),
             clock=self.clock,
             ledger=self.ledger(),
@@ -93,6 +95,7 @@ def test_a_second_order_manager_knows_every_fill_and_stops_the_first(
     desk = desks(dsn, "oms-two")
     first = desk.process()
     first.submit(intent("FILLED", quantity=2 * LOT))
+    desk.clock.sleep(3)  # the same order at once is a duplicate
     first.submit(intent("PARTLY", quantity=2 * LOT))
     second = desk.process(quoted=False)
     late = first.submit(intent("LATE"))
@@ -128,8 +131,10 @@ def test_a_killed_server_stops_entries_and_loses_no_order(
     oms.submit(intent("FILLED", quantity=LOT))
     oms.submit(intent("RESTS", limit_paise=34_000))
     before = told(oms.orders())
+    backends = psutil.Process(own_server.pid).children()
     os.kill(own_server.pid, signal.SIGKILL)
-    wait(lambda: not own_server.alive)
+    _, alive = psutil.wait_procs(backends, timeout=10)  # one that has not noticed yet still takes a refusal
+    assert (alive, own_server.alive) == ([], False)
 
     refused = oms.submit(intent("WHILEDOWN"))
     assert (refused.state, oms.state()) == ("REFUSED", "HALTED")
@@ -139,7 +144,8 @@ def test_a_killed_server_stops_entries_and_loses_no_order(
 
     own_server.start()
     wait(lambda: oms.on_timer() or oms.state() == "ACTIVE")  # type: ignore[func-returns-value]
-    oms.on_ticks(ticks(**BOOK, at_ns=NOON + SECOND))
+    desk.clock.sleep(3)  # the same order at once is a duplicate
+    oms.on_ticks(ticks(**BOOK, at_ns=NOON + 4 * SECOND))
     assert told(oms.orders()) == before == {"FILLED": ("COMPLETE", LOT), "RESTS": ("OPEN", 0)}
     assert told(PostgresBrokerStore(desk.dsn, desk.session).load()[0]) == before
     assert oms.submit(intent("WHILEDOWN")).state == "COMPLETE"

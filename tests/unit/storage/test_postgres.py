@@ -12,8 +12,11 @@ import pytest
 
 from core.errors import ConfigError, LedgerDown
 from storage.ledger import PostgresLedger, migrate
+from storage.ledger.roles import prepare_own
+from storage.ledger.verify import verify
 from storage.postgres import PostgresServer, find_binaries, require_answer
 from storage.programs import RunAs, reachable
+from tests.unit.storage.attacks import fill_in
 from tests.unit.storage.conftest import free_port
 from tests.unit.storage.test_ledger import an_intent
 
@@ -133,6 +136,10 @@ def test_the_system_s_programs_do_as_well(place: Path) -> None:
     server = PostgresServer(place / "data", place / "run", free_port(), binaries=binaries)
     server.start()
     assert migrate(server.dsn) == migrate(server.dsn)
+    ledger = PostgresLedger(prepare_own(server), "s", timeout_s=10)
+    fill_in(ledger, server.dsn)
+    ledger.close()
+    assert verify(server.dsn).whole
     server.stop()
 
 

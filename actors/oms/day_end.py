@@ -1,0 +1,186 @@
+"""The day's end: MIS and expiring contracts leave at their moments, by ladders, and are told of before."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+import msgspec
+
+from actors.oms.gate import key_of, leaving
+from actors.oms.journal import Journal
+from actors.oms.plans import PlanRunner
+from actors.oms.send import Sender
+from core.errors import ConfigError, InputError, UnknownDate, UnknownName, VikalpError
+from core.orders.books import Book, Key
+from core.orders.days import DayEndConfig, Due, Holds, due, no_entry
+from core.orders.leaving import uncovered
+from core.orders.plans import Close, SquareOff, symbols
+from core.orders.plans.job import Ladder
+from core.orders.positions import market_date
+from core.orders.tag import make_tag
+from core.ports import Clock
+from core.records import LIVE, Alert, Order, Product
+
+EVERY_NS = 1_000_000_000  # between two looks, wall or market, whichever has passed first
+URGENT = Ladder(rungs=2, step_ns=1_000_000_000, begin=1)  # half-way to the edge of the band at once, then at the edge
+Group = tuple[str, Product, str]  # strategy, product, index
+Told = tuple[dt.date, str, str]  # market date, what of, stage or words
+Say = Literal["info", "warning", "alarm"]
+_BAD = (InputError, UnknownDate, UnknownName, ConfigError)  # of one book or group; it holds up no other
+
+
+class DayEnd:
+    """One plan for all that is due of a strategy, product and index: its plans are ended, its entries cancelled first.
+
+    A long is left out while a short that it covers stands in another book. From `force` on what still stands is
+    replaced by a plan that goes to the edge of the band at once. Moments are of the market's clock: at whatever speed
+    it runs, the next look after one sees it.
+    """
+
+    def __init__(
+        self, config: DayEndConfig, journal: Journal, send: Sender, plans: PlanRunner, clock: Clock, *, most: int = 2
+    ) -> None:
+        self._config, self._journal, self._send, self._plans, self._clock = config, journal, send, plans, clock
+        self._most = most  # cancels in one look
+        self._told: set[Told] = set()
+        self._looked_ns = self._seen_ns = 0  # wall, market
+
+    def go_on(self) -> None:
+        """What is due now; called only while orders may be sent. Raises as the ledger."""
+        wall_ns, now_ns = self._clock.wall_ns(), self._clock.now_ns()
+        if 0 <= wall_ns - self._looked_ns < EVERY_NS and 0 <= now_ns - self._seen_ns < EVERY_NS:
+            return
+        self._looked_ns, self._seen_ns = wall_ns, now_ns
+        books, groups = self._journal.open_books(), defaultdict[Group, list[tuple[Key, Due]]](list)
+        self._refuse_entries(now_ns)
+        for key, one in self._due(books, now_ns):
+            self._once(
+                "info" if one.stage == "warn" else "warning", " ".join(key), f"{key[0]}: {one.reason}", one.stage
+            )
+            if one.stage != "warn":
+                groups[key[0], key[2], one.held.index].append((key, one))
+        for group, found in groups.items():
+            try:
+                self._leave(group, found, books)
+            except _BAD as error:
+                self._once("alarm", " ".join(group), f"{' '.join(group)} cannot be squared off: {error}")
+
+    def _due(self, books: Mapping[Key, Book], now_ns: int) -> Iterable[tuple[Key, Due]]:
+        by_held: dict[Holds, list[Key]] = defaultdict(list)
+        for key, book in books.items():
+            held = Holds(symbol=book.symbol, index=book.holding.index, quantity=book.quantity, product=book.product)
+            by_held[held].append(key)
+        try:
+            found = due(by_held, now_ns, self._config)
+        except VikalpError as error:
+            self._once("alarm", "", f"the day's end cannot be told, nothing leaves by itself: {error}")
+            return []
+        return [(key, one) for one in found for key in by_held[one.held]]
+
+    def _refuse_entries(self, now_ns: int) -> None:
+        """Orders that rest and would open what leaves today are cancelled, whether or not anything is held."""
+        self._cancel([one for one in self._journal.live() if one.intent.purpose != "exit" and self._late(one, now_ns)])
+
+    def _late(self, order: Order, now_ns: int) -> bool:
+        intent = order.intent
+        try:
+            return bool(no_entry(intent.symbol, intent.index, intent.product, now_ns, self._config))
+        except VikalpError:
+            return False  # `_due` tells what holds the whole day's end up
+
+    def _leave(self, group: Group, found: list[tuple[Key, Due]], books: Mapping[Key, Book]) -> None:
+        """Start a plan for what of the group is ready; the rest at a later look."""
+        ready = [close for key, one in found if (close := self._ready(group, key, books[key], one)) is not None]
+        mine = frozenset(close.symbol for close in ready)
+        ready = self._covering_nothing(group, ready, forced=any(one.stage == "force" for _, one in found))
+        if not ready:
+            return
+        stage, reason = next((one.stage, one.reason) for key, one in found if key[1] in mine)
+        more = f" (and {len(ready) - 1} more)" if len(ready) > 1 else ""
+        words = f"day end {market_date(self._clock.now_ns())} {' '.join(group)} {stage} {self._tries(group)}"
+        plan = self._plan(group, ready, make_tag(words), f"day end: {reason}{more}", urgent=stage == "force")
+        self._plans.start(msgspec.json.encode(plan).decode())
+
+    def _ready(self, group: Group, key: Key, book: Book, one: Due) -> Close | None:
+        """What of the book is to leave now. None while a plan or an order of it is on the way: those are ended first.
+
+        A book that cannot be squared off holds up no other; what ledger, broker and login do is the caller's.
+        """
+        live = [order for order in self._journal.live() if key_of(order.intent) == key]
+        exits = [order for order in live if order.intent.purpose == "exit"]
+        if self._running(key, one) or len(exits) < len(live):
+            return None
+        if self._cancel(exits) and one.stage != "force":
+            return None
+        left = abs(book.quantity) - leaving(self._journal.live(), key)
+        close = Close(symbol=book.symbol, quantity=left if book.quantity > 0 else -left)
+        if left <= 0:
+            return None
+        try:
+            self._plan(group, [close], "CHECK", one.reason, urgent=False)
+        except _BAD as error:
+            self._once("alarm", " ".join(key), f"{' '.join(key)} cannot be squared off, close it by hand: {error}")
+            return None
+        return close
+
+    def _plan(self, group: Group, found: list[Close], plan_id: str, reason: str, *, urgent: bool) -> SquareOff:
+        strategy, product, index = group
+        return SquareOff(
+            plan_id=plan_id, strategy=strategy, index=index, created_ns=self._clock.now_ns(), product=product,
+            positions=tuple(found), reason=reason, ladder=URGENT if urgent else Ladder(),
+        )  # fmt: skip
+
+    def _covering_nothing(self, group: Group, ready: list[Close], *, forced: bool) -> list[Close]:
+        """Shorts, and longs that leave no short of any book uncovered once the group's own are bought back."""
+        plans = [plan for plan in self._plans.running() if isinstance(plan, SquareOff)]
+        ids = {plan.plan_id for plan in plans}
+        working = [order for order in self._journal.live() if order.intent.plan not in ids]
+        going = [going for plan in plans for going in self._selling(plan)]
+        held_back = uncovered(self._journal.held(), [(one.symbol, one.quantity) for one in ready], going, working)
+        for symbol in sorted(held_back):
+            words = f"{symbol} of {group[0]} is not sold yet: a short stands against it, and is to be bought back first"
+            self._once("alarm" if forced else "warning", symbol, words, "force" if forced else "held back")
+        return [one for one in ready if one.symbol not in held_back]
+
+    def _selling(self, plan: SquareOff) -> Iterable[tuple[str, int]]:
+        """Longs that a plan has not sold yet."""
+        for one in plan.positions:
+            book = self._journal.book(plan.strategy, one.symbol, plan.product)
+            if one.quantity > 0 and book is not None and book.quantity > 0:
+                yield one.symbol, min(one.quantity, book.quantity)
+
+    def _running(self, key: Key, one: Due) -> bool:
+        """Whether a plan of the book still runs. One that is no square-off is asked to end; when what is left is forced
+        out every plan is over that is not urgent itself, whatever it waits for.
+        """
+        running = [plan for plan in self._plans.running() if (plan.strategy, plan.product) == (key[0], key[2])]
+        running = [plan for plan in running if key[1] in symbols(plan)]
+        if one.stage == "force":
+            slow = {plan.plan_id for plan in running if not (isinstance(plan, SquareOff) and plan.ladder == URGENT)}
+            if slow:
+                self._plans.abandon(f"day end, what is left is forced out: {one.reason}", slow)
+                self._plans.take_back()
+            return len(slow) < len(running)
+        for plan in running:
+            if not isinstance(plan, SquareOff):
+                self._plans.end(plan.plan_id, f"day end: {one.reason}")
+        return bool(running)
+
+    def _cancel(self, orders: list[Order]) -> bool:
+        """Whether one of them still lives after its cancel was asked for."""
+        for order in orders[: self._most]:
+            self._send.cancel(order.intent.tag)
+        return any(self._journal.orders[order.intent.tag].state in LIVE for order in orders)
+
+    def _tries(self, group: Group) -> int:
+        """How many square-offs of the group there have been: each has an id of its own."""
+        made = (plan for plan in self._plans.every() if isinstance(plan, SquareOff))
+        return sum((plan.strategy, plan.product, plan.index) == group for plan in made)
+
+    def _once(self, severity: Say, what: str, words: str, stage: str = "") -> None:
+        told = (market_date(self._clock.now_ns()), what, stage or words)
+        if told not in self._told:
+            self._told = {one for one in self._told if one[0] == told[0]} | {told}
+            at_ns = self._clock.wall_ns()
+            self._journal.alert(Alert(at_wall_ns=at_ns, severity=severity, subject="day end", message=words))
