@@ -27,7 +27,7 @@ stop: install
 	$(BIN)/vikalp down --desk $(DESK) --if-running
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/python -m pytest -n 3 --dist loadfile tests/unit
 	@{ $(BIN)/python -m pytest tests/e2e && $(BIN)/python -m pytest -m beside tests/cluster; } > $(VENV)/beside.log 2>&1 & beside=$$!; \
 	$(BIN)/python -m pytest -m 'not long and not beside' tests/cluster; desks=$$?; \
 	wait $$beside; others=$$?; cat $(VENV)/beside.log; test $$desks = 0 && test $$others = 0

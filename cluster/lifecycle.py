@@ -127,7 +127,7 @@ def down(desk: int | None = None) -> Iterator[Step]:
             yield Step(said, time.monotonic() - began)
         if time.monotonic() - began > END_S:
             _signal(state, signal.SIGKILL)
-            why = f"the host did not end within {END_S:g} s"
+            why = f"the host did not end within {END_S:g} s, last it said: {said or 'nothing'}"
             yield Step(f"{why}: {clean(now or state)} processes ended", time.monotonic() - began)
             break
         time.sleep(POLL_S)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import subprocess
 import tempfile
 import time
@@ -19,6 +20,8 @@ from cluster.ports import DESKS, in_use, listening, ports
 from cluster.topology import Spec, start
 
 NAMESPACE = "test"
+# A process is stopped between two calls or within one: the supervisor says which it saw first.
+STUCK_WORDS = re.compile("^STUCK: (no answer to a health probe|one call has been running) for ")
 SESSION = f"test-{os.getpid()}"
 
 

@@ -18,7 +18,7 @@ from storage.tape import read_partition, read_tape
 from tests.cluster.conftest import until
 from tests.cluster.whole_desk import own_desk, try_
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.long, pytest.mark.timeout(600)]
 SETTINGS = {"indices": ["NIFTY"], "market.speed": 20.0, "ray.object_store_mb": 100, "ray.cpus": 2}
 MINUTE = 60_000_000_000
 

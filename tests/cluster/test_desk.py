@@ -26,7 +26,7 @@ from cluster.settings import load
 from cluster.state import ROOT, DeskState, read_state, state_path
 from core.errors import ConfigError, DeskError
 from core.schemas import CONTRACTS
-from tests.cluster.conftest import free_desk, supervisor_of, until
+from tests.cluster.conftest import STUCK_WORDS, free_desk, supervisor_of, until
 from tests.cluster.whole_desk import (
     BACK_S,
     ROOMY,
@@ -152,7 +152,7 @@ def test_a_stopped_actor_is_found_stuck_and_is_back_with_data(desk: Desk) -> Non
 
     back(desk, "shard.NIFTY", before, within_s=STUCK_S + BACK_S)
     said = [alert.message for alert in desk.status().alerts if alert.subject == "shard.NIFTY"]
-    assert any("STUCK: no answer to a health probe" in message for message in said), said
+    assert any(STUCK_WORDS.search(message) for message in said), said
 
 
 def test_no_order_is_lost_or_doubled_when_the_order_manager_is_killed_while_it_takes_one(
@@ -161,7 +161,7 @@ def test_no_order_is_lost_or_doubled_when_the_order_manager_is_killed_while_it_t
     """Each kill falls a little later after its order set out: before journal, broker or answer."""
     contract, lot = near_the_money(desk), desk.expiries("NIFTY").to_pylist()[0]["lot"]
     tags, kills, found = list[str](), list[float](), Counter[str]()
-    for late_ms in range(0, 16, 2):
+    for late_ms in range(0, 16, 5):
         until(lambda: few_starts(kills), within_s=70, what="a minute with room for one more start")
         before = until(lambda: (r := row(desk, "oms")) and r.state == "READY" and r, within_s=BACK_S, what="oms READY")
         until(lambda: try_(lambda: buy_one_lot(desk)), within_s=BACK_S, what="orders are filled")
@@ -228,17 +228,31 @@ def test_a_notebook_elsewhere_attaches_through_rays_client(state: DeskState, des
     assert int(said.stdout.split()[-1]) == desk.chain("NIFTY").num_rows
 
 
-def test_two_desks_run_a_job_each_and_one_ends_without_a_trace(home: Path, state: DeskState) -> None:
+def test_two_desks_run_a_job_each_and_one_whose_host_is_killed_is_cleaned_up_and_ends_without_a_trace(
+    home: Path, state: DeskState
+) -> None:
     ray.shutdown()
     number = free_desk(beside=3)
-    one_index = {**SETTINGS, "indices": ["SENSEX"], "strategies": []}
-    list(up(load(overrides=one_index), number))
-    other = read_state(number)
+    one_index = load(overrides={**SETTINGS, "indices": ["SENSEX"], "strategies": []})
+    list(up(one_index, number))
     try:
-        assert [job_session(which) for which in (state, other)] == [state.session_id, other.session_id]
+        died = read_state(number)
+        assert [job_session(which) for which in (state, died)] == [state.session_id, died.session_id]
         with pytest.raises(DeskError, match="say which one"):
             attach()
+
+        os.kill(died.host.pid, signal.SIGKILL)
+        until(lambda: not died.host.alive(), within_s=5, what="the host is gone")
+        with pytest.raises(DeskError, match="died"):
+            read_state(number)
+        steps = list(up(one_index, number))
+        assert "cleaning up after a desk that died" in steps[0].text
+        assert tagged(died.session_id) == []
+        assert not any(pid.alive() for pid in died.pids.values())
+        other = read_state(number)
+        assert attach(number).chain("SENSEX").num_rows > 0
     finally:
+        ray.shutdown()
         list(down(number))
 
     assert tagged(other.session_id) == []
@@ -280,25 +294,3 @@ def test_down_ends_every_process_and_positions_were_not_left_half(state: DeskSta
     assert not any(process.is_running() for process in tree)
     with pytest.raises(DeskError, match="not running"):
         attach(state.desk)
-
-
-def test_after_its_host_is_killed_the_next_up_ends_what_it_left(home: Path) -> None:
-    number = free_desk(beside=3)
-    one_index = {**SETTINGS, "indices": ["SENSEX"], "strategies": []}
-    list(up(load(overrides=one_index), number))
-    died = read_state(number)
-    os.kill(died.host.pid, signal.SIGKILL)
-    until(lambda: not died.host.alive(), within_s=5, what="the host is gone")
-    with pytest.raises(DeskError, match="died"):
-        read_state(number)
-
-    steps = list(up(load(overrides=one_index), number))
-    try:
-        assert "cleaning up after a desk that died" in steps[0].text
-        assert tagged(died.session_id) == []
-        assert not any(pid.alive() for pid in died.pids.values())
-        assert attach(number).chain("SENSEX").num_rows > 0
-    finally:
-        ray.shutdown()
-        list(down(number))
-    assert in_use(number) == []

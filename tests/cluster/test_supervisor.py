@@ -14,10 +14,10 @@ from cluster.decide import SupervisionConfig
 from cluster.supervisor import GROUPS, DeskFacts, Supervisor
 from cluster.topology import Spec
 from core.records import ActorStatus, DeskStatus, Stamp
-from tests.cluster.conftest import NAMESPACE, SESSION, call, supervisor_of, until
+from tests.cluster.conftest import NAMESPACE, SESSION, STUCK_WORDS, call, supervisor_of, until
 from tests.cluster.plain import Plain, PlainConfig, Wall, always_open, batch
 
-pytestmark = [pytest.mark.cluster, pytest.mark.beside]
+pytestmark = pytest.mark.cluster
 FACTS = DeskFacts(desk=0, mode="SIMULATED", namespace=NAMESPACE, session_id="s", market_says="a test")
 LIMITS = SupervisionConfig(probe_ms=200, stuck_s=1.5, silent_s=2.0, open_s=10.0)
 Watch = Callable[[list[Spec]], Any]
@@ -82,7 +82,7 @@ def test_a_killed_actor_and_a_stopped_one_are_back_and_the_supervisor_adopts_the
     back = reaches(supervisor, "s.two", "READY", within_s=30, but=two.pid)
     said = status(supervisor)
     assert said is not None
-    assert any("STUCK: no answer to a health probe" in alert.message for alert in said.alerts)
+    assert any(STUCK_WORDS.search(alert.message) for alert in said.alerts)
 
     supervisor_of(SESSION).kill()
     assert reaches(supervisor, "s.one", "READY", within_s=30).pid == again.pid, "adopted, not started again"
