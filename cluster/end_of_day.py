@@ -24,10 +24,20 @@ from cluster.state import desk_dir, find_state, write_private
 from core.errors import BrokerDown, InputError, VikalpError
 from core.market import INDICES
 from core.orders.books import books_of
-from core.orders.end_of_day import EndOfDay, Facts, as_json, cash_paise, end_of_day, in_short, markdown, prices_of
+from core.orders.end_of_day import (
+    EndOfDay,
+    Facts,
+    as_json,
+    cash_paise,
+    end_of_day,
+    filled_up,
+    in_short,
+    markdown,
+    prices_of,
+)
 from core.orders.positions import market_date
 from core.orders.reconcile import Statement
-from core.orders.snapshot import Snapshot, points
+from core.orders.snapshot import Snapshot, points, prices
 from core.ports import Broker
 from core.records import Alert, Order, RiskEvent
 from storage.broker_store import PostgresBrokerStore
@@ -141,7 +151,7 @@ def _chosen(place: Place, reports: Reports, day: dt.date | None, session: str) -
 
 def _make(place: Place, ledger: PostgresLedger, reports: Reports, day: dt.date, session: str) -> EndOfDay:
     taken = [one for one in ledger.snapshots() if market_date(one.at_ns) == day]
-    prices, marks_from = _prices(place, session, day, taken)
+    known, marks_from = _prices(place, session, day, taken)
 
     def made(broker: list[Statement], says: str) -> EndOfDay:
         facts = Facts(
@@ -149,7 +159,7 @@ def _make(place: Place, ledger: PostgresLedger, reports: Reports, day: dt.date, 
             moves=tuple(ledger.moves()),
         )  # fmt: skip
         return end_of_day(
-            session, day, facts, broker, prices=prices, points=points(taken),
+            session, day, facts, broker, prices=known, points=points(taken),
             earlier=reports.earlier_days(session, day), as_of_ns=place.now_ns, marks_from=marks_from, broker_says=says,
         )  # fmt: skip
 
@@ -178,7 +188,7 @@ def _broker(place: Place, session: str, day: dt.date) -> tuple[Statement | None,
 
 
 def _prices(place: Place, session: str, day: dt.date, taken: list[Snapshot]) -> tuple[Prices, str]:
-    """The day's last chain of each index on the tape, else the last snapshot's marks; and what they are, in words."""
+    """The day's last chain of each index on the tape, else the snapshots' prices; and what they are, in words."""
     found: Prices = {}
     unread: list[str] = []
     for root in dict.fromkeys((f"{place.tape}/{session}", place.tape)):
@@ -190,24 +200,21 @@ def _prices(place: Place, session: str, day: dt.date, taken: list[Snapshot]) -> 
                 continue
             if chain is not None and market_date(chain.expiries["as_of_ns"][0].as_py()) == day:
                 found = prices_of(chain) | found
+    seen = prices(taken)
     if found:
-        return found, "; ".join(["the day's last chain on the tape, at the exit side", *unread])
+        words = "the day's last chain on the tape, at the exit side"
+        more = ["the last snapshot's of what is not in it"] if seen.keys() - found.keys() else []
+        return filled_up(found, seen), "; ".join([words, *more, *unread])
     if taken:
-        marks = {held.symbol: (0, 0, held.mark_paise, 0) for held in taken[-1].positions if held.mark_paise}
-        return marks, "; ".join(["the day's last snapshot, as no chain of the day is on the tape", *unread])
+        return seen, "; ".join(["the day's last snapshot, as no chain of the day is on the tape", *unread])
     return {}, "; ".join(["none is known: what is open counts at its last trade here", *unread])
 
 
 def _keep(place: Place, ledger: PostgresLedger, reports: Reports, made: EndOfDay) -> None:
-    told, result, bad = as_json(made), made.account, len(made.reconciliation.mismatches)
+    told, bad = as_json(made), len(made.reconciliation.mismatches)
     reports.add(made.session, made.date, json.dumps(told, default=str, allow_nan=False), differences=bad)
-    figures = {
-        name: getattr(result, name)
-        for name in ("realised_paise", "unrealised_paise", "trades", "winners", "losers", "max_drawdown_paise")
-    }
-    ledger.record_daily_pnl(
-        made.date.isoformat(), result.gross_paise, result.charges_paise, {**figures, "sharpe": made.sharpe}
-    )
+    if not made.account.no_close:  # else the running desk's own figure stays, if there is one
+        _keep_result(ledger, made)
     for path, text in zip(
         files_of(place.desk, made), (json.dumps(told, indent=2, default=str), markdown(made)), strict=True
     ):
@@ -219,6 +226,15 @@ def _keep(place: Place, ledger: PostgresLedger, reports: Reports, made: EndOfDay
                       triggered_by="end_of_day", action_taken="told; what is held is left as it is")
         )  # fmt: skip
         ledger.record_alert(Alert(at_wall_ns=time.time_ns(), severity="alarm", subject=subject, message=in_short(made)))
+
+
+def _keep_result(ledger: PostgresLedger, made: EndOfDay) -> None:
+    result = made.account
+    names = ("realised_paise", "unrealised_paise", "trades", "winners", "losers", "max_drawdown_paise")
+    figures = {name: getattr(result, name) for name in names}
+    ledger.record_daily_pnl(
+        made.date.isoformat(), result.gross_paise, result.charges_paise, {**figures, "sharpe": made.sharpe}
+    )
 
 
 def files_of(desk: int, made: EndOfDay) -> tuple[Path, Path]:

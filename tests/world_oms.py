@@ -3,11 +3,12 @@
 from typing import Any
 
 from actors.oms.oms import OmsActor, OmsConfig
+from actors.oms.waited import MOST_NS
 from core.orders.budget import BudgetConfig
 from core.records import Intent, Order
 from tests.fakes_broker import FakeBroker, FakeRisk
 from tests.fakes_ledger import MemoryLedger
-from tests.fakes_orders import INDEX, LOT, HandClock, ListBus, intent
+from tests.fakes_orders import INDEX, LOT, SECOND, HandClock, ListBus, intent
 
 # The clock of these tests stands still while they send: a budget no account has keeps out of the way of what they ask.
 WIDE = BudgetConfig.model_construct(
@@ -54,6 +55,11 @@ class World:
         return {order.intent.tag: order for order in self.oms.orders()}[tag]
 
     def later(self, seconds: float = 1.0) -> None:
+        """The timer's turn then, and in a longer time as often as time without a look counts as waited for."""
+        while seconds > MOST_NS / SECOND:
+            self.clock.sleep(MOST_NS / SECOND)
+            self.oms.on_timer()
+            seconds -= MOST_NS / SECOND
         self.clock.sleep(seconds)
         self.oms.on_timer()
 

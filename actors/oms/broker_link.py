@@ -29,6 +29,10 @@ LATE = "the broker takes long: not asked any more in this turn"
 T = TypeVar("T")
 
 
+class OutOfTime(BrokerDown):
+    """Nothing was asked in this turn any more: that says nothing of the broker."""
+
+
 class BrokerLink:
     """core.ports.AccountBroker of one broker; `begin` at the start of every turn."""
 
@@ -80,13 +84,13 @@ class BrokerLink:
     def positions(self) -> Mapping[tuple[str, str], int]:
         """Not a read of the book: that it fails holds the book up for nothing, and is the caller's to pace."""
         if self.over:
-            raise BrokerDown(LATE)
+            raise OutOfTime(LATE)
         return self._broker.positions()
 
     def margins(self) -> Funds:
         """Not a read of the book, as `positions`."""
         if self.over:
-            raise BrokerDown(LATE)
+            raise OutOfTime(LATE)
         return self._broker.margins()
 
     def convert(
@@ -99,7 +103,7 @@ class BrokerLink:
     def averages(self) -> Mapping[tuple[str, str], float]:
         """Not a read of the book, as `positions`."""
         if self.over:
-            raise BrokerDown(LATE)
+            raise OutOfTime(LATE)
         return self._broker.averages()
 
     def place_gtt(self, asked: PlaceGtt) -> BrokerAnswer:
@@ -115,7 +119,7 @@ class BrokerLink:
     def gtts(self) -> Sequence[Trigger]:
         """Not a read of the book, as `positions`."""
         if self.over:
-            raise BrokerDown(LATE)
+            raise OutOfTime(LATE)
         return self._broker.gtts()
 
     def adopt(self, broker_id: str, tag: str) -> None:
@@ -127,7 +131,7 @@ class BrokerLink:
     def _read(self, ask: Callable[[], T]) -> T:
         began_ns = self._clock.wall_ns()
         if self.over:
-            raise BrokerDown(LATE)
+            raise OutOfTime(LATE)
         if self._why and 0 <= began_ns - self._failed_ns < PAUSE * self._cost_ns:
             raise BrokerDown(self._why)
         try:

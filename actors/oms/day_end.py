@@ -2,11 +2,12 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Literal
 
 import msgspec
 
+from actors.oms.follow import Follower
 from actors.oms.gate import key_of, leaving
 from actors.oms.journal import Journal
 from actors.oms.plans import PlanRunner
@@ -15,7 +16,7 @@ from core.errors import ConfigError, InputError, UnknownDate, UnknownName, Vikal
 from core.orders.books import Book, Key
 from core.orders.days import DayEndConfig, Due, Holds, due, no_entry
 from core.orders.leaving import uncovered
-from core.orders.plans import Close, SquareOff, symbols
+from core.orders.plans import Close, Plan, SquareOff, symbols
 from core.orders.plans.job import Ladder
 from core.orders.positions import market_date
 from core.orders.tag import make_tag
@@ -30,19 +31,44 @@ Say = Literal["info", "warning", "alarm"]
 _BAD = (InputError, UnknownDate, UnknownName, ConfigError)  # of one book or group; it holds up no other
 
 
+class Listed:
+    """Orders that live and are not lost, and their cancels: of what has a broker's id, asked longest ago first."""
+
+    def __init__(self, journal: Journal, follow: Follower, send: Sender, clock: Clock, most: int) -> None:
+        self._journal, self._follow, self._send, self._clock = journal, follow, send, clock
+        self._most = most  # cancels at once
+        self._asked: dict[str, int] = {}  # by tag, wall ns of the last cancel asked for
+
+    def orders(self) -> list[Order]:
+        return [order for order in map(self._follow.told, self._journal.live()) if not order.lost]
+
+    def lost(self, plan_id: str, key: Key) -> bool:
+        """Whether an order of the plan in that book is lost."""
+        orders = self._journal.of_plan(plan_id).values()
+        return any(self._follow.told(order).lost for order in orders if key_of(order.intent) == key)
+
+    def cancel(self, orders: list[Order]) -> bool:
+        """Whether one of them still lives after its cancel was asked for."""
+        due = sorted((one.intent.tag for one in orders if one.broker_id), key=lambda tag: self._asked.get(tag, 0))
+        for tag in due[: self._most]:
+            self._asked[tag] = self._clock.wall_ns()
+            self._send.cancel(tag)
+        self._asked = {tag: at_ns for tag, at_ns in self._asked.items() if self._journal.orders[tag].state in LIVE}
+        return any(self._journal.orders[order.intent.tag].state in LIVE for order in orders)
+
+
 class DayEnd:
     """One plan for all that is due of a strategy, product and index: its plans are ended, its entries cancelled first.
 
     A long is left out while a short that it covers stands in another book. From `force` on what still stands is
-    replaced by a plan that goes to the edge of the band at once. Moments are of the market's clock: at whatever speed
-    it runs, the next look after one sees it.
+    replaced by a plan that goes to the edge of the band at once. No lost order holds any of it up. Moments are of the
+    market's clock: at whatever speed it runs, the next look after one sees it.
     """
 
     def __init__(
-        self, config: DayEndConfig, journal: Journal, send: Sender, plans: PlanRunner, clock: Clock, *, most: int = 2
+        self, config: DayEndConfig, journal: Journal, plans: PlanRunner, clock: Clock, *, listed: Listed
     ) -> None:
-        self._config, self._journal, self._send, self._plans, self._clock = config, journal, send, plans, clock
-        self._most = most  # cancels in one look
+        self._config, self._journal, self._plans, self._clock, self._listed = config, journal, plans, clock, listed
         self._told: set[Told] = set()
         self._looked_ns = self._seen_ns = 0  # wall, market
 
@@ -80,7 +106,16 @@ class DayEnd:
 
     def _refuse_entries(self, now_ns: int) -> None:
         """Orders that rest and would open what leaves today are cancelled, whether or not anything is held."""
-        self._cancel([one for one in self._journal.live() if one.intent.purpose != "exit" and self._late(one, now_ns)])
+        listed, plans = self._listed.orders(), {plan.plan_id for plan in self._plans.running()}
+        opening = [one for one in listed if one.intent.purpose != "exit" or self._beyond(one, listed, plans)]
+        self._listed.cancel([one for one in opening if self._late(one, now_ns)])
+
+    def _beyond(self, order: Order, listed: list[Order], plans: Collection[str]) -> bool:
+        """Whether an exit is listed again beside what was sent in its place. A plan that runs takes back its own."""
+        key = key_of(order.intent)
+        book = self._journal.book(*key)
+        held = abs(book.quantity) if book is not None else 0
+        return order.intent.plan not in plans and leaving(listed, key) > held
 
     def _late(self, order: Order, now_ns: int) -> bool:
         intent = order.intent
@@ -107,13 +142,13 @@ class DayEnd:
 
         A book that cannot be squared off holds up no other; what ledger, broker and login do is the caller's.
         """
-        live = [order for order in self._journal.live() if key_of(order.intent) == key]
+        live = [order for order in self._listed.orders() if key_of(order.intent) == key]
         exits = [order for order in live if order.intent.purpose == "exit"]
         if self._running(key, one) or len(exits) < len(live):
             return None
-        if self._cancel(exits) and one.stage != "force":
+        if self._listed.cancel(exits) and one.stage != "force":
             return None
-        left = abs(book.quantity) - leaving(self._journal.live(), key)
+        left = abs(book.quantity) - leaving(self._listed.orders(), key)
         close = Close(symbol=book.symbol, quantity=left if book.quantity > 0 else -left)
         if left <= 0:
             return None
@@ -135,7 +170,7 @@ class DayEnd:
         """Shorts, and longs that leave no short of any book uncovered once the group's own are bought back."""
         plans = [plan for plan in self._plans.running() if isinstance(plan, SquareOff)]
         ids = {plan.plan_id for plan in plans}
-        working = [order for order in self._journal.live() if order.intent.plan not in ids]
+        working = [order for order in self._listed.orders() if order.intent.plan not in ids]
         going = [going for plan in plans for going in self._selling(plan)]
         held_back = uncovered(self._journal.held(), [(one.symbol, one.quantity) for one in ready], going, working)
         for symbol in sorted(held_back):
@@ -152,26 +187,24 @@ class DayEnd:
 
     def _running(self, key: Key, one: Due) -> bool:
         """Whether a plan of the book still runs. One that is no square-off is asked to end; when what is left is forced
-        out every plan is over that is not urgent itself, whatever it waits for.
+        out every plan is over that is not urgent itself, whatever it waits for. So is, at once, one that waits for the
+        end of a lost order.
         """
         running = [plan for plan in self._plans.running() if (plan.strategy, plan.product) == (key[0], key[2])]
         running = [plan for plan in running if key[1] in symbols(plan)]
-        if one.stage == "force":
-            slow = {plan.plan_id for plan in running if not (isinstance(plan, SquareOff) and plan.ladder == URGENT)}
-            if slow:
-                self._plans.abandon(f"day end, what is left is forced out: {one.reason}", slow)
-                self._plans.take_back()
-            return len(slow) < len(running)
-        for plan in running:
+        forced = one.stage == "force"
+        slow = {
+            plan.plan_id for plan in running if (forced and not _urgent(plan)) or self._listed.lost(plan.plan_id, key)
+        }
+        if slow:
+            words = "what is left is forced out" if forced else "an order of it is lost"
+            self._plans.abandon(f"day end, {words}: {one.reason}", slow)
+            self._plans.take_back()
+        left = [plan for plan in running if plan.plan_id not in slow]
+        for plan in left if not forced else ():
             if not isinstance(plan, SquareOff):
                 self._plans.end(plan.plan_id, f"day end: {one.reason}")
-        return bool(running)
-
-    def _cancel(self, orders: list[Order]) -> bool:
-        """Whether one of them still lives after its cancel was asked for."""
-        for order in orders[: self._most]:
-            self._send.cancel(order.intent.tag)
-        return any(self._journal.orders[order.intent.tag].state in LIVE for order in orders)
+        return bool(left)
 
     def _tries(self, group: Group) -> int:
         """How many square-offs of the group there have been: each has an id of its own."""
@@ -184,3 +217,7 @@ class DayEnd:
             self._told = {one for one in self._told if one[0] == told[0]} | {told}
             at_ns = self._clock.wall_ns()
             self._journal.alert(Alert(at_wall_ns=at_ns, severity=severity, subject="day end", message=words))
+
+
+def _urgent(plan: Plan) -> bool:
+    return isinstance(plan, SquareOff) and plan.ladder == URGENT

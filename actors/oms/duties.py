@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
 from actors.oms.config import OmsConfig
@@ -159,7 +161,8 @@ class Duties:
             return
         self._funds_ns = at_ns
         try:
-            theirs = self._broker.margins()
+            asked_ns = self._clock.now_ns()  # whose clock a broker's own figure has, market or machine, differs
+            theirs = msgspec.structs.replace(self._broker.margins(), at_ns=asked_ns)
             ours = self._risk.funds(theirs)
         except (LedgerDown, LedgerFenced, NotLoggedIn):
             raise

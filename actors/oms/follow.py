@@ -10,16 +10,19 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
+from actors.oms.broker_link import OutOfTime
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
+from actors.oms.waited import Waited
 from core.errors import InputError, UnknownDate, VikalpError
 from core.orders.answer import printable
-from core.orders.machine import event_of, terms
+from core.orders.asked import is_asked
+from core.orders.machine import event_of, in_words_of, terms
 from core.orders.positions import market_date
 from core.orders.windows import trades_on
 from core.ports import Broker, Clock
 from core.records import LIVE, Alert, Fill, Order, OrderEvent, Terms
-from core.risk.resting import changed_limit
+from core.risk.resting import has_limit
 
 
 class Follower:
@@ -28,8 +31,8 @@ class Follower:
     def __init__(self, journal: Journal, broker: Broker, risk: RiskLink, clock: Clock) -> None:
         self._journal, self._broker, self._risk, self._clock = journal, broker, risk, clock
         self._absent_after_ns = broker.unlisted_ms * 1_000_000
-        self._absent: dict[str, int] = {}  # tag → wall ns since which every book of the broker was without the order
-        self._unexplained: dict[str, int] = {}  # tag → wall ns since which its trades explain less than the book says
+        self._absent = Waited(clock)  # by tag: every book of the broker was without the order
+        self._unexplained = Waited(clock)  # by tag: its trades explain less than the book says
         self.vanished: set[str] = set()  # tags the broker took and no longer lists: nobody waits for them any more
         self._endless: set[str] = set()  # tags of entries that ended, and whose trades do not explain how
         self._warned: set[str] = set()
@@ -90,6 +93,8 @@ class Follower:
             self._rest(theirs)
             if whole or self._behind(theirs):
                 self.collect()  # after the book, so that every trade of an order that ended in it can be here
+        except OutOfTime:
+            raise  # nothing was asked, so it is no sign that the broker is unwell
         except VikalpError:
             self._absent.clear()  # nobody knows what the broker held meanwhile
             raise
@@ -107,21 +112,33 @@ class Follower:
             self.collect()
 
     def learn(self, event: OrderEvent, *, broker_id: str = "", now: Terms | None = None) -> Order:
-        """Commit news of an order, `now` its terms; risk is told of an end and of another limit."""
+        """Commit news of an order, `now` its terms; risk is told of an end and of other terms.
+
+        Of those also where the limit stays: it may count another, which was asked for before and never came to rest.
+        """
         before = self._journal.orders[event.tag]
         order = self._journal.learn(event, broker_id=broker_id, now=now)
         if before.state in LIVE and order.state not in LIVE:
             self._risk.release(event.tag)
-        elif changed_limit(order) != changed_limit(before):
+        elif terms(order) != terms(before) and has_limit(order):
             self._risk.rests(order)
         return order
 
     def _rest(self, theirs: Mapping[str, Order]) -> None:
-        """Other terms that were asked for, before what traded at them: an order that ends keeps those it has then."""
+        """What became of modifications, before what traded by them: an order that ends keeps the terms it has then.
+
+        Words of the book at the old terms are the exchange's, which turned away what the broker had taken.
+        """
         for tag, found in theirs.items():
             ours = self._journal.orders.get(tag)
-            if ours is not None and ours.modifications and ours.state in LIVE and found.resting_type:
-                self.learn(event_of(ours), now=terms(found))
+            if ours is None or not ours.modifications or ours.state not in LIVE:
+                continue
+            now = terms(found if found.resting_type else ours)
+            seen = msgspec.structs.replace(
+                event_of(ours), at_ns=max(ours.updated_ns, found.updated_ns), message=f"rests as {in_words_of(now)}"
+            )
+            if is_asked(self.learn(seen, now=now)) and found.state in LIVE and found.message:
+                self._journal.note(tag, printable(found.message))
 
     def _once(self, book: Sequence[Order]) -> dict[str, Order]:
         """The book by tag; of two orders with one tag the first, and an alarm: only a fault of ours can make them."""
@@ -167,13 +184,13 @@ class Follower:
             self._unsure(found, claimed, counted)
             event = msgspec.structs.replace(event, state="OPEN", message="")
         else:
-            self._unexplained.pop(tag, None)
+            self._unexplained.forget(tag)
             self._endless.discard(tag)
         self.learn(event, broker_id=found.broker_id, now=terms(found) if found.resting_type else None)
 
     def _unsure(self, found: Order, claimed: int, counted: int) -> None:
-        tag, now_ns = found.intent.tag, self._clock.wall_ns()
-        if now_ns - self._unexplained.setdefault(tag, now_ns) >= self._absent_after_ns:
+        tag = found.intent.tag
+        if self._unexplained.more(tag) >= self._absent_after_ns:
             if found.state not in LIVE and found.intent.purpose == "entry":
                 self._endless.add(tag)
             self._warn(
@@ -186,11 +203,11 @@ class Follower:
 
     def _look_for(self, missing: list[Order]) -> None:
         """Live orders that the broker's book is without."""
-        now_ns = self._clock.wall_ns()
-        self._absent = {order.intent.tag: self._absent.get(order.intent.tag, now_ns) for order in missing}
-        self.vanished &= self._absent.keys()
+        tags = {order.intent.tag for order in missing}
+        self._absent.keep(tags)
+        self.vanished &= tags
         for order in missing:
-            waited_ns = now_ns - self._absent[order.intent.tag]
+            waited_ns = self._absent.more(order.intent.tag)
             if order.state == "OPEN":
                 self._gone(order, waited_ns)
             else:

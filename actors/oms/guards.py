@@ -64,9 +64,9 @@ class Guards:
             return None
         return Refusal(limit="day_end", allowed="exits", asked=intent.purpose, why=why) if why else None
 
-    def full(self, purpose: Purpose) -> Refusal | None:
-        """The window that has no room for such an order now; nothing is counted, and with room one sent now passes."""
-        return self._budget.full(kind_of("place", purpose), self._clock.now_ns())
+    def full(self, purpose: Purpose, action: Literal["place", "modify"] = "place") -> Refusal | None:
+        """The window that has no room for such a request; nothing is counted, and with room one sent now passes."""
+        return self._budget.full(kind_of(action, purpose), self._clock.now_ns())
 
     def room(self, action: Literal["place", "modify", "cancel"], purpose: Purpose) -> Refusal | None:
         """None, and the request is counted; or the window that has no room for it."""

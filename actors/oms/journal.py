@@ -18,8 +18,9 @@ from actors.oms.alerts import Alerts
 from actors.oms.events import EventKind, Severity, risk_event
 from core.errors import LedgerDown
 from core.orders import books
+from core.orders.asked import asked, with_asked
 from core.orders.books import Book, Books, Key, NetKey, OpenBooks, position_of
-from core.orders.machine import Tally, advance, born, event_of, in_words_of, noted, refused, resting, with_fill
+from core.orders.machine import Tally, advance, born, event_of, noted, refused, resting, with_fill
 from core.orders.order_index import OrderIndex
 from core.orders.positions import market_date
 from core.orders.snapshot import Snapshot
@@ -194,7 +195,7 @@ class Journal:
         """Commit what was heard of an order, `now` its terms; nothing is written when it says nothing new."""
         order = self.orders[event.tag]
         after = advance(order, event, broker_id=broker_id)
-        after = after if now is None else resting(after, now)
+        after = with_asked(order, after if now is None else resting(after, now))
         if after != order:
             self._call(lambda: self._ledger.record_order(self._epoch, after, event))
             self._orders.put(after)
@@ -213,8 +214,8 @@ class Journal:
     def modifying(self, tag: str, terms: Terms) -> None:
         """Commit that the order's terms are about to be changed: a broker allows so many times an order."""
         order, now_ns = self.orders[tag], self._clock.now_ns()
-        asked = noted(order, f"asked to be {in_words_of(terms)}", now_ns)
-        after = msgspec.structs.replace(asked, modifications=order.modifications + 1, updated_ns=now_ns)
+        after = noted(order, asked(terms), now_ns)
+        after = msgspec.structs.replace(after, modifications=order.modifications + 1, updated_ns=now_ns)
         self._call(lambda: self._ledger.record_order(self._epoch, after, event_of(after)))
         self._orders.put(after)
         self.version += 1
@@ -235,7 +236,7 @@ class Journal:
         product = order.intent.product
         all_books = books.with_fill(self.books, fill, product)  # first: it refuses a trade that is none
         told = position_of(all_books.books[fill.strategy, fill.symbol, product], fill.price_paise)
-        after = with_fill(order, fill, tally)
+        after = with_asked(order, with_fill(order, fill, tally))
         # False is a trade the ledger has and this memory has not: a commit whose answer was lost. It counts here, once.
         self._call(lambda: self._ledger.record_fill(self._epoch, fill, after, told))
         self._orders.put(after)

@@ -48,10 +48,11 @@ class KillSwitch:
         self._plans = plans
         self._exchanges = exchanges
         self.pulled: Kill | None = None
+        self.greedy = False  # its last turn ended with no time left for anything else
         self._unkept = False  # pulled, and not in the ledger yet
         self._shared_ns = 0  # wall, of the last look at the ledger
         self._left: Kill | None = None  # a release elsewhere, after which the file here was told to hold on
-        self._asked: dict[str, int] = {}  # tag → wall ns of the last cancel
+        self._asked: dict[str, int] = {}  # tag → wall ns of the last cancel, latest last
         self._flat_ns = 0  # wall, of the last time that everything was exited
 
     def begin(self) -> None:
@@ -129,24 +130,37 @@ class KillSwitch:
         """
         self._share()
         self._look()
-        if self.pulled is None:
-            return
+        had_time = not self._broker.over
+        if self.pulled is not None:
+            self._act(board, self.pulled)
+        self.greedy = self.pulled is not None and had_time and self._broker.over
+
+    def _act(self, board: Board, kill: Kill) -> None:
         if self._unkept and (self._standing.fenced or not self._standing.against):
-            kill = self.pulled  # whoever is alive may say stop: no epoch is asked for
+            # Whoever is alive may say stop: no epoch is asked for.
             self._unkept = not self._standing.attempt(lambda: self._journal.record_kill(kill))
         if not self._standing.against:
             self._standing.attempt(self._standing.keep_halted)  # also for a release elsewhere while this one is down
         if self._replaced():  # after what it writes, which may be what tells
             return
-        self._plans.abandon(f"the kill switch was pulled: {self.pulled.why}")  # again, where the ledger was away
-        for order in self._next(self.pulled)[:A_TURN]:
-            if self._broker.over:
-                return
-            if self._send.ask_back(order).startswith("not cancelled"):
-                return  # no budget, no connection, no time: the next turn
-            self._asked[order.intent.tag] = self._clock.wall_ns()
-        if self.pulled.square_off and not self._next(self.pulled) and not self._standing.stop:
-            self._square_off(board, self.pulled.why)
+        self._plans.abandon(f"the kill switch was pulled: {kill.why}")  # again, where the ledger was away
+        due = self._next(kill)
+        new = [order for order in due if order.intent.tag not in self._asked]
+        if not self._ask(new[:A_TURN]) or len(new) > A_TURN:
+            return
+        if kill.square_off and not self._standing.stop:
+            self._square_off(board, kill.why)  # before those asked again, which may be all its time, every time
+        self._ask(due[len(new) : A_TURN])
+
+    def _ask(self, orders: list[Order]) -> bool:
+        """Whether the cancel of each was asked for: without budget, connection or time it is the next turn's."""
+        for order in orders:
+            tag = order.intent.tag
+            if self._broker.over or self._send.ask_back(order).startswith("not cancelled"):
+                return False
+            self._asked.pop(tag, None)
+            self._asked[tag] = self._clock.wall_ns()
+        return True
 
     def _square_off(self, board: Board, why: str) -> None:
         held = bool(self._journal.open_books())
@@ -162,7 +176,11 @@ class KillSwitch:
                 self._say("alarm", f"the kill switch could not close positions, tried again: {error}")
 
     def _next(self, kill: Kill) -> list[Order]:
-        """Live orders to ask the cancel of now, entries first; those its own square-off has sent are left to it."""
+        """Live orders to ask the cancel of now; those its own square-off has sent are left to it.
+
+        First those never asked for, entries before exits; then whose turn is longest ago: where cancels take long,
+        no two of them keep the others waiting.
+        """
         now_ns = self._clock.wall_ns()
         own = f"kill switch: {kill.why}"
         due = [
@@ -172,7 +190,10 @@ class KillSwitch:
             and not 0 <= now_ns - self._asked.get(order.intent.tag, -AGAIN_NS) < AGAIN_NS
             and order.intent.reason != own
         ]
-        return sorted(due, key=lambda order: order.intent.purpose == "exit")
+        turns = {
+            tag: number for number, tag in enumerate(tuple(self._asked))
+        }  # copied at once: `wants` is beside turns
+        return sorted(due, key=lambda order: (turns.get(order.intent.tag, -1), order.intent.purpose == "exit"))
 
     def _replaced(self) -> bool:
         """Whether a newer order manager has taken over. A ledger that is away says nothing, and holds up no cancel."""

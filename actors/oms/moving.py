@@ -15,6 +15,7 @@ from actors.oms.gate import leaving
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.standing import Standing
+from actors.oms.waited import Waited
 from core.errors import DeskError, InputError, LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
 from core.market import parse_symbol
 from core.orders.answer import printable
@@ -37,7 +38,7 @@ class Mover:
     ) -> None:
         self._journal, self._standing, self._broker, self._risk, self._clock = journal, standing, broker, risk, clock
         self._looked_ns = 0  # wall
-        self._unchanged: dict[str, int] = {}  # move id → wall ns since which every look found nothing moved
+        self._unchanged = Waited(clock)  # by move id: every look found nothing moved
         self._warned: set[str] = set()
 
     def convert(
@@ -133,22 +134,21 @@ class Mover:
             return  # told where positions are compared
         beyond = external(self._journal.books, theirs)
         for move in open_:
-            self._judge(move, beyond, at_ns)
+            self._judge(move, beyond)
 
-    def _judge(self, move: Move, beyond: Mapping[Key, int], at_ns: int) -> None:
+    def _judge(self, move: Move, beyond: Mapping[Key, int]) -> None:
         moving = any(one.intent.symbol == move.symbol for one in self._journal.live())
         now = beyond.get((move.symbol, move.product_from), 0), beyond.get((move.symbol, move.product), 0)
         if now == (move.beyond_from - move.quantity, move.beyond_to + move.quantity):
             self._ended(move, done=True, message="the positions say so")
             return
         if now != (move.beyond_from, move.beyond_to):
-            self._unchanged.pop(move.move_id, None)
+            self._unchanged.forget(move.move_id)
             if not moving:
                 words = "neither done nor undone by the account's positions; compare them by hand, then vikalp adopt"
                 self._warn(move, words)
             return
-        since_ns = self._unchanged.setdefault(move.move_id, at_ns)
-        if at_ns - since_ns >= max(LOOK_NS, self._broker.unlisted_ms * 1_000_000):
+        if self._unchanged.more(move.move_id) >= max(LOOK_NS, self._broker.unlisted_ms * 1_000_000):
             self._ended(move, done=False, message="the positions have not changed")
 
     def _ended(self, asked: Move, *, done: bool, message: str) -> None:

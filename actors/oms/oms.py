@@ -63,11 +63,11 @@ class OmsActor:
 
     def modify(self, tag: str, terms: Terms) -> Order:
         """Ask the broker once for other terms of the order; the order afterwards, with words if it was not done."""
-        return self._turn(lambda: self._parts.send.modify(tag, terms))
+        return self._turn(lambda: self._parts.send.modify(tag, terms).order)
 
     def cancel(self, tag: str) -> Order:
         """Ask the broker to take the order back; the order as it is afterwards. UnknownName for a tag never sent."""
-        return self._turn(lambda: self._parts.send.cancel(tag))
+        return self._turn(lambda: self._parts.send.cancel(tag).order)
 
     def exit_all(self, why: str) -> Sequence[Order]:
         """Cancel every live order, then exit every position by limits that cross; allowed in every state.

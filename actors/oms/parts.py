@@ -7,7 +7,7 @@ from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
 from actors.oms.closing import Closer
 from actors.oms.config import OmsConfig
-from actors.oms.day_end import DayEnd
+from actors.oms.day_end import DayEnd, Listed
 from actors.oms.duties import Duties
 from actors.oms.flatten import Flattener
 from actors.oms.follow import Follower
@@ -77,7 +77,8 @@ def parts(
         config.kill, journal, standing, send, flatten, plans=plans, broker=way, file=kill_file, clock=clock,
         exchanges=exchanges,
     )  # fmt: skip
-    day_end = DayEnd(config.day_end, journal, send, plans, clock)
+    listed = Listed(journal, follow, send, clock, most=2)
+    day_end = DayEnd(config.day_end, journal, plans, clock, listed=listed)
     duties = Duties(
         config, journal, standing, follow=follow, account=account, broker=way, risk=link, killing=killing,
         day_end=day_end, clock=clock,

@@ -43,6 +43,7 @@ from core.orders.plans import (
     successor,
     symbols,
 )
+from core.orders.plans.work import working_of
 from core.orders.positions import market_date
 from core.ports import Clock
 from core.records import LIVE, Alert, Intent, Order, PlanStatus, PlanWord, Terms
@@ -68,11 +69,12 @@ class PlanRunner:
         account: Account,
         risk: RiskLink,
     ) -> None:
-        self._journal, self._send, self._standing = journal, send, standing
+        self._journal, self._send, self._standing, self._follow = journal, send, standing, follow
         self._guards, self._broker, self._clock, self._most = guards, broker, clock, most_modifications
         self._all: dict[str, Running] = {}
         self._on: dict[str, Running] = {}  # those not known to be over
         self._changing: dict[str, tuple[Terms | None, int]] = {}  # tag → terms asked for, None: a cancel; wall ns
+        self._tried: dict[str, int] = {}  # tag → market ns of the last try to change it, asked for or not
         self._failed: dict[str, Order] = {}  # by tag, what could not even be asked for
         self._warned: set[str] = set()
         self._triggers = Triggers(
@@ -185,10 +187,10 @@ class PlanRunner:
         return exit_reason(one.plan, self._view(one, self._journal.of_plan(one.plan.plan_id), None), order, paise)
 
     def _orders(self, one: Running) -> Mapping[str, Order]:
-        """The plan's own, with those that could not even be asked for."""
+        """The plan's own, with those that could not even be asked for, and which of them are lost."""
         plan_id = one.plan.plan_id
         failed = {tag: order for tag, order in self._failed.items() if order.intent.plan == plan_id}
-        return {**self._journal.of_plan(plan_id), **failed}
+        return {tag: self._follow.told(order) for tag, order in self._journal.of_plan(plan_id).items()} | failed
 
     def _running(self) -> list[Running]:
         """Those that are over are left out for good: an account's life has many."""
@@ -215,10 +217,10 @@ class PlanRunner:
 
     def _working(self, plan: Plan) -> Mapping[str, int]:
         units = Counter[str]()
-        for order in self._journal.live():
+        for order in map(self._follow.told, self._journal.live()):
             intent = order.intent
             if (intent.strategy, intent.product) == (plan.strategy, plan.product) and intent.plan != plan.plan_id:
-                left = intent.quantity - order.filled_quantity
+                left = working_of([order])
                 units[intent.symbol] += left if intent.side == "BUY" else -left
         return units
 
@@ -226,12 +228,10 @@ class PlanRunner:
         match step:
             case Send(intent=intent):
                 self._place(intent)
-            case Modify(order=tag, terms=asked):
-                self._send.modify(tag, asked)
-                self._changing[tag] = asked, self._clock.wall_ns()
+            case Modify(order=tag, terms=wanted):
+                self._change(one.plan, tag, wanted)
             case Cancel(order=tag):
-                self._send.cancel(tag)
-                self._changing[tag] = None, self._clock.wall_ns()
+                self._change(one.plan, tag, None)
             case Say(severity=severity, key=key, message=message):
                 self._word(one, key, severity, message)
             case Done(outcome=outcome, message=message, reason=reason):
@@ -260,9 +260,20 @@ class PlanRunner:
             self._failed[intent.tag] = refused(intent, self._clock.now_ns(), f"{error}")
             self._warn(f"plan {intent.plan}, {intent.side} {intent.quantity} {intent.symbol}: {error}")
 
+    def _change(self, plan: Plan, tag: str, wanted: Terms | None) -> None:
+        """Ask for other terms, or with None for a cancel. One not even asked for is in no journal, and waits too."""
+        now_ns, last_ns = self._clock.now_ns(), self._tried.get(tag)
+        if last_ns is not None and 0 <= now_ns - last_ns < plan.policy.retry_ns:
+            return
+        self._tried[tag] = now_ns
+        after = self._send.cancel(tag) if wanted is None else self._send.modify(tag, wanted)
+        if after.pending:
+            self._changing[tag] = wanted, self._clock.wall_ns()
+
     def _seen(self) -> None:
         """Forget the changes that the broker's book has shown, and those it never did."""
         now_ns, orders = self._clock.wall_ns(), self._journal.orders
+        self._tried = {tag: at_ns for tag, at_ns in self._tried.items() if orders[tag].state in LIVE}
         self._changing = {
             tag: (asked, at_ns)
             for tag, (asked, at_ns) in self._changing.items()

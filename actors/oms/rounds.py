@@ -80,17 +80,24 @@ class Rounds:
     def timer(self) -> None:
         """Tell risk what it missed, follow the broker; without the ledger, see whether it is back.
 
-        Woken early it does what the kill switch wants done, and no more.
+        Woken early it does what the kill switch wants done, and no more. Where its cancels take so long that nothing
+        else is done in a turn, all else comes first in the next: the book says which of them are over.
         """
         if not self._opened:
             return
+        early, self._early = self._early, False
+        if self._killing.greedy:
+            self._all_else()
+            self._killing.go_on(self._board)
+            return
         self._killing.go_on(self._board)  # one that was replaced too: its file may say stop
+        if not (self._killing.greedy or (early and 0 <= self._clock.wall_ns() - self._timed_ns < self._timer_ns)):
+            self._all_else()
+
+    def _all_else(self) -> None:
         if self._standing.fenced:
             return
-        early, self._early, now_ns = self._early, False, self._clock.wall_ns()
-        if early and 0 <= now_ns - self._timed_ns < self._timer_ns:
-            return
-        self._timed_ns = now_ns
+        self._timed_ns = self._clock.wall_ns()
         self._standing.prove()  # an idle one that was replaced writes nothing, and would not know
         if self._standing.fenced:
             return

@@ -1,12 +1,13 @@
 """From intent to broker, once: validity, state, risk, ledger, broker, in that order and with no second try."""
 
 from collections.abc import Callable, Collection
+from typing import NamedTuple
 
 import msgspec
 
 from actors.oms.broker_link import BrokerLink
 from actors.oms.follow import Follower
-from actors.oms.gate import gate, key_of, leaving, true_exit
+from actors.oms.gate import gate, key_of, leaving, moving, true_exit
 from actors.oms.guards import Guards
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
@@ -19,11 +20,20 @@ from core.orders.machine import terms as terms_of
 from core.orders.tag import check_same, make_tag
 from core.ports import BrokerAnswer, Clock
 from core.records import LIVE, Intent, Order, OrderEvent, OrderState, Refusal, Terms, Verdict
+from core.risk.plain_exit import plain_exit
 from core.risk.verdict import in_words
 
 _STATES: dict[str, OrderState] = {"ACK": "OPEN", "REFUSED": "REJECTED"}  # anything else is UNKNOWN
 _MODIFY = {"REFUSED": "the broker refused to modify it", "UNKNOWN": "no clear answer to the modification"}
+_CANCEL = {"REFUSED": "the broker refused to cancel it", "UNKNOWN": "no clear answer to the cancel"}
 LOOKS, LOOK_AGAIN_S = 3, 0.1  # at the broker's book, for the end of what it took to cancel
+
+
+class Changed(NamedTuple):
+    """An order after a request to modify or cancel it; `pending` while the broker may have done it and not shown it."""
+
+    order: Order
+    pending: bool = False
 
 
 class Sender:
@@ -69,7 +79,7 @@ class Sender:
         self._standing.attempt(self._follow.sent)
         return self._journal.orders[intent.tag]
 
-    def cancel(self, tag: str) -> Order:
+    def cancel(self, tag: str) -> Changed:
         """The order after the broker was asked to take it back; UnknownName for a tag never sent.
 
         One that lives on says why, be it that the broker took the request and has not confirmed it yet.
@@ -80,15 +90,15 @@ class Sender:
             self._standing.attempt(self._follow.reconcile, asks_broker=True)
             order = self._journal.orders[tag]
         if order.state not in LIVE:
-            return order
-        said = self.ask_back(order)
+            return Changed(order)
+        said, pending = self._ask_back(order)
         if self._standing.attempt(lambda: self._journal.note(tag, said)):
             self.look(() if said else (tag,))
         order = self._journal.orders[tag]
         # Without the ledger the words are in no journal, but whoever asked is told.
-        return noted(order, said or self.unheard(), order.updated_ns)
+        return Changed(noted(order, said or self.unheard(), order.updated_ns), pending=pending)
 
-    def modify(self, tag: str, terms: Terms) -> Order:
+    def modify(self, tag: str, terms: Terms) -> Changed:
         """The order after the broker was asked for other terms, once; with words if it was not done or is not known.
 
         What rests is what the broker's book says next. Raises UnknownName, and InputError for terms that are none.
@@ -97,19 +107,23 @@ class Sender:
         order = self._known(tag)
         why = self._unmodifiable(order, terms)
         if why:
-            return msgspec.structs.replace(order, message=f"not modified: {why}")  # in the answer alone, be it over too
+            words = f"not modified: {why}"
+            return Changed(msgspec.structs.replace(order, message=words))  # in the answer alone, be it over too
         if not self._standing.attempt(lambda: self._journal.modifying(tag, terms)):
-            return noted(self._journal.orders[tag], f"not modified: {self._standing.stop}", order.updated_ns)
+            order = self._journal.orders[tag]
+            return Changed(noted(order, f"not modified: {self._standing.stop}", order.updated_ns))
         answer = self._broker.modify(order.broker_id, terms)
         said = "" if answer.kind == "ACK" else f"{_MODIFY[answer.kind]}: {printable(answer.message)}"
         if not said or self._standing.attempt(lambda: self._journal.note(tag, said)):
             self.look(())
         order = self._journal.orders[tag]
-        if answer.kind != "REFUSED" and order.state in LIVE and terms_of(order) != terms:
+        pending = answer.kind != "REFUSED"
+        if order.state not in LIVE or (pending and terms_of(order) == terms):
+            return Changed(order)
+        if pending:
             self._risk.may_rest(order, terms.limit_paise)
-        if order.state in LIVE:
-            return msgspec.structs.replace(order, message=said)  # taken and not shown yet: in the answer no words
-        return order
+        # Taken and not shown yet: in the answer no words.
+        return Changed(msgspec.structs.replace(order, message=said), pending=pending)
 
     def _unmodifiable(self, order: Order, terms: Terms) -> str:
         """Why the order cannot be modified now; empty if it can. An exit's may in every state: a stop must follow."""
@@ -123,6 +137,7 @@ class Sender:
             self._guards.late(order.intent),
             self._guards.refuse(order.intent),
             self._guards.modifiable(order),
+            self._guards.full(order.intent.purpose, "modify"),
         )
         broken = [*validity.check_terms(order, terms, self._clock.now_ns()), *(one for one in own if one is not None)]
         if not broken and not exits:
@@ -154,18 +169,20 @@ class Sender:
 
     def ask_back(self, order: Order) -> str:
         """Why the broker did not take the request to cancel; empty if it did. Asks the broker alone, and once."""
+        return self._ask_back(order)[0]
+
+    def _ask_back(self, order: Order) -> tuple[str, bool]:
+        """`ask_back`, and whether the order may be cancelled by it."""
         if not self._standing.compared:
-            return f"not cancelled: {self._standing.stop}"
+            return f"not cancelled: {self._standing.stop}", False
         if not order.broker_id:
-            return "not cancelled: the broker has not said yet whether it has this order"
+            return "not cancelled: the broker has not said yet whether it has this order", False
         full = self._guards.room("cancel", order.intent.purpose)
         if full is not None:
-            return f"not cancelled: {full.why}"
+            return f"not cancelled: {full.why}", False
         answer = self._broker.cancel(order.broker_id)
-        if answer.kind == "ACK":
-            return ""
-        what = "the broker refused to cancel it" if answer.kind == "REFUSED" else "no clear answer to the cancel"
-        return f"{what}: {printable(answer.message)}"
+        said = "" if answer.kind == "ACK" else f"{_CANCEL[answer.kind]}: {printable(answer.message)}"
+        return said, answer.kind != "REFUSED"
 
     def unheard(self) -> str:
         """Why an order lives on though the broker took the request to cancel it."""
@@ -175,8 +192,10 @@ class Sender:
     def look(self, asked_back: Collection[str]) -> bool:
         """Compare the broker's book, and a moment later again while it has not confirmed what it took to cancel.
 
-        Whether it could be compared.
+        Whether it could be compared: in a turn that is over nothing is asked.
         """
+        if self._broker.over:
+            return False
         for _ in range(LOOKS):
             if not self._standing.attempt(lambda: self._follow.reconcile(whole=False), asks_broker=True):
                 return False
@@ -206,7 +225,7 @@ class Sender:
         return order
 
     def _judge(self, intent: Intent, now_ns: int, state: State, *, flat: bool) -> Verdict:
-        """Risk is asked last but for the budget: what it lets through it counts as working."""
+        """Risk is asked last, and only where there is room: what it lets through works, and is in its order rate."""
         key = key_of(intent)
         working = leaving(self._journal.live(), key, vanished=self._follow.vanished)
         own = (
@@ -217,16 +236,29 @@ class Sender:
         )
         rules = validity.check(intent, now_ns, allow_ioc=self._allow_ioc)
         broken = (*rules, *(refusal for refusal in own if refusal is not None))
-        verdict = Verdict(refusals=broken) if broken else self._risk.check(intent)
-        if verdict.refusals and (broken or not flat):
-            return verdict
-        full = self._guards.room("place", verdict.purpose or intent.purpose)
+        if broken:
+            return Verdict(refusals=broken)
+        full = self._guards.full(intent.purpose)
         if full is None:
-            return Verdict()
+            verdict = self._risk.check(intent)
+            if verdict.refusals and not flat and not self._past_the_lost(intent):
+                return verdict
+            full = self._guards.room("place", verdict.purpose or intent.purpose)
+            if full is None:
+                return Verdict()
+            if not verdict.refusals:  # a hedge in name alone: as the entry that it is it has no room
+                self._risk.release(intent.tag)
         self.postponed.add(intent.tag)
-        if not verdict.refusals:
-            self._risk.release(intent.tag)
         return Verdict(refusals=(full,))
+
+    def _past_the_lost(self, intent: Intent) -> bool:
+        """Whether an exit that risk refuses is one but for lost orders, which it counts as working: by the plain rule.
+
+        Risk counts it once its books are compared with the journal, as an order that was sent while it was away.
+        """
+        live = self._journal.live()
+        listed = [order for order in map(self._follow.told, live) if not order.lost]
+        return len(listed) < len(live) and plain_exit(self._journal.held(), intent, moving(listed))
 
 
 def _heard(intent: Intent, answer: BrokerAnswer, at_ns: int) -> OrderEvent:

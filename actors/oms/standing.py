@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+from actors.oms.broker_link import OutOfTime
 from actors.oms.journal import Journal
 from core.errors import LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
 from core.orders.answer import printable
@@ -68,8 +69,12 @@ class Standing:
     @property
     def blind(self) -> str:
         """Why nobody knows what an order sent now would become; empty if somebody does."""
-        blind_ns = self._clock.wall_ns() - self._followed_ns
-        return f"the broker's book cannot be read: {self._away}" if self._away and blind_ns >= BLIND_NS else ""
+        return f"the broker's book cannot be read: {self._away}" if self._away and not self._fresh else ""
+
+    @property
+    def _fresh(self) -> bool:
+        """Whether the book was compared a moment ago; not by a clock that was set back since."""
+        return self.compared and 0 <= self._clock.wall_ns() - self._followed_ns < BLIND_NS
 
     @property
     def ledger_gone_s(self) -> float:
@@ -175,7 +180,7 @@ class Standing:
         """Do what needs broker and ledger; whether it was done. Without ledger or login halt; without the broker go on.
 
         The broker counts as away from the first failure until an action that surely asks it has been done; both are
-        said once.
+        said once. That a turn has no time left to ask is no failure, unless no turn has had any for BLIND_NS.
         """
         try:
             action()
@@ -186,6 +191,8 @@ class Standing:
                 self._alert("alarm", f"HALTED: {error}")
             self.locked = f"{error}"
         except VikalpError as error:
+            if isinstance(error, OutOfTime) and self._fresh:
+                return False
             if not self._away:
                 halted = "" if self.compared else "HALTED, "
                 self._alert("alarm", f"{halted}the broker cannot be followed, orders stand as last known: {error}")

@@ -20,6 +20,7 @@ from actors.oms.follow import Follower
 from actors.oms.journal import Journal
 from actors.oms.risk_link import RiskLink
 from actors.oms.running import Asked, Noted, Running, key, kind_of
+from actors.oms.waited import Waited
 from core.errors import InputError, LedgerDown, LedgerFenced, NotLoggedIn, VikalpError
 from core.orders.answer import printable
 from core.orders.gtt import Trigger, is_of
@@ -48,7 +49,7 @@ class Triggers:
         self._journal, self._follow, self._account = journal, follow, account
         self._broker, self._risk, self._clock, self._say, self._warn = broker, risk, clock, say, warn
         self._listed: dict[str, Trigger] = {}  # by id, as it was last read
-        self._missing: dict[str, int] = {}  # name → wall ns since which no list that was read had it
+        self._missing = Waited(clock)  # by name: no list that was read had it
         self._back: dict[str, int] = {}  # name → wall ns at which it was asked to be taken back
         self._looked_ns = self._unread = 0  # wall; times in a row
         self._nights: dict[str, Running] = {}  # by id, plans of which, or of whose triggers, something may yet come
@@ -114,11 +115,7 @@ class Triggers:
 
         Those of plans that are over are taken back.
         """
-        if (
-            not self._nights
-            or self._broker.over
-            or (not now and 0 <= self._clock.wall_ns() - self._looked_ns < EVERY_NS)
-        ):
+        if not self._nights or (not now and 0 <= self._clock.wall_ns() - self._looked_ns < EVERY_NS):
             return
         self._nights = {plan_id: one for plan_id, one in self._nights.items() if self._waits(one)}
         every = [(one, each) for one in self._nights.values() for each in one.triggers]
@@ -144,6 +141,8 @@ class Triggers:
         return not one.over or any(not self._settled(one, each) for each in one.triggers)
 
     def _read(self) -> bool:
+        if self._broker.over:
+            return False
         at_ns = self._clock.wall_ns()
         try:
             rows = self._broker.gtts()
@@ -183,10 +182,9 @@ class Triggers:
                 told = f"trigger {rows[0].trigger_id} is the one that was asked for"
                 self._say(one, key(each.name, "is"), "info", rows[0].trigger_id, told=told)
         if each.trigger_id in self._listed or each.said("absent"):
-            self._missing.pop(each.name, None)
+            self._missing.forget(each.name)
             return
-        since_ns = self._missing.setdefault(each.name, self._clock.wall_ns())
-        if self._clock.wall_ns() - since_ns >= self._broker.unlisted_ms * 1_000_000:
+        if self._missing.more(each.name) >= self._broker.unlisted_ms * 1_000_000:
             words = "the broker lists no such trigger"
             self._say(one, key(each.name, "absent"), "warning", words)
 

@@ -59,14 +59,14 @@ def kill(
     w, who = world(context), who or getpass.getuser()
     number = _number(w, desk)
     file = w.kill_file(number)
-    _write(file, why, who, square_off=square_off)
+    asked = _write(file, why, who, square_off=square_off)
     try:
         with w.connect(number) as client:
             before = client.killed()
             switch = client.kill(_reason(why), who, square_off)
             seen = _watch(client, (before or switch).at_ns, wait, square_off=square_off)
     except VikalpError as error:
-        _by_file(error, file, square_off=square_off)
+        _by_file(error, file, square_off=asked, as_json=as_json)
         raise typer.Exit(FAILURE) from None
     if as_json:
         print_json({"kill": switch, "over": seen.over, "living": seen.living, "held": seen.held})
@@ -96,16 +96,17 @@ def release(
         typed = typer.prompt("type release to end the kill switch", default="", show_default=False, err=True)
         if typed.strip() != "release":
             raise InputError(f"not released: expected the word release, or --yes, was {typed!r}")
-    said = file.read_text() if file.exists() else None
-    file.unlink(missing_ok=True)
+    aside = _aside(file)
     try:
         with w.connect(number) as client:
             state = client.release(_reason(why), who)
     except VikalpError:
-        if said is not None:
-            _put_back(file, said)
+        if aside is not None:
+            aside.replace(file)
         say("not released: it is as it was")
         raise
+    if aside is not None:
+        aside.unlink(missing_ok=True)
     if as_json:
         print_json({"oms_state": state})
     else:
@@ -125,19 +126,23 @@ def _reason(why: str) -> str:
     return line
 
 
-def _write(file: Path, why: str, who: str, *, square_off: bool) -> None:
-    """A wish to square off that is there already stays: a second pull takes nothing back."""
+def _write(file: Path, why: str, who: str, *, square_off: bool) -> bool:
+    """Whether it asks to square off: a wish that is there already stays, a second pull takes nothing back."""
+    from cluster.state import write_private
     from core.risk.kill_words import read, written
 
-    wished = file.exists() and read(file.read_text(errors="replace")).square_off is True
-    _put_back(file, f"{written(_reason(why), who, square_off=square_off or wished)}\n")
+    wished = file.exists() and read(file.read_text(encoding="utf-8", errors="replace")).square_off is True
+    write_private(file, f"{written(_reason(why), who, square_off=square_off or wished)}\n")
     say("the kill file is written: the order manager sends nothing new and cancels every order")
+    return square_off or wished
 
 
-def _put_back(file: Path, text: str) -> None:
-    from cluster.state import write_private
-
-    write_private(file, text)
+def _aside(file: Path) -> Path | None:
+    """Take the file away, unread: a person may have written it, in any encoding. None if there is none."""
+    try:
+        return file.replace(file.with_name(f".{file.name}.released"))
+    except FileNotFoundError:
+        return None
 
 
 def _watch(client: DeskClient, since_ns: int, wait_s: float, *, square_off: bool) -> Aftermath:
@@ -155,11 +160,19 @@ def _watch(client: DeskClient, since_ns: int, wait_s: float, *, square_off: bool
         time.sleep(LOOK_S)
 
 
-def _by_file(error: VikalpError, file: Path, *, square_off: bool) -> None:
+def _by_file(error: VikalpError, file: Path, *, square_off: bool, as_json: bool) -> None:
     """Ray did not answer: the file alone says it now."""
-    print_problem(f"what became of it is not known: {error}", type(error).__name__, as_json=False)
-    say(f"the kill file is {file}: an order manager that runs obeys it within a second, one that starts too")
-    say(f"it asks for every position {'to be closed too' if square_off else 'to be left as it is'}")
+    problem = f"what became of it is not known: {error}"
+    steps = (
+        f"the kill file is {file}: an order manager that runs obeys it within a second, one that starts too",
+        f"it asks for every position {'to be closed too' if square_off else 'to be left as it is'}",
+    )
+    if as_json:
+        print_problem("; ".join([problem, *steps]), type(error).__name__, as_json=True)
+        return
+    print_problem(problem, type(error).__name__, as_json=False)
+    for step in steps:
+        say(step)
 
 
 def _show(switch: Kill, seen: Aftermath) -> None:

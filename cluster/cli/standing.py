@@ -57,8 +57,13 @@ def _say(
         why = (
             f"it is {state}, not {asked}: something else stands against that; vikalp status shows what, in its alerts."
         )
+        unkept = (
+            "; if that is the ledger and the order manager restarts before, say it again" if asked == "ACTIVE" else ""
+        )
         print_problem(
-            f"{why} It turns {asked} by itself once that is over, unless you halt it", "Stricter", as_json=as_json
+            f"{why} It turns {asked} by itself once that is over, unless you halt it{unkept}",
+            "Stricter",
+            as_json=as_json,
         )
     raise typer.Exit(FAILURE)
 

@@ -6,7 +6,8 @@ charges, the whole charges of a fill that turns it being the closed one's. Drawd
 net result below its highest point, from 0 on: at the points that were measured, all contracts at their marks of one
 moment (snapshots, every quarter of an hour, unless something open had no mark), and at the end. A fall and recovery
 between two of them is not seen; a trade is no point, since other contracts' last trades here may be hours old then, and
-would make falls that never were.
+would make falls that never were. Nor is a moment that does not know the previous close of something carried in: what
+earlier days brought would be a rise or a fall of this one.
 """
 
 import datetime as dt
@@ -28,7 +29,11 @@ Point = tuple[int, int]  # market ns, the day's net result in paise
 
 
 class DayResult(msgspec.Struct, frozen=True, kw_only=True):
-    """Paise of one day. `trades` are round trips closed, `winners` and `losers` of them net of charges."""
+    """Paise of one day. `trades` are round trips closed, `winners` and `losers` of them net of charges.
+
+    `no_close`: contracts carried in whose previous close is not known; they count from their cost, so gross and net
+    are an estimate, with what earlier days brought. The drawdown is None where nothing was measured.
+    """
 
     realised_paise: int = 0
     unrealised_paise: int = 0
@@ -37,7 +42,8 @@ class DayResult(msgspec.Struct, frozen=True, kw_only=True):
     trades: int = 0
     winners: int = 0
     losers: int = 0
-    max_drawdown_paise: int = 0
+    max_drawdown_paise: int | None = 0
+    no_close: tuple[str, ...] = ()
 
     @property
     def gross_paise(self) -> int:
@@ -79,6 +85,11 @@ def day_results(
         else:
             day.step(with_settled(day.books, event), event.symbol, event.value_paise, at_ns)
     return day.end(marks, points or {})
+
+
+def from_cost(book: Book, closes: Mapping[str, int]) -> bool:
+    """Whether the day's result of a book counts from its cost: it was carried in, and no previous close is known."""
+    return bool(book.overnight_quantity) and not closes.get(book.symbol)
 
 
 def max_drawdown_paise(curve: Iterable[int]) -> int:
@@ -166,9 +177,10 @@ class _Day:
         gross = sum(b.day_gross_paise(marks.get(b.symbol, 0), self._closes.get(b.symbol, 0)) for b in books)
         realised = sum(book.holding.realised_paise - book.opening.realised_paise for book in books)
         charges = sum(book.day_charges_paise for book in books)
-        curve = [value for _, value in sorted(points)]
+        no_close = sorted({book.symbol for book in books if from_cost(book, self._closes)})
+        curve = [value for _, value in sorted(points)] + ([] if no_close else [gross - charges])
         return DayResult(
             realised_paise=realised, unrealised_paise=gross - realised, charges_paise=charges, fills=tally.fills,
             trades=tally.trades, winners=tally.winners, losers=tally.losers,
-            max_drawdown_paise=max_drawdown_paise([*curve, gross - charges]),
+            max_drawdown_paise=max_drawdown_paise(curve) if curve else None, no_close=tuple(no_close),
         )  # fmt: skip

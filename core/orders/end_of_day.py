@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from core.orders.books import ACCOUNT, Books, books_of, exit_mark, external, on_day
-from core.orders.day_result import DayResult, Point, day_results, sharpe
+from core.orders.day_result import DayResult, Point, day_results, from_cost, sharpe
 from core.orders.positions import market_date, signed
 from core.orders.reconcile import Difference, Report, Statement, Tolerance, compare, lasting
 from core.orders.windows import is_of
@@ -30,7 +30,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy's position as the day ended; `mark_paise` 0 is unknown."""
+    """One strategy's position as the day ended; `mark_paise` 0 is unknown. `estimate`: the day's gross is one."""
 
     strategy: str
     symbol: str
@@ -40,6 +40,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     mark_paise: int
     day_gross_paise: int
     day_charges_paise: int
+    estimate: bool
 
 
 class EndOfDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,10 +124,11 @@ def end_of_day(
         session=session, date=on, orders=dict(sorted(Counter(order.state for order in ours.orders or ()).items())),
         fills=len(fills), units_bought=sum(fill.quantity for fill in fills if fill.side == "BUY"),
         units_sold=sum(fill.quantity for fill in fills if fill.side == "SELL"), cash_paise=cash_paise(fills),
-        results=results, sharpe=sharpe([*earlier, results[ACCOUNT].net_paise]),
+        results=results, sharpe=sharpe([*earlier, *_counted(results[ACCOUNT])]),
         positions=tuple(_lines(books, marks, closes)),
         external={} if last is None else {" ".join(key): units for key, units in external(books, last).items()},
-        reconciliation=_compared(ours, theirs, tolerance, as_of_ns), marks_from=marks_from, broker=broker_says,
+        reconciliation=_compared(ours, theirs, tolerance, as_of_ns), broker=broker_says,
+        marks_from="; ".join([marks_from, *_gap(results)]),
     )  # fmt: skip
 
 
@@ -140,6 +142,15 @@ def prices_of(chain: Chain) -> dict[str, tuple[int, int, int, int]]:
     names = ("symbol", "bid_paise", "ask_paise", "last_paise", "prev_close_paise")
     columns = [chain.contracts.column(name).to_pylist() for name in names]
     return {symbol: tuple(row) for symbol, *row in zip(*columns, strict=True)}
+
+
+def filled_up(chains: Prices, snapshots: Prices) -> dict[str, tuple[int, int, int, int]]:
+    """Of each contract what the day's last chains say; of one that is not in them, and a close they lack, snapshots."""
+    found = {**snapshots, **chains}
+    return {
+        symbol: (bid, ask, last, close or (snapshots[symbol][3] if symbol in snapshots else 0))
+        for symbol, (bid, ask, last, close) in found.items()
+    }
 
 
 def as_json(report: EndOfDay) -> dict[str, Any]:
@@ -178,7 +189,8 @@ def markdown(report: EndOfDay) -> str:
         "",
         *_table("strategy", "contract", "product", "units", "average", "mark", "day gross", rows=[
             [one.strategy, one.symbol, one.product, f"{one.quantity:+d}", rupees(one.average_paise, most=4),
-             rupees(one.mark_paise) if one.mark_paise else "unknown", rupees(one.day_gross_paise)]
+             rupees(one.mark_paise) if one.mark_paise else "unknown",
+             f"{rupees(one.day_gross_paise)}{' (estimate)' if one.estimate else ''}"]
             for one in report.positions if one.quantity
         ]),
         *(f"- external: {units:+d} {key} at the broker, nobody's here" for key, units in report.external.items()),
@@ -232,13 +244,29 @@ def _lines(books: Books, marks: Mapping[str, int], closes: Mapping[str, int]) ->
             strategy=book.strategy, symbol=book.symbol, product=book.product, quantity=book.quantity,
             average_paise=book.holding.average_paise, mark_paise=mark,
             day_gross_paise=book.day_gross_paise(mark, close), day_charges_paise=book.day_charges_paise,
+            estimate=from_cost(book, closes),
         )  # fmt: skip
+
+
+def _counted(account: DayResult) -> list[int]:
+    return [] if account.no_close else [account.net_paise]
+
+
+def _gap(results: Mapping[str, DayResult]) -> list[str]:
+    symbols = sorted({symbol for result in results.values() for symbol in result.no_close})
+    if not symbols:
+        return []
+    kept = ", and the account's is not kept as the day's result" if results[ACCOUNT].no_close else ""
+    of = f"no previous close of {', '.join(symbols)} is known"
+    return [f"{of}: results of what was carried in of it count from its cost, an estimate{kept}"]
 
 
 def _result(name: str, one: DayResult) -> list[str]:
     money = (one.realised_paise, one.unrealised_paise, one.gross_paise, one.charges_paise, one.net_paise)
     counts = (one.trades, one.winners, one.losers)
-    return [name or "account", *map(rupees, money), *map(str, counts), rupees(one.max_drawdown_paise)]
+    fall = "unknown" if one.max_drawdown_paise is None else rupees(one.max_drawdown_paise)
+    title = f"{name or 'account'}{' (estimate)' if one.no_close else ''}"
+    return [title, *map(rupees, money), *map(str, counts), fall]
 
 
 def _table(*columns: str, rows: Sequence[Sequence[str]]) -> list[str]:

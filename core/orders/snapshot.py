@@ -15,7 +15,11 @@ EVERY_NS = 15 * 60 * 1_000_000_000  # of the market's clock, at whole multiples 
 
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
-    """One strategy's position, marked; `mark_paise` 0 is unknown, then what is open counts at its cost."""
+    """One strategy's position, marked; `mark_paise` 0 is unknown, then what is open counts at its cost.
+
+    `carried` is signed units that came into the day, which counts them from `prev_close_paise`; 0 unknown. Snapshots of
+    before these two were kept have neither.
+    """
 
     strategy: str
     symbol: str
@@ -26,6 +30,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     realised_paise: int
     unrealised_paise: int
     charges_paise: int
+    carried: int = 0
+    prev_close_paise: int = 0
 
 
 class Earned(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +88,7 @@ def snapshot(
             realised_paise=book.holding.realised_paise,
             unrealised_paise=book.holding.unrealised_paise(marks.get(book.symbol, 0)),
             charges_paise=book.holding.charges_paise,
+            carried=book.overnight_quantity, prev_close_paise=closes.get(book.symbol, 0),
         )
         for book in sorted(recent(books), key=lambda one: (one.strategy, one.symbol, one.product))
     ]  # fmt: skip
@@ -97,13 +104,28 @@ def snapshot(
 def points(snapshots: Iterable[Snapshot]) -> dict[str, list[tuple[int, int]]]:
     """(market ns, net paise) of each strategy, oldest first, as `day_results` takes them.
 
-    One with something open without a mark has not been measured: its point would be a fall to cost that never was.
+    One with something open without a mark, or carried in without a previous close, has not been measured: its point
+    would be a fall to cost that never was, or one of days before.
     """
     out: dict[str, list[tuple[int, int]]] = {}
     for one in sorted(snapshots, key=lambda one: one.at_ns):
-        unknown = {held.strategy for held in one.positions if held.quantity and not held.mark_paise}
+        unknown = {
+            held.strategy
+            for held in one.positions
+            if (held.quantity and not held.mark_paise) or (held.carried and not held.prev_close_paise)
+        }
         for result in one.results:
             if result.strategy in unknown or (result.strategy == ACCOUNT and unknown):
                 continue
             out.setdefault(result.strategy, []).append((one.at_ns, result.net_paise))
     return out
+
+
+def prices(snapshots: Iterable[Snapshot]) -> dict[str, tuple[int, int, int, int]]:
+    """By contract of a day's snapshots no quote, the last one's mark and the last known previous close; 0 unknown."""
+    marks: dict[str, int] = {}
+    closes: dict[str, int] = {}
+    for one in sorted(snapshots, key=lambda one: one.at_ns):
+        marks = {held.symbol: held.mark_paise for held in one.positions}
+        closes |= {held.symbol: held.prev_close_paise for held in one.positions if held.prev_close_paise}
+    return {symbol: (0, 0, marks.get(symbol, 0), closes.get(symbol, 0)) for symbol in marks | closes}

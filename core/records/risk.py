@@ -89,5 +89,5 @@ class Funds(msgspec.Struct, frozen=True, kw_only=True):
 
     available_paise: int
     used_paise: int
-    at_ns: int  # when it was asked: market time on paper, the machine's clock at Kite
+    at_ns: int  # when it was asked; of what risk is told, market time
     margin_paise: int | None = None

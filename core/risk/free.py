@@ -7,6 +7,8 @@ from core.records import Funds
 from core.risk.book import RiskBook, cash_paise, day_charges_paise, with_end
 from core.risk.case import case_of
 
+SENT_NS = 1_000_000_000  # after it was made an order may still be on its way, and not in what the broker says
+
 
 def counted(book: RiskBook) -> Funds | None:
     """Cash and collateral less margin and premium of what is working; None while what is held cannot be valued.
@@ -26,10 +28,11 @@ def without(book: RiskBook, tag: str) -> RiskBook:
     """The book as if the working order `tag` were not there: what it takes counts as free at the broker too.
 
     So what other terms need more must be free, as an order for that much would have to be. It takes what it counts at,
-    after a modification without an answer the dearer; while what is held cannot be valued, nothing.
+    after a modification without an answer the dearer; while what is held cannot be valued, nothing. Nor does it by a
+    figure of the broker's that is from before the order: there it is free already.
     """
-    ended, broker = with_end(book, tag), book.account.broker
-    if broker is None:
+    ended, order, broker = with_end(book, tag), book.placed.get(tag), book.account.broker
+    if broker is None or order is None or broker.at_ns < order.at_ns + SENT_NS:
         return ended
     try:
         takes = sum(_taken(book)) - sum(_taken(ended))

@@ -14,11 +14,15 @@ def changed_limit(order: Order, asked_paise: int = 0) -> int:
     """The limit at which `order` counts where that is not its intent's; else 0.
 
     `asked_paise` is one that was asked for and may come to rest: of the two the dearer counts, as a purchase needs more
-    premium by it and an entry is more of the book. The price of a sale that leaves is in no limit.
+    premium by it and an entry is more of the book.
     """
     rests = max(terms(order).limit_paise, asked_paise)
-    leaves = order.intent.purpose == "exit" and order.intent.side == "SELL"
-    return 0 if leaves or rests == order.intent.limit_paise else rests
+    return 0 if not has_limit(order) or rests == order.intent.limit_paise else rests
+
+
+def has_limit(order: Order) -> bool:
+    """Whether the price of `order` is in any of risk's limits; that of a sale that leaves is not."""
+    return order.intent.purpose != "exit" or order.intent.side != "SELL"
 
 
 def live_limits(book: RiskBook) -> dict[str, int]:

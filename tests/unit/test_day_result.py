@@ -116,6 +116,23 @@ def test_trades_at_contracts_stale_prices_make_no_drawdown() -> None:
     assert (of["a"].max_drawdown_paise, of[ACCOUNT].max_drawdown_paise) == (0, 0)
 
 
+def test_what_was_carried_in_without_a_previous_close_is_named_and_its_day_is_no_point_of_the_curve() -> None:
+    """Snapshots counted it from its close; the end, which has none, would be a fall of yesterday's loss."""
+    rows = [("a", 1, 30_000, 0), ("a", -1, 11_000, 1), ("b", 1, 10_000, 1)]
+    points = {name: [(NOON + DAY_NS + 5, 0), (NOON + DAY_NS + 6, LOT * 900)] for name in ("a", "b", ACCOUNT)}
+
+    def of(close: int, seen: dict[str, list[tuple[int, int]]]) -> dict[str, DayResult]:
+        return day_results(*facts(rows), on=NEXT, marks={SYMBOL: 11_000}, closes={SYMBOL: close}, points=seen)
+
+    known, unknown, unseen = of(10_000, points), of(0, points), of(0, {})
+    assert (known["a"].gross_paise, known["a"].no_close) == (LOT * 1_000, ())
+    assert known["a"].max_drawdown_paise == LOT * 900 - known["a"].net_paise
+    assert [unknown[name].no_close for name in ("a", "b", ACCOUNT)] == [(SYMBOL,), (), (SYMBOL,)]
+    assert [unknown[name].max_drawdown_paise for name in ("a", ACCOUNT)] == [0, 0]
+    assert [unseen[name].max_drawdown_paise for name in ("a", ACCOUNT)] == [None, None], "nothing was measured"
+    assert unseen["b"].max_drawdown_paise == 0
+
+
 def test_without_a_fill_there_is_an_account_of_nothing() -> None:
     assert day_results([], [], on=DAY, marks={}, closes={}) == {ACCOUNT: DayResult()}
 

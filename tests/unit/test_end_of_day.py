@@ -6,6 +6,7 @@ import json
 from msgspec.structs import replace
 
 from core.orders.books import ACCOUNT
+from core.orders.day_result import sharpe
 from core.orders.end_of_day import (
     LISTED_NS,
     EndOfDay,
@@ -13,6 +14,7 @@ from core.orders.end_of_day import (
     as_json,
     cash_paise,
     end_of_day,
+    filled_up,
     in_short,
     markdown,
     prices_of,
@@ -124,6 +126,44 @@ def test_without_prices_what_is_open_counts_at_its_last_trade_here() -> None:
     assert report.results["b"].gross_paise == 0
     assert "| b |" in markdown(report)
     assert "unknown" in markdown(report)
+
+
+def test_what_has_no_previous_close_is_named_and_its_day_is_an_estimate_that_no_ratio_counts() -> None:
+    days = [1, 2] * 10
+    known, unknown = (
+        made(broker(), prices={SYMBOL: (10_500, 10_700, 10_600, close)}, earlier=days) for close in (9_500, 0)
+    )
+
+    assert "no previous close" not in markdown(known)
+    assert unknown.account.no_close == unknown.results["a"].no_close == (SYMBOL,)
+    assert unknown.results["b"].no_close == ()
+    assert unknown.marks_from == (
+        f"the tape; no previous close of {SYMBOL} is known: results of what was carried in of it count from its cost, "
+        "an estimate, and the account's is not kept as the day's result"
+    )
+    assert "| a (estimate) |" in (text := markdown(unknown))
+    assert "| account (estimate) |" in text
+    assert "| b |" in text
+    assert "| unknown |" in text, "the drawdown: nothing was measured"
+    assert (known.sharpe != sharpe(days), unknown.sharpe) == (True, sharpe(days))
+    assert json.loads(json.dumps(as_json(unknown), default=str))["results"]["a"]["no_close"] == [SYMBOL]
+
+
+def test_a_strategy_s_estimate_takes_nothing_from_the_account_that_carried_nothing_in() -> None:
+    orders = (order("Y", "a", "BUY", -1), order("Z", "b", "SELL", -1))
+    against = Facts(orders=orders, fills=tuple(fill_of(one) for one in orders))
+    report = made(of=against, prices={SYMBOL: (10_500, 10_700, 10_600, 0)})
+
+    assert (report.account.no_close, report.results["a"].no_close) == ((), (SYMBOL,))
+    assert report.marks_from.endswith("from its cost, an estimate")
+    assert [one.estimate for one in report.positions] == [True, True]
+
+
+def test_what_the_last_chain_lacks_is_taken_of_the_snapshots() -> None:
+    chain = {"IN": (1, 2, 3, 4), "NO CLOSE": (1, 2, 3, 0)}
+    taken = {"IN": (0, 0, 9, 9), "NO CLOSE": (0, 0, 9, 8), "NOT IN": (0, 0, 9, 7)}
+
+    assert filled_up(chain, taken) == {"IN": (1, 2, 3, 4), "NO CLOSE": (1, 2, 3, 8), "NOT IN": (0, 0, 9, 7)}
 
 
 def test_a_live_order_must_be_listed_once_it_has_been_there_for_long() -> None:

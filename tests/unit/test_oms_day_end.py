@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from core.market import to_ns
+from core.orders.answer import Answer
 from core.orders.machine import terms
 from core.orders.plans import Bracket, ExitRules
 from core.records import LIVE, Order
@@ -207,3 +208,88 @@ def test_at_any_speed_a_breach_is_seen(speed: int) -> None:
     killed = world.oms.killed()
     assert killed is not None
     assert killed.who == "risk"
+
+
+MIS_DAY = dt.date(2025, 9, 8)
+
+
+class Mis(Ending):
+    """A lot in MIS, at noon of a day on which nothing expires."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at(12, 0, MIS_DAY)
+        self.hold("L", SHORT, "BUY", product="MIS")
+
+    def rest(self, tag: str, *, side: str = "BUY") -> Order:
+        """An order in the same book that does not fill."""
+        leaves, paise = side == "SELL", 37_000 if side == "SELL" else 33_000
+        made = intent(tag, symbol=SHORT, product="MIS", side=side, limit_paise=paise, created_ns=self.clock.now_ns())
+        return self.oms.submit(msgspec.structs.replace(made, purpose="exit" if leaves else "entry"))
+
+    def vanish(self, *tags: str) -> list[Order]:
+        gone = [self.broker.orders.pop(tag) for tag in tags]
+        for _ in range(20):
+            self.quote()
+        return gone
+
+
+@pytest.mark.parametrize(("minute", "urgent"), [(21, False), (26, True)])
+@pytest.mark.parametrize("side", ["BUY", "SELL"])
+def test_an_order_that_the_broker_no_longer_lists_holds_no_square_off_up(
+    side: str, minute: int, *, urgent: bool
+) -> None:
+    world = Mis()
+    world.rest("V", side=side)
+    world.vanish("V")
+    world.at(15, minute, MIS_DAY)
+    (out,) = [one for one in world.exits("SELL") if one.intent.tag != "V"]
+    assert (out.intent.quantity, out.intent.limit_paise < 30_000) == (LOT, urgent)
+
+
+def test_an_exit_that_is_listed_again_beside_the_square_off_is_taken_back() -> None:
+    world = Mis()
+    world.rest("V", side="SELL")
+    (gone,) = world.vanish("V")
+    world.at(15, 21, MIS_DAY)
+    world.broker.orders["V"] = gone
+    for _ in range(3):
+        world.quote()
+    assert world.order("V").state == "CANCELLED"
+    assert sum(units for _, units in world.sold()) == LOT
+
+
+def test_one_that_is_listed_again_when_all_is_sold_is_taken_back() -> None:
+    world = Mis()
+    world.rest("V", side="SELL")
+    (gone,) = world.vanish("V")
+    world.at(15, 21, MIS_DAY)
+    (out,) = [one for one in world.exits("SELL") if one.intent.tag != "V"]
+    world.broker.fill(out.intent.tag, LOT, 35_000)
+    for _ in range(4):
+        world.quote()
+    world.broker.orders["V"] = gone
+    for _ in range(3):
+        world.quote()
+    assert world.sold() == []
+
+
+@pytest.mark.parametrize("how", ["vanished", "refused", "unknown"])
+def test_entries_that_cannot_be_cancelled_keep_no_other_from_it(how: str) -> None:
+    world, asked = Mis(), list[str]()
+    for tag in ("X", "Y"):
+        world.broker.next_place = "lose the request" if how == "unknown" else "ack"
+        world.rest(tag)
+    if how == "vanished":
+        world.vanish("X", "Y")
+    world.rest("Z")
+    stuck, cancel = {world.order(tag).broker_id for tag in ("X", "Y")}, world.broker.cancel
+
+    def refusing(broker_id: str) -> Answer:
+        asked.append(broker_id)
+        return Answer(kind="REFUSED", message="not now") if broker_id in stuck else cancel(broker_id)
+
+    world.broker.cancel = refusing  # type: ignore[method-assign]
+    world.at(15, 21, MIS_DAY)
+    assert world.order("Z").state == "CANCELLED"
+    assert ("" not in asked, bool(stuck.intersection(asked))) == (True, how == "refused")

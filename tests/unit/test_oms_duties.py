@@ -160,6 +160,7 @@ def test_a_snapshot_before_the_first_trade_of_a_day_counts_nothing_of_the_day_be
         ("", 2 * LOT * 1_000, 0),
         ("s", 2 * LOT * 1_000, 0),
     }, "from the previous close, 340.00"
+    assert [(one.carried, one.prev_close_paise) for one in taken.positions] == [(2 * LOT, 34_000)]
 
 
 def test_a_snapshot_before_the_first_quote_of_a_day_counts_nothing_of_the_day_before() -> None:
@@ -226,6 +227,24 @@ def test_figures_that_were_apart_once_are_not_found_apart_twice() -> None:
 
     assert next(asked) > 30
     assert differences(world) == []
+
+
+def test_risk_hears_when_the_funds_were_asked_in_the_time_of_its_orders() -> None:
+    """Kite's figure has the machine's time, a simulated market's orders the market's; and an answer may be slow."""
+    world, heard, asked = Clocked(), list[Funds](), list[int]()
+
+    def margins() -> Funds:
+        asked.append(world.clock.now_ns())
+        world.clock.sleep(2)
+        return account(10_000_000, 100_000_000)
+
+    world.broker.margins = margins  # type: ignore[method-assign]
+    world.risk.funds = heard.append  # type: ignore[method-assign]
+    for _ in range(60):
+        world.quote()
+
+    assert len(heard) > 3
+    assert [funds.at_ns for funds in heard] == asked
 
 
 def test_while_risk_is_away_older_figures_are_compared_no_more() -> None:

@@ -106,7 +106,8 @@ def test_a_cancel_without_an_answer_is_asked_again_and_given_up_with_an_alarm(wo
     world.oms.exit_all("kill switch")
     world.later(1)
     again = len(asked)
-    world.later(75)
+    world.clock.sleep(75)
+    world.oms.on_timer()
     given_up = len(asked)
     world.later(1)
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
+import msgspec
 import pytest
 
 from core.orders.answer import Answer
 from core.orders.machine import terms
-from core.records import Terms
+from core.records import OrderEvent, Terms
 from tests.fakes_orders import LOT, SYMBOL, intent
 from tests.unit.test_oms_plans import Planned
+from tests.world_oms import World
 
 TARGET = Terms(order_type="LIMIT", limit_paise=40_000)
 
@@ -73,3 +75,105 @@ def test_what_was_taken_and_is_not_shown_yet_is_answered_without_words() -> None
 
     assert (taken.state, taken.message, terms(taken).limit_paise) == ("OPEN", "", intent("A").limit_paise)
     assert (shown.state, shown.message, terms(shown)) == ("OPEN", "", wanted)
+
+
+CHEAPER = Terms(order_type="LIMIT", limit_paise=34_500)
+
+
+def taken_alone(world: World, tag: str = "A") -> None:
+    """The broker takes modifications from now on, and its book does not show them."""
+    ack = Answer(kind="ACK", broker_id=world.broker.orders[tag].broker_id)
+    world.broker.modify = lambda _id, _terms: ack  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("meanwhile", ["before the answer", "later"])
+def test_one_that_fills_before_the_change_was_seen_says_so(meanwhile: str) -> None:
+    world = World()
+    world.oms.submit(intent("A"))
+    taken_alone(world)
+    if meanwhile == "before the answer":
+        world.broker.fill("A", LOT, 35_000)
+    answer = world.oms.modify("A", CHEAPER)
+    if meanwhile == "later":
+        world.broker.fill("A", LOT, 35_000)
+        world.later()
+        answer = world.order("A")
+
+    words = "asked to be LIMIT at 345.00, and COMPLETE before the broker's book showed that"
+    assert (answer.state, answer.message, world.ledger.table["A"].message) == ("COMPLETE", words, words)
+    assert world.restart() is not None
+    assert world.order("A").message == words
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("", "asked to be LIMIT at 345.00, and CANCELLED before the broker's book showed that"),
+        ("cancelled by the exchange", "cancelled by the exchange"),
+    ],
+)
+def test_one_that_ends_otherwise_keeps_what_the_broker_said_of_that(said: str, words: str) -> None:
+    world = World()
+    world.oms.submit(intent("A"))
+    taken_alone(world)
+    world.oms.modify("A", CHEAPER)
+    world.broker.orders["A"] = msgspec.structs.replace(world.broker.orders["A"], state="CANCELLED", message=said)
+    world.later()
+
+    assert (world.order("A").state, world.order("A").message) == ("CANCELLED", words)
+
+
+def test_a_change_that_the_exchange_turns_away_later_has_the_brokers_words() -> None:
+    world = World()
+    world.oms.submit(intent("A"))
+    taken_alone(world)
+    world.oms.modify("A", CHEAPER)
+    world.later()
+    before = world.order("A").message
+    world.broker.orders["A"] = msgspec.structs.replace(world.broker.orders["A"], message="16283: outside\0 the band")
+    world.later()
+    turned_away = world.order("A")
+    world.broker.fill("A", LOT, 35_000)
+    world.later()
+
+    assert before == "asked to be LIMIT at 345.00"
+    assert (turned_away.state, turned_away.message) == ("OPEN", "16283: outside? the band")
+    assert (world.order("A").state, world.order("A").message) == ("COMPLETE", "16283: outside? the band")
+
+
+def test_one_whose_answer_was_lost_and_whose_change_is_shown_needs_no_words() -> None:
+    world = World()
+    world.oms.submit(intent("A"))
+    world.broker.next_modify = "lose the answer"
+    answer = world.oms.modify("A", CHEAPER)
+
+    assert (terms(answer), answer.message, world.order("A").message) == (CHEAPER, "", "")
+
+
+def test_what_rests_is_an_event_of_its_own_at_the_brokers_time() -> None:
+    world = World()
+    world.oms.submit(intent("A"))
+    events, record = list[OrderEvent](), world.ledger.record_order
+    world.ledger.record_order = lambda epoch, order, event: (events.append(event), record(epoch, order, event))[1]  # type: ignore[method-assign]
+    modify = world.broker.modify
+    shown_ns = world.clock.now_ns() + 5_000_000_000
+
+    def at_once(broker_id: str, wanted: Terms) -> Answer:
+        answer = modify(broker_id, wanted)
+        world.broker.orders["A"] = msgspec.structs.replace(world.broker.orders["A"], updated_ns=shown_ns)
+        return answer
+
+    world.broker.modify = at_once  # type: ignore[method-assign]
+    world.clock.sleep(3)
+    asked_ns = world.clock.now_ns()
+    world.oms.modify("A", CHEAPER)
+    world.broker.modify = modify  # type: ignore[method-assign]
+    world.broker.orders["A"] = msgspec.structs.replace(world.broker.orders["A"], updated_ns=asked_ns - 1)
+    world.oms.modify("A", Terms(order_type="LIMIT", limit_paise=34_000))
+
+    assert [(event.message, event.at_ns) for event in events] == [
+        ("asked to be LIMIT at 345.00", asked_ns),
+        ("rests as LIMIT at 345.00", shown_ns),
+        ("asked to be LIMIT at 340.00", asked_ns),
+        ("rests as LIMIT at 340.00", asked_ns),
+    ]

@@ -194,12 +194,15 @@ def test_a_modification_is_asked_once_counted_and_told_from_the_book() -> None:
     assert "the broker refused to modify it: Order cannot be modified." in refused.message
     assert (terms(refused).limit_paise, refused.modifications) == (31_000, 2)
     world.broker.next_modify = "lose the answer"
-    unsure = world.oms.modify("A", Terms(order_type="LIMIT", limit_paise=33_000))
+    lost = world.oms.modify("A", Terms(order_type="LIMIT", limit_paise=33_000))
+    assert (terms(lost).limit_paise, lost.message) == (33_000, "")
+    world.broker.next_modify = "lose the request"
+    unsure = world.oms.modify("A", Terms(order_type="LIMIT", limit_paise=34_000))
     assert "no clear answer" in unsure.message
     world.later(1)
     assert terms(world.order("A")).limit_paise == 33_000, "the book says what rests"
     world.restart()
-    assert (terms(world.order("A")).limit_paise, world.order("A").modifications) == (33_000, 3)
+    assert (terms(world.order("A")).limit_paise, world.order("A").modifications) == (33_000, 4)
     with pytest.raises(UnknownName):
         world.oms.modify("NONE", Terms(order_type="LIMIT", limit_paise=33_000))
 

@@ -49,7 +49,9 @@ def test_an_order_that_is_unsure_keeps_its_symbol_until_it_is_known_to_be_over()
     world.oms.submit(intent())
     world.later(1)
     unsure = told(world)
-    world.later(15)
+    world.later(10)
+    told(world)
+    world.later(5)
 
     assert (unsure, world.order().state) == ([(INDEX, [SYMBOL])], "REJECTED")
     assert told(world) == [(INDEX, [])]

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from actors.oms.triggers import UNREAD
 from core.errors import InputError
 from core.market import IST, to_ns
 from core.orders.gtt import Trigger
@@ -300,3 +301,12 @@ def test_triggers_that_cannot_be_read_are_told_once() -> None:
         world.turn(seconds=5)
     assert sum("triggers cannot be read" in words for words in world.ledger.alerts()) == 1
     assert world.oms.state() == "ACTIVE"
+
+
+def test_turns_without_time_left_to_read_them_are_no_alarm() -> None:
+    world = Night()
+    world.placed()
+    world.oms._parts.broker.begin(0)
+    for _ in range(UNREAD):
+        assert not world.oms._parts.plans._triggers._read()
+    assert not any("cannot be read" in words for words in world.ledger.alerts())

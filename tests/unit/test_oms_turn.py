@@ -133,8 +133,8 @@ def test_whatever_is_asked_of_it_while_the_broker_hangs_is_over_in_time(also: st
 
 
 @settings(max_examples=60)
-@given(st.integers(0, 1 << 32))
-def test_no_turn_is_too_long_whoever_hangs_when(seed: int) -> None:
+@given(st.integers(0, 1 << 32), st.booleans())
+def test_no_turn_is_too_long_whoever_hangs_when(seed: int, killed: bool) -> None:  # noqa: FBT001 hypothesis' own call
     """Each call of broker, ledger and risk by chance: done at once, done late, or not heard of in its time."""
     world, chance = Slow(), random.Random(seed)
     ways = ((False, False), (True, False), (True, True))
@@ -147,6 +147,8 @@ def test_no_turn_is_too_long_whoever_hangs_when(seed: int) -> None:
 
     world.broker.wait = drawn  # type: ignore[method-assign]
     world.ledger.down = lambda name: chance.random() < 0.1 and (bool(world.clock.sleep(LEDGER_S)) or True)
+    if killed:
+        world.do(world.oms.kill, "drill", "asha", True)
     for number in range(12):
         world.risk.hangs = chance.random() < 0.3
         world.rest(chance.choice((0.1, 0.5, 5.0)))

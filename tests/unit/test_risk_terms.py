@@ -3,10 +3,12 @@
 import msgspec
 import pytest
 
+from core.orders.budget import BudgetConfig
 from core.orders.machine import resting
 from core.records import Funds, Order, Terms
 from core.risk.book import RiskBook, with_end, with_intent, with_limit
 from core.risk.case import Memory, case_of
+from core.risk.free import SENT_NS
 from core.risk.limits.concentration import Concentration
 from core.risk.limits.exposure import Exposure
 from core.risk.limits.limits import LimitsConfig
@@ -92,6 +94,19 @@ def test_once_the_book_shows_what_rests_it_counts_at_that_again() -> None:
 
     assert told(world) == [("A", NEW + 500), ("A", NEW)]
     assert world.risk.live == {"A": NEW}
+
+
+def test_a_limit_asked_for_in_vain_is_forgotten_once_other_terms_show() -> None:
+    world = World()
+    world.oms.submit(intent("A", order_type="SL", limit_paise=OLD, trigger_paise=34_000))
+    world.broker.next_modify = "lose the request"
+    world.oms.modify("A", Terms(order_type="SL", limit_paise=NEW, trigger_paise=34_000))
+    world.oms.modify("A", Terms(order_type="SL", limit_paise=OLD, trigger_paise=34_500))
+    heard = told(world)
+    world.clock.sleep(10)
+    world.oms.on_timer()
+
+    assert (heard, world.risk.live) == ([("A", NEW), ("A", 0)], {"A": 0})
 
 
 def test_of_a_sale_that_leaves_nobody_asks_at_what_price() -> None:
@@ -204,7 +219,8 @@ def test_other_terms_need_free_at_the_broker_only_what_they_need_more() -> None:
     desk = Desk()
     desk.risk.on_marks(chain())
     desk.risk.check(intent("A"))
-    desk.risk.funds(Funds(available_paise=LOT * 500, used_paise=0, at_ns=NOON))  # A's premium is taken off
+    said = Funds(available_paise=LOT * 500, used_paise=0, at_ns=NOON + SENT_NS)  # A's premium is taken off
+    desk.risk.funds(said)
     asked = {
         paise: [
             one.limit for one in desk.risk.check(intent(f"A{paise}", limit_paise=paise, purpose="hedge"), "A").refusals
@@ -213,6 +229,20 @@ def test_other_terms_need_free_at_the_broker_only_what_they_need_more() -> None:
     }
 
     assert asked == {34_500: [], 35_000: [], 35_500: [], 35_505: ["margin"]}
+
+
+def test_what_an_order_takes_is_not_free_by_a_figure_of_before_it() -> None:
+    """The broker had not taken it off yet: all that the other terms need must be free."""
+    desk = Desk()
+    desk.risk.on_marks(chain())
+    desk.risk.funds(Funds(available_paise=LOT * 35_500, used_paise=0, at_ns=NOON + SENT_NS - 1))
+    desk.risk.check(intent("A", created_ns=NOON))
+    asked = [
+        [one.limit for one in desk.risk.check(intent(f"A{paise}", limit_paise=paise, purpose="hedge"), "A").refusals]
+        for paise in (35_500, 35_505)
+    ]
+
+    assert asked == [[], ["margin"]]
 
 
 def test_a_refused_modification_is_found_by_the_order_it_was_for() -> None:
@@ -236,3 +266,18 @@ def test_an_order_that_is_over_says_so_when_it_is_modified() -> None:
 
     answer = world.oms.modify("A", limit(NEW))
     assert (answer.state, "order A is over" in answer.message) == ("CANCELLED", True)
+
+
+def test_risk_is_not_asked_about_what_the_order_budget_has_no_room_for() -> None:
+    """What risk lets through is one more in its rate of orders, sent or not."""
+    world = World(budget=BudgetConfig(requests_a_second=4, exits_keep_a_second=1, hedges_keep_a_second=1))
+    sent = [world.oms.submit(intent(tag)).state for tag in "ABCD"]
+    changed = [world.oms.modify("A", limit(NEW + more)).message.split(":")[:2] for more in (0, 500)]
+    world.clock.sleep(1)
+    world.oms.modify("A", limit(NEW + 500))
+    world.oms.submit(intent("E"))
+
+    assert sent == ["OPEN", "OPEN", "REFUSED", "REFUSED"]
+    assert changed == [[""], ["not modified", " requests_a_second"]]
+    assert (world.risk.asked[:2], world.risk.asked[-1], len(world.risk.asked)) == (["A", "B"], "E", 5)
+    assert world.risk.working == {"A", "B", "E"}

@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 
 from core.orders.books import ACCOUNT, Books, on_day, with_fill
-from core.orders.snapshot import EVERY_NS, Snapshot, due, points, snapshot
+from core.orders.snapshot import EVERY_NS, Snapshot, due, points, prices, snapshot
 from core.records import Fill, LimitUse, Order
 from tests.fakes_orders import DAY, INDEX, LOT, NOON, SYMBOL, intent
 
@@ -87,3 +87,49 @@ def test_what_was_flat_before_the_day_began_is_in_no_snapshot_any_more() -> None
     assert [[(one.strategy, one.quantity) for one in positions] for positions in told] == [
         [("a", LOT), ("b", 0)], [("a", LOT)],
     ]  # fmt: skip
+
+
+NEXT = DAY + dt.timedelta(days=1)
+
+
+def carried(mark: int, close: int, at_ns: int = NOON, *, sold: bool = False) -> Snapshot:
+    """On the day after: what `a` and `b` hold against each other was carried in; sold is that `a` holds none of it."""
+    made = on_day(books(), NEXT)
+    if sold:
+        gone = Fill(trade_id="T8", tag="O8", strategy="a", index=INDEX, symbol=SYMBOL, side="SELL", quantity=LOT,
+                    price_paise=11_000, at_ns=NOON + 86_400 * 10**9)  # fmt: skip
+        made = with_fill(made, gone, "NRML")
+    return snapshot(at_ns, made, [], marks={SYMBOL: mark}, closes={SYMBOL: close}, state="ACTIVE")
+
+
+def test_a_snapshot_keeps_what_was_carried_in_and_its_previous_close() -> None:
+    assert [(one.carried, one.prev_close_paise) for one in carried(10_500, 9_000, sold=True).positions] == [
+        (LOT, 9_000), (-LOT, 9_000),
+    ]  # fmt: skip
+    assert {one.carried for one in taken().positions} == {0}
+
+
+def test_a_snapshot_of_before_these_were_kept_is_read() -> None:
+    old = msgspec.to_builtins(carried(10_500, 9_000))
+    for held in old["positions"]:
+        del held["carried"], held["prev_close_paise"]
+
+    found = msgspec.json.decode(msgspec.json.encode(old), type=Snapshot)
+    assert {(one.carried, one.prev_close_paise, one.mark_paise) for one in found.positions} == {(0, 0, 10_500)}
+    assert points([found])["a"] == points([carried(10_500, 9_000)])["a"]
+
+
+def test_a_snapshot_without_a_previous_close_of_what_was_carried_in_is_no_point() -> None:
+    three = [carried(10_500, close, NOON + n, sold=True) for n, close in enumerate((9_000, 0, 9_000))]
+
+    assert {name: [at_ns for at_ns, _ in found] for name, found in points(three).items()} == {
+        name: [NOON, NOON + 2] for name in (ACCOUNT, "a", "b")
+    }
+
+
+def test_prices_are_the_last_marks_and_every_previous_close_that_was_seen() -> None:
+    seen = [carried(10_400, 9_000), carried(10_500, 0, NOON + 1)]
+
+    assert prices(reversed(seen)) == {SYMBOL: (0, 0, 10_500, 9_000)}
+    assert prices([seen[0], carried(0, 0, NOON + 1)]) == {SYMBOL: (0, 0, 0, 9_000)}, "a mark is of the last alone"
+    assert prices([]) == {}

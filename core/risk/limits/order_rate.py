@@ -11,7 +11,9 @@ _SPANS = (("second", 1_000_000_000), ("minute", 60_000_000_000))
 class OrderRate(BaseModel, frozen=True, extra="forbid"):
     """Entries and hedges of one strategy that were let through, and their modifications, by market time.
 
-    What was refused does not count, nor a modification from before risk was restarted.
+    What was refused does not count, nor what the order budget had no room for, which risk is not asked about (but a
+    hedge in name alone does that had room as a hedge and none as the entry that it is); nor does a modification from
+    before risk was restarted.
     """
 
     max_per_second: int = Field(

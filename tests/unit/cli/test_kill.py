@@ -99,11 +99,25 @@ def test_without_ray_the_file_stays_and_says_why(tmp_path: Path) -> None:
     assert "it asks for every position to be closed too" in done.stderr
 
 
+def test_without_ray_that_is_said_as_json_too(tmp_path: Path) -> None:
+    place = Unreachable(folder=tmp_path)
+    done = vikalp(place, "kill", "all is red", "--who", "asha", "--json")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    step, told = done.stderr.splitlines()
+    assert step.startswith("the kill file is written")
+    told = json.loads(told)
+    assert told["kind"] == "DeskError"
+    for words in ("did not let us in", f"the kill file is {place.kill_file(0)}", "to be left as it is"):
+        assert words in told["error"]
+
+
 def test_a_second_word_does_not_take_the_square_off_back(tmp_path: Path) -> None:
     place = Unreachable(folder=tmp_path)
     vikalp(place, "kill", "all is red", "--who", "asha", "--square-off")
-    vikalp(place, "kill", "still red", "--who", "ravi")
+    again = vikalp(place, "kill", "still red", "--who", "ravi")
 
+    assert "it asks for every position to be closed too" in again.stderr
     assert place.kill_file(0).read_text() == "still red (ravi)\nsquare_off: yes\n"
 
 
@@ -170,6 +184,28 @@ def test_a_release_that_failed_leaves_the_file_as_it_was(tmp_path: Path) -> None
     assert "the ledger is away" in done.stderr
 
 
+@pytest.mark.parametrize("down", [False, True])
+def test_a_file_that_somebody_wrote_in_another_encoding_is_released_and_put_back_as_any(
+    tmp_path: Path, *, down: bool
+) -> None:
+    class Down(FakeDesk):
+        def release(self, why: str, who: str) -> str:
+            if down:
+                raise LedgerDown("the ledger is away; not released")
+            return super().release(why, who)
+
+    place, said = pulled(tmp_path, Down()), "genug für heute\nsquare_off: yes\n".encode("latin-1")
+    place.kill_file(0).write_bytes(said)
+    done = vikalp(place, "release", "it was a test", "--yes")
+
+    assert (done.exit_code, list(place.kill_file(0).parent.iterdir())) == (down, [place.kill_file(0)] * down), (
+        done.output
+    )
+    if down:
+        assert place.kill_file(0).read_bytes() == said
+        assert "the ledger is away" in done.stderr
+
+
 def test_status_says_that_the_kill_switch_is_pulled_and_how_it_ends(tmp_path: Path) -> None:
     place = pulled(tmp_path)
     shown = " ".join(vikalp(place, "status").stdout.split())
@@ -218,6 +254,8 @@ def test_what_trades_again_exits_1_where_something_else_stands_against_it(word: 
 
     assert (done.exit_code, done.stdout) == (1, f"oms {state}\n")
     assert f"it is {state}, not {asked}: something else stands against that; vikalp status shows what" in done.stderr
+    unkept = "if that is the ledger and the order manager restarts before, say it again"
+    assert (unkept in done.stderr) == (asked == "ACTIVE"), "a reduce that is not kept is an error of its own"
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (1, {"oms_state": state})
     assert json.loads(as_json.stderr)["kind"] == "Stricter"
 

@@ -18,7 +18,7 @@ from cluster.running import keep_settings, running_desk
 from cluster.settings import Settings
 from cluster.state import DeskState, desk_dir, pid_of, write_state
 from core.orders.books import ACCOUNT
-from core.orders.snapshot import Earned
+from core.orders.snapshot import Earned, Snapshot
 from core.records import Fill, LimitUse, Order, OrderEvent
 from jobs import end_of_day
 from storage.broker_store import PostgresBrokerStore
@@ -116,6 +116,31 @@ def test_a_day_is_reported_kept_and_its_differences_raise_the_alarm() -> None:
     assert "2025-09-05 12:00:00" in shown.stdout
     assert "daily_loss 12,34,567.50 25,00,000.00 rupees" in " ".join(shown.stdout.split())
     assert "no snapshot up to 11:59" in vikalp("snapshots", "11:59").stdout
+
+
+@pytest.mark.usefixtures("desk")
+def test_the_day_of_what_was_carried_in_is_kept_where_a_snapshot_has_its_previous_close() -> None:
+    """No chain is on the tape; without a close what the days before brought would be booked as this day's."""
+    late = NOON + 3 * 86_400 * 10**9  # Monday
+    asked = msgspec.structs.replace(BOUGHT.intent, tag="B", side="SELL", created_ns=late)
+    order = msgspec.structs.replace(BOUGHT, intent=asked, broker_id="P2", average_paise=11_000.0)
+    fill = msgspec.structs.replace(FILL, trade_id="T2", tag="B", side="SELL", price_paise=11_000, at_ns=late + 1)
+    told = []
+    for n, close in enumerate((0, 10_000)):
+        with serving() as dsn, closing(PostgresLedger(dsn, SESSION)) as ledger:
+            epoch = ledger.take_epoch()
+            if not told:
+                ledger.journal_intent(epoch, asked)
+                ledger.record_fill(epoch, fill, order, a_position(symbol=SYMBOL, index=INDEX, quantity=0))
+            held = msgspec.structs.replace(taken().positions[0], quantity=0, carried=LOT, prev_close_paise=close)
+            ledger.record_snapshot(epoch, Snapshot(at_ns=late + 5 + n, state="ACTIVE", positions=(held,)))
+        told.append(json.loads(vikalp("report", "eod", "--date", "2025-09-08", "--json").stdout))
+        with serving() as dsn:
+            told[-1]["kept"] = [row["gross_paise"] for row in rows(dsn, "SELECT * FROM daily_pnl")]
+
+    assert [one["results"][ACCOUNT]["no_close"] for one in told] == [[SYMBOL], []]
+    assert [one["kept"] for one in told] == [[], [LOT * 1_000]]
+    assert [f"no previous close of {SYMBOL} is known" in one["marks_from"] for one in told] == [True, False]
 
 
 def test_without_a_number_the_only_desk_that_runs_is_meant(short_home: Path) -> None:

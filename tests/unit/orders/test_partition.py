@@ -101,8 +101,8 @@ def taken_over(two: Two, old: Manager, intent: Intent) -> tuple[Manager, Order]:
     new = two.manager()
     mine = new.ask("submit", fills(two.served, "of the new one"))
     assert mine.state == "OPEN", mine
-    for _ in range(4):
-        two.later(new, LATE_S / 2)
+    for _ in range(14):
+        two.later(new, LATE_S / 10)
     return new, mine
 
 
@@ -186,8 +186,8 @@ def test_an_order_manager_that_is_cut_off_from_its_ledger_sends_no_order_and_sto
         assert (lost.state, old.ask("state")) == ("REFUSED", "HALTED")
         new = two.manager()
         mine = new.ask("submit", fills(two.served, "of the new one"))
-        for _ in range(4):
-            two.later(new, LATE_S / 2)
+        for _ in range(14):
+            two.later(new, LATE_S / 10)
             two.later(old, 0)
         line.heal()
         for number in range(3):
@@ -211,8 +211,8 @@ def test_one_that_is_cut_off_and_stopped_learns_that_it_was_replaced(two: Two) -
         old.stops()
         new = two.manager()
         mine = new.ask("submit", fills(two.served, "of the new one"))
-        for _ in range(4):
-            two.later(new, LATE_S / 2)
+        for _ in range(14):
+            two.later(new, LATE_S / 10)
         old.goes_on()
         line.heal()
         for _ in range(3):

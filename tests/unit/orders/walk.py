@@ -46,6 +46,9 @@ def enter(account: Process, intent: Intent) -> None:
     if account.orders()[intent.tag].state in LIVE:
         for _ in range(3):
             account.later(LATE_S / 2)
+    for _ in range(12):  # until it is given up
+        if account.orders()[intent.tag].state == "UNKNOWN":
+            account.later(LATE_S / 10)
 
 
 def begun(account: Process, intent: Intent) -> None:
