@@ -62,8 +62,8 @@ class KafkaSink:
         producer.flush(confirm_s)
         taken = next((number for number in range(len(events)) if answers.get(number) != ""), len(events))
         if taken < len(events):
-            self.close()
             why = answers.get(taken) or why or f"no answer within {confirm_s:g} s"
+            self.close()  # which answers what is left with a purge
         return taken, f"Kafka at {self._about[0]}: {why}" if taken < len(events) else ""
 
     def close(self) -> None:

@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 
 class OutOfTime(BrokerDown):
-    """Nothing was asked in this turn any more: that says nothing of the broker."""
+    """Not asked, as the turn is old: no sign of how the broker is; what was asked before may have been answered."""
 
 
 class BrokerLink:

@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from actors.oms.broker_link import LATE
 from actors.oms.follow import Follower
 from actors.oms.gate import key_of, leaving
 from actors.oms.journal import Journal
@@ -36,33 +37,45 @@ class Listed:
 
     def __init__(self, journal: Journal, follow: Follower, send: Sender, clock: Clock, most: int) -> None:
         self._journal, self._follow, self._send, self._clock = journal, follow, send, clock
-        self._most = most  # cancels at once
+        self._most = most  # cancels of a group at once
         self._asked: dict[str, int] = {}  # by tag, wall ns of the last cancel asked for
 
     def orders(self) -> list[Order]:
         return [order for order in map(self._follow.told, self._journal.live()) if not order.lost]
+
+    def orders_of(self, key: Key) -> list[Order]:
+        return [order for order in self.orders() if key_of(order.intent) == key]
 
     def lost(self, plan_id: str, key: Key) -> bool:
         """Whether an order of the plan in that book is lost."""
         orders = self._journal.of_plan(plan_id).values()
         return any(self._follow.told(order).lost for order in orders if key_of(order.intent) == key)
 
-    def cancel(self, orders: list[Order]) -> bool:
-        """Whether one of them still lives after its cancel was asked for."""
-        due = sorted((one.intent.tag for one in orders if one.broker_id), key=lambda tag: self._asked.get(tag, 0))
-        for tag in due[: self._most]:
+    def cancel(self, groups: Iterable[list[Order]]) -> None:
+        """A few of each group, asked longest ago first. Whom the turn had no time for is the first in the next: none
+        whose cancel is refused or answered late keeps another from its own.
+        """
+        few = [tag for orders in groups for tag in self._few(orders)]
+        for tag in self._in_turn(dict.fromkeys(few)):
+            order = self._send.cancel(tag).order
+            if order.state in LIVE and LATE in order.message:
+                break
             self._asked[tag] = self._clock.wall_ns()
-            self._send.cancel(tag)
         self._asked = {tag: at_ns for tag, at_ns in self._asked.items() if self._journal.orders[tag].state in LIVE}
-        return any(self._journal.orders[order.intent.tag].state in LIVE for order in orders)
+
+    def _few(self, orders: list[Order]) -> list[str]:
+        return self._in_turn(one.intent.tag for one in orders if one.broker_id)[: self._most]
+
+    def _in_turn(self, tags: Iterable[str]) -> list[str]:
+        return sorted(tags, key=lambda tag: self._asked.get(tag, 0))
 
 
 class DayEnd:
     """One plan for all that is due of a strategy, product and index: its plans are ended, its entries cancelled first.
 
     A long is left out while a short that it covers stands in another book. From `force` on what still stands is
-    replaced by a plan that goes to the edge of the band at once. No lost order holds any of it up. Moments are of the
-    market's clock: at whatever speed it runs, the next look after one sees it.
+    replaced by a plan that goes to the edge of the band at once, whatever entries still rest. No lost order holds any
+    of it up. Moments are of the market's clock: at whatever speed it runs, the next look after one sees it.
     """
 
     def __init__(
@@ -78,17 +91,20 @@ class DayEnd:
         if 0 <= wall_ns - self._looked_ns < EVERY_NS and 0 <= now_ns - self._seen_ns < EVERY_NS:
             return
         self._looked_ns, self._seen_ns = wall_ns, now_ns
-        books, groups = self._journal.open_books(), defaultdict[Group, list[tuple[Key, Due]]](list)
-        self._refuse_entries(now_ns)
-        for key, one in self._due(books, now_ns):
+        found = list(self._due(self._journal.open_books(), now_ns))
+        for key, one in found:
             self._once(
                 "info" if one.stage == "warn" else "warning", " ".join(key), f"{key[0]}: {one.reason}", one.stage
             )
-            if one.stage != "warn":
+        free = [(key, one) for key, one in found if one.stage != "warn" and not self._running(key, one)]
+        self._listed.cancel([self._opening(now_ns), *(self._exits(key, one) for key, one in free)])
+        books, groups = self._journal.open_books(), defaultdict[Group, list[tuple[Key, Due]]](list)
+        for key, one in free:
+            if key in books:  # not filled meanwhile
                 groups[key[0], key[2], one.held.index].append((key, one))
-        for group, found in groups.items():
+        for group, due_now in groups.items():
             try:
-                self._leave(group, found, books)
+                self._leave(group, due_now, books)
             except _BAD as error:
                 self._once("alarm", " ".join(group), f"{' '.join(group)} cannot be squared off: {error}")
 
@@ -104,11 +120,17 @@ class DayEnd:
             return []
         return [(key, one) for one in found for key in by_held[one.held]]
 
-    def _refuse_entries(self, now_ns: int) -> None:
-        """Orders that rest and would open what leaves today are cancelled, whether or not anything is held."""
+    def _opening(self, now_ns: int) -> list[Order]:
+        """Orders that rest and would open what leaves today, whether or not anything is held."""
         listed, plans = self._listed.orders(), {plan.plan_id for plan in self._plans.running()}
         opening = [one for one in listed if one.intent.purpose != "exit" or self._beyond(one, listed, plans)]
-        self._listed.cancel([one for one in opening if self._late(one, now_ns)])
+        return [one for one in opening if self._late(one, now_ns)]
+
+    def _exits(self, key: Key, one: Due) -> list[Order]:
+        """Those that a square-off of the book replaces; beside an entry that rests they stay until it is forced out."""
+        live = self._listed.orders_of(key)
+        exits = [order for order in live if order.intent.purpose == "exit"]
+        return exits if one.stage == "force" or len(exits) == len(live) else []
 
     def _beyond(self, order: Order, listed: list[Order], plans: Collection[str]) -> bool:
         """Whether an exit is listed again beside what was sent in its place. A plan that runs takes back its own."""
@@ -138,17 +160,18 @@ class DayEnd:
         self._plans.start(msgspec.json.encode(plan).decode())
 
     def _ready(self, group: Group, key: Key, book: Book, one: Due) -> Close | None:
-        """What of the book is to leave now. None while a plan or an order of it is on the way: those are ended first.
+        """What of the book is to leave now. None while an order of it is on the way: that is ended first.
 
-        A book that cannot be squared off holds up no other; what ledger, broker and login do is the caller's.
+        What is forced out waits for none: an entry that fills later is squared off at a later look. A book that cannot
+        be squared off holds up no other; what ledger, broker and login do is the caller's.
         """
-        live = [order for order in self._listed.orders() if key_of(order.intent) == key]
-        exits = [order for order in live if order.intent.purpose == "exit"]
-        if self._running(key, one) or len(exits) < len(live):
+        live = self._listed.orders_of(key)
+        if live and one.stage != "force":
             return None
-        if self._listed.cancel(exits) and one.stage != "force":
-            return None
-        left = abs(book.quantity) - leaving(self._listed.orders(), key)
+        left = abs(book.quantity) - leaving(live, key)
+        for order in live:
+            if left <= 0 or order.intent.purpose != "exit":
+                self._resists(order)
         close = Close(symbol=book.symbol, quantity=left if book.quantity > 0 else -left)
         if left <= 0:
             return None
@@ -158,6 +181,11 @@ class DayEnd:
             self._once("alarm", " ".join(key), f"{' '.join(key)} cannot be squared off, close it by hand: {error}")
             return None
         return close
+
+    def _resists(self, order: Order) -> None:
+        made = order.intent
+        what = f"{made.side} {made.quantity} {made.symbol} of {made.strategy} ({made.tag})"
+        self._once("alarm", made.tag, f"{what} still rests in the last minutes, cancel it by hand", "rests")
 
     def _plan(self, group: Group, found: list[Close], plan_id: str, reason: str, *, urgent: bool) -> SquareOff:
         strategy, product, index = group

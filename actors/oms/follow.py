@@ -94,7 +94,7 @@ class Follower:
             if whole or self._behind(theirs):
                 self.collect()  # after the book, so that every trade of an order that ended in it can be here
         except OutOfTime:
-            raise  # nothing was asked, so it is no sign that the broker is unwell
+            raise  # the turn had no time to ask for the rest, which is no sign that the broker is unwell
         except VikalpError:
             self._absent.clear()  # nobody knows what the broker held meanwhile
             raise
@@ -219,9 +219,7 @@ class Follower:
             message = "sent or not, no answer is known; looked up by its tag, not sent again"
             self.learn(OrderEvent(tag=tag, state="UNKNOWN", at_ns=self._clock.now_ns(), message=message))
         if waited_ns >= self._absent_after_ns:
-            message = (
-                f"the broker has no such order {waited_ns / 1e9:.1f} s after it was first looked up; not sent again"
-            )
+            message = f"the broker has no such order after {waited_ns / 1e9:.1f} s of looks at its book; not sent again"
             self.learn(OrderEvent(tag=tag, state="REJECTED", at_ns=self._clock.now_ns(), message=message))
 
     def _gone(self, order: Order, waited_ns: int) -> None:

@@ -24,6 +24,7 @@ A_TURN = 3  # cancels in one turn of the order manager: some 20 ms
 AGAIN_NS = 2_000_000_000  # wall; between two cancels of an order that lives on, and between two looks for what is held
 SHARE_NS = 2_000_000_000  # wall; between two looks at what other desks of the account have said
 FLAT_NS = 5_000_000_000  # wall; between two times that everything is exited
+SLOW = 2  # turns that cancels have used up; of one broker that is not slow a single answer may be late
 
 
 class KillSwitch:
@@ -53,6 +54,7 @@ class KillSwitch:
         self._shared_ns = 0  # wall, of the last look at the ledger
         self._left: Kill | None = None  # a release elsewhere, after which the file here was told to hold on
         self._asked: dict[str, int] = {}  # tag → wall ns of the last cancel, latest last
+        self._late = 0  # turns that cancels have used up since it was pulled
         self._flat_ns = 0  # wall, of the last time that everything was exited
 
     def begin(self) -> None:
@@ -111,6 +113,7 @@ class KillSwitch:
 
     def _let_go(self, how: str) -> State:
         self.pulled, self._unkept, self._standing.killed = None, False, ""
+        self._late = 0
         self._asked.clear()
         self._standing.want("HALTED", f"the kill switch was {how}")
         self._say("info", f"the kill switch is {how}; HALTED until `vikalp resume`")
@@ -144,12 +147,13 @@ class KillSwitch:
         if self._replaced():  # after what it writes, which may be what tells
             return
         self._plans.abandon(f"the kill switch was pulled: {kill.why}")  # again, where the ledger was away
+        if self._late >= SLOW:  # no exit waits for a late answer of every order: it reckons with those that live on
+            self._square_off(board, kill)
         due = self._next(kill)
         new = [order for order in due if order.intent.tag not in self._asked]
         if not self._ask(new[:A_TURN]) or len(new) > A_TURN:
             return
-        if kill.square_off and not self._standing.stop:
-            self._square_off(board, kill.why)  # before those asked again, which may be all its time, every time
+        self._square_off(board, kill)  # before those asked again, which may be all its time, every time
         self._ask(due[len(new) : A_TURN])
 
     def _ask(self, orders: list[Order]) -> bool:
@@ -160,9 +164,12 @@ class KillSwitch:
                 return False
             self._asked.pop(tag, None)
             self._asked[tag] = self._clock.wall_ns()
+            self._late += self._broker.over
         return True
 
-    def _square_off(self, board: Board, why: str) -> None:
+    def _square_off(self, board: Board, kill: Kill) -> None:
+        if not kill.square_off or self._standing.stop:
+            return
         held = bool(self._journal.open_books())
         due = not 0 <= self._clock.wall_ns() - self._flat_ns < FLAT_NS
         if held and due and not self._flatten.unsure and not self._broker.over and self._open():
@@ -171,7 +178,7 @@ class KillSwitch:
                 return
             self._flat_ns = self._clock.wall_ns()
             try:
-                self._flatten.exit_all(board, f"kill switch: {why}")
+                self._flatten.exit_all(board, f"kill switch: {kill.why}")
             except VikalpError as error:
                 self._say("alarm", f"the kill switch could not close positions, tried again: {error}")
 
@@ -183,9 +190,12 @@ class KillSwitch:
         """
         now_ns = self._clock.wall_ns()
         own = f"kill switch: {kill.why}"
+        live = self._journal.live()
+        if self._late >= SLOW:
+            live.reverse()  # the square-off asks for them too, oldest first: the two meet half-way
         due = [
             order
-            for order in self._journal.live()
+            for order in live
             if order.broker_id
             and not 0 <= now_ns - self._asked.get(order.intent.tag, -AGAIN_NS) < AGAIN_NS
             and order.intent.reason != own

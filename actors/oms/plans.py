@@ -13,6 +13,7 @@ import msgspec
 
 from actors.oms.account import Account
 from actors.oms.broker_link import BrokerLink
+from actors.oms.changes import Changes
 from actors.oms.follow import Follower
 from actors.oms.guards import Guards
 from actors.oms.journal import Journal
@@ -23,7 +24,7 @@ from actors.oms.standing import Standing
 from actors.oms.triggers import Triggers, check_night
 from core.errors import DeskError, InputError, UnknownName, VikalpError
 from core.matching.depth import Board
-from core.orders.machine import refused, terms
+from core.orders.machine import refused
 from core.orders.plans import (
     DONE,
     Cancel,
@@ -43,13 +44,11 @@ from core.orders.plans import (
     successor,
     symbols,
 )
-from core.orders.plans.work import working_of
 from core.orders.positions import market_date
 from core.ports import Clock
-from core.records import LIVE, Alert, Intent, Order, PlanStatus, PlanWord, Terms
+from core.records import Alert, Intent, Order, PlanStatus, PlanWord
 
 ENDING = "ending"  # the key under which somebody's wish that a plan shall end is kept
-SEEN_NS = 3_000_000_000  # wall; a change the broker's book has not shown by then is decided anew
 
 
 class PlanRunner:
@@ -73,8 +72,8 @@ class PlanRunner:
         self._guards, self._broker, self._clock, self._most = guards, broker, clock, most_modifications
         self._all: dict[str, Running] = {}
         self._on: dict[str, Running] = {}  # those not known to be over
-        self._changing: dict[str, tuple[Terms | None, int]] = {}  # tag → terms asked for, None: a cancel; wall ns
-        self._tried: dict[str, int] = {}  # tag → market ns of the last try to change it, asked for or not
+        self._changes = Changes(journal, send, clock)
+        self._first = ""  # id of the plan that the last turn had no time for
         self._failed: dict[str, Order] = {}  # by tag, what could not even be asked for
         self._warned: set[str] = set()
         self._triggers = Triggers(
@@ -166,9 +165,10 @@ class PlanRunner:
         running = self._running()
         if not running or self._standing.stop or self._standing.killed:
             return
-        self._seen()
-        for one in running:
+        self._changes.seen()
+        for one in self._in_turn(running):
             if self._broker.over:
+                self._first = one.plan.plan_id
                 return
             try:
                 wanted = steps(one.plan, self._view(one, self._orders(one), board))
@@ -197,6 +197,11 @@ class PlanRunner:
         self._on = {plan_id: one for plan_id, one in self._on.items() if not one.over}
         return list(self._on.values())
 
+    def _in_turn(self, running: list[Running]) -> list[Running]:
+        """Beginning with the one after that which used the last turn up: none takes every turn of the others."""
+        first = next((n for n, one in enumerate(running) if one.plan.plan_id == self._first), 0)
+        return running[first:] + running[:first]
+
     def _view(self, one: Running, orders: Mapping[str, Order], board: Board | None) -> View:
         plan, depths = one.plan, {symbol: board.depth(symbol) if board else None for symbol in symbols(one.plan)}
         ending = one.words.get(ENDING)
@@ -207,7 +212,7 @@ class PlanRunner:
             orders=orders,
             said={key: word.at_ns for key, word in one.words.items()},
             depth={symbol: depth for symbol, depth in depths.items() if depth is not None},
-            changing=self._triggers.changing.union(self._changing),
+            changing=self._triggers.changing.union(self._changes.pending),
             held={b.symbol: b.quantity for b in books if (b.strategy, b.product) == (plan.strategy, plan.product)},
             working=self._working(plan),
             gtts=self._triggers.seen(one),
@@ -217,10 +222,10 @@ class PlanRunner:
 
     def _working(self, plan: Plan) -> Mapping[str, int]:
         units = Counter[str]()
-        for order in map(self._follow.told, self._journal.live()):
+        for order in self._journal.live():
             intent = order.intent
             if (intent.strategy, intent.product) == (plan.strategy, plan.product) and intent.plan != plan.plan_id:
-                left = working_of([order])
+                left = intent.quantity - order.filled_quantity
                 units[intent.symbol] += left if intent.side == "BUY" else -left
         return units
 
@@ -229,9 +234,9 @@ class PlanRunner:
             case Send(intent=intent):
                 self._place(intent)
             case Modify(order=tag, terms=wanted):
-                self._change(one.plan, tag, wanted)
+                self._changes.ask(tag, wanted, one.plan.policy.retry_ns)
             case Cancel(order=tag):
-                self._change(one.plan, tag, None)
+                self._changes.ask(tag, None, one.plan.policy.retry_ns)
             case Say(severity=severity, key=key, message=message):
                 self._word(one, key, severity, message)
             case Done(outcome=outcome, message=message, reason=reason):
@@ -259,26 +264,6 @@ class PlanRunner:
         except InputError as error:
             self._failed[intent.tag] = refused(intent, self._clock.now_ns(), f"{error}")
             self._warn(f"plan {intent.plan}, {intent.side} {intent.quantity} {intent.symbol}: {error}")
-
-    def _change(self, plan: Plan, tag: str, wanted: Terms | None) -> None:
-        """Ask for other terms, or with None for a cancel. One not even asked for is in no journal, and waits too."""
-        now_ns, last_ns = self._clock.now_ns(), self._tried.get(tag)
-        if last_ns is not None and 0 <= now_ns - last_ns < plan.policy.retry_ns:
-            return
-        self._tried[tag] = now_ns
-        after = self._send.cancel(tag) if wanted is None else self._send.modify(tag, wanted)
-        if after.pending:
-            self._changing[tag] = wanted, self._clock.wall_ns()
-
-    def _seen(self) -> None:
-        """Forget the changes that the broker's book has shown, and those it never did."""
-        now_ns, orders = self._clock.wall_ns(), self._journal.orders
-        self._tried = {tag: at_ns for tag, at_ns in self._tried.items() if orders[tag].state in LIVE}
-        self._changing = {
-            tag: (asked, at_ns)
-            for tag, (asked, at_ns) in self._changing.items()
-            if orders[tag].state in LIVE and terms(orders[tag]) != asked and 0 <= now_ns - at_ns < SEEN_NS
-        }
 
     def _word(self, one: Running, key: str, severity: Severity, message: str, *, told: str = "") -> None:
         if key in one.words:

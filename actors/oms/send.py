@@ -252,13 +252,14 @@ class Sender:
         return Verdict(refusals=(full,))
 
     def _past_the_lost(self, intent: Intent) -> bool:
-        """Whether an exit that risk refuses is one but for lost orders, which it counts as working: by the plain rule.
+        """Whether an exit that risk refuses is one but for lost exits, which it counts as working: by the plain rule.
 
-        Risk counts it once its books are compared with the journal, as an order that was sent while it was away.
+        A lost entry counts: what would cover it must stay. Risk counts the exit once its books are compared with the
+        journal, as an order that was sent while it was away.
         """
         live = self._journal.live()
-        listed = [order for order in map(self._follow.told, live) if not order.lost]
-        return len(listed) < len(live) and plain_exit(self._journal.held(), intent, moving(listed))
+        working = [one for one in map(self._follow.told, live) if not (one.lost and one.intent.purpose == "exit")]
+        return len(working) < len(live) and plain_exit(self._journal.held(), intent, moving(working))
 
 
 def _heard(intent: Intent, answer: BrokerAnswer, at_ns: int) -> OrderEvent:

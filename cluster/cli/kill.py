@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import getpass
+import os
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,17 +98,18 @@ def release(
         typed = typer.prompt("type release to end the kill switch", default="", show_default=False, err=True)
         if typed.strip() != "release":
             raise InputError(f"not released: expected the word release, or --yes, was {typed!r}")
-    aside = _aside(file)
+    aside = file.with_name(f".{file.name}.released.{os.getpid()}")
     try:
+        with suppress(FileNotFoundError):
+            file.replace(aside)  # unread: a person may have written it, in any encoding
         with w.connect(number) as client:
             state = client.release(_reason(why), who)
-    except VikalpError:
-        if aside is not None:
-            aside.replace(file)
-        say("not released: it is as it was")
+            aside.unlink(missing_ok=True)
+    except BaseException as error:
+        _put_back(aside, file)
+        known = isinstance(error, VikalpError)
+        say("not released: it is as it was" if known else "broken off: vikalp status says whether the switch holds")
         raise
-    if aside is not None:
-        aside.unlink(missing_ok=True)
     if as_json:
         print_json({"oms_state": state})
     else:
@@ -137,12 +140,16 @@ def _write(file: Path, why: str, who: str, *, square_off: bool) -> bool:
     return square_off or wished
 
 
-def _aside(file: Path) -> Path | None:
-    """Take the file away, unread: a person may have written it, in any encoding. None if there is none."""
+def _put_back(aside: Path, file: Path) -> None:
+    """Unless there is none, or a newer one was written meanwhile: that says what is wanted now."""
     try:
-        return file.replace(file.with_name(f".{file.name}.released"))
-    except FileNotFoundError:
-        return None
+        os.link(aside, file)  # which replaces none, as a rename does
+    except FileExistsError:
+        pass
+    except OSError:  # another user's, or on a disk without hard links
+        if aside.exists() and not file.exists():
+            aside.replace(file)
+    aside.unlink(missing_ok=True)
 
 
 def _watch(client: DeskClient, since_ns: int, wait_s: float, *, square_off: bool) -> Aftermath:

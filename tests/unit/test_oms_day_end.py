@@ -221,11 +221,12 @@ class Mis(Ending):
         self.at(12, 0, MIS_DAY)
         self.hold("L", SHORT, "BUY", product="MIS")
 
-    def rest(self, tag: str, *, side: str = "BUY") -> Order:
-        """An order in the same book that does not fill."""
+    def rest(self, tag: str, *, side: str = "BUY", purpose: str = "", **others: str) -> Order:
+        """An order in the same book, or in that of `others`, that does not fill."""
         leaves, paise = side == "SELL", 37_000 if side == "SELL" else 33_000
-        made = intent(tag, symbol=SHORT, product="MIS", side=side, limit_paise=paise, created_ns=self.clock.now_ns())
-        return self.oms.submit(msgspec.structs.replace(made, purpose="exit" if leaves else "entry"))
+        terms = {"symbol": SHORT, "product": "MIS", "side": side, "limit_paise": paise, **others}
+        made = intent(tag, **terms, created_ns=self.clock.now_ns())
+        return self.oms.submit(msgspec.structs.replace(made, purpose=purpose or ("exit" if leaves else "entry")))
 
     def vanish(self, *tags: str) -> list[Order]:
         gone = [self.broker.orders.pop(tag) for tag in tags]

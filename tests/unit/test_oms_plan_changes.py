@@ -1,5 +1,6 @@
 """When a plan asks again for a modification or a cancel that was turned away, or could not even be asked for."""
 
+from itertools import pairwise
 from typing import Literal
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from actors.oms.guards import Guards
 from core.orders.answer import Answer
 from core.orders.machine import terms
-from core.records import Purpose, Refusal, Terms
-from tests.fakes_orders import LOT
+from core.records import Order, Purpose, Refusal, Terms
+from tests.fakes_orders import LOT, SECOND
 from tests.unit.test_oms_plans import Planned
 
+Kind = Literal["REFUSED", "UNKNOWN"]
 FULL = Refusal(limit="requests_a_second", allowed="5", asked="6", why="full")
 
 
@@ -72,3 +74,91 @@ def test_one_that_could_not_be_asked_for_waits_half_a_second_whatever_moves(
         world.oms.on_timer()
 
     assert tried == again
+
+
+def slowly(world: Planned, bad: set[str], seconds: float, kind: Kind = "REFUSED") -> list[tuple[str, float]]:
+    """The broker does none of the cancels of these orders, after that time; which it was asked for, and when."""
+    asked, cancel = list[tuple[str, float]](), world.broker.cancel
+
+    def heard(broker_id: str) -> Answer:
+        if broker_id not in bad:
+            return cancel(broker_id)
+        asked.append((broker_id, world.clock.wall_ns() / SECOND))
+        world.clock.sleep(seconds)
+        return Answer(kind=kind, message="no")
+
+    world.broker.cancel = heard  # type: ignore[method-assign]
+    return asked
+
+
+def resting(*plans: str) -> tuple[Planned, dict[str, Order]]:
+    """A bracket each, its entry resting."""
+    world = Planned()
+    for plan_id in plans:
+        world.oms.start_plan(world.bracket(plan_id))
+    world.quote(35_000)
+    return world, {order.intent.plan: order for order in world.of("BUY")}
+
+
+@pytest.mark.parametrize("seconds", [0.1, 2.1, 2.5])
+@pytest.mark.parametrize("slow", [1, 5])
+@pytest.mark.parametrize("kind", ["REFUSED", "UNKNOWN"])
+def test_no_plans_slow_changes_take_another_ones_turns(kind: Kind, slow: int, seconds: float) -> None:
+    bad = [f"P{n}" for n in range(slow)]
+    world, entries = resting(*bad, "LAST")
+    slowly(world, {entries[plan_id].broker_id for plan_id in bad}, seconds, kind)
+    for plan_id in bad:
+        world.oms.end_plan(plan_id, "enough")
+    for _ in range(6):
+        world.quote(35_000)
+    world.broker.fill(entries["LAST"].intent.tag, 2 * LOT, 35_100)
+    filled_ns = world.clock.now_ns()
+    for _ in range(slow + 1):
+        world.quote(35_000)
+
+    (stop,) = world.of("SELL", live=True)
+    assert (stop.intent.plan, stop.intent.quantity) == ("LAST", 2 * LOT)
+    assert (stop.updated_ns - filled_ns) / SECOND <= (slow + 1) * (seconds + 0.5)
+
+
+@pytest.mark.parametrize(("seconds", "between"), [(0, 0.5), (0.4, 0.9), (1.0, 4.0), (2.5, 10.0)])
+def test_a_refusal_that_took_long_is_left_alone_three_times_as_long(seconds: float, between: float) -> None:
+    world, entries = resting("P1")
+    asked = slowly(world, {entries["P1"].broker_id}, seconds)
+    world.oms.end_plan("P1", "enough")
+    while len(asked) < 3:
+        world.quote(35_000)
+        world.oms.on_timer()
+
+    times = [at for _, at in asked]
+    assert [pytest.approx(between)] * 2 == [later - at for at, later in pairwise(times)]
+
+
+def test_one_not_known_after_a_long_time_is_waited_for_as_after_a_short_one() -> None:
+    world, entries = resting("P1")
+    asked = slowly(world, {entries["P1"].broker_id}, 2.5, "UNKNOWN")
+    world.oms.end_plan("P1", "enough")
+    while len(asked) < 3:
+        world.quote(35_000)
+
+    assert [later - at for (_, at), (_, later) in pairwise(asked)] == [5.5, 5.5]
+
+
+def test_where_the_market_stands_still_meanwhile_its_time_alone_counts() -> None:
+    """A replay's clock: what the wall's does while an answer is on its way changes nothing of what follows."""
+    world, entries = resting("P1")
+    asked = slowly(world, {entries["P1"].broker_id}, 0)
+    ask, market = world.broker.cancel, list[int]()
+
+    def heard(broker_id: str) -> Answer:
+        market.append(world.clock.now_ns())
+        world.clock.wall += SECOND // 2
+        return ask(broker_id)
+
+    world.broker.cancel = heard  # type: ignore[method-assign]
+    world.oms.end_plan("P1", "enough")
+    for _ in range(4):
+        world.quote(35_000)
+
+    assert len(asked) == 4
+    assert {later - at for at, later in pairwise(market)} == {SECOND // 2}

@@ -3,8 +3,6 @@
 `steps` is all the order manager calls; core/orders/plans/plan.py is the contract of what goes in and comes out.
 """
 
-from collections.abc import Iterable, Iterator
-
 from core.market import exchange_of, phase
 from core.orders.machine import terms
 from core.orders.plans.basket import Basket, BasketLeg
@@ -40,7 +38,7 @@ from core.orders.plans.rollover import Roll, Rollover
 from core.orders.plans.sliced import Sliced
 from core.orders.plans.square_off import Close, SquareOff
 from core.orders.plans.target import TargetPosition
-from core.records import LIVE, Order
+from core.records import Order
 
 Plan = (
     Basket | Bracket | Iceberg | MultiLeg | Overnight | Protect | Rollover | Sliced | SquareOff | TargetPosition | Twap
@@ -103,7 +101,7 @@ def steps(plan: Plan, view: View) -> tuple[Step, ...]:
     is_open = phase(exchange_of(plan.index), view.now_ns) == "open"
     found: list[Step] = []
     keys: set[str] = set()
-    for step in _kept_on(view, plan.decide(view)):
+    for step in plan.decide(view):
         if isinstance(step, Say):
             if step.key in keys:
                 continue
@@ -131,20 +129,6 @@ def exit_reason(plan: Plan, view: View, order: Order, paise: float) -> str:
     return plan.exit_reason(view, order, paise) if isinstance(plan, Bracket | Protect) else order.intent.reason
 
 
-def _kept_on(view: View, wanted: Iterable[Step]) -> Iterator[Step]:
-    """Without the end of a plan of whose orders one still lives: listed again, or filled, it must find its plan."""
-    alive = [order for order in view.orders.values() if order.state in LIVE]
-    for step in wanted:
-        if not (alive and isinstance(step, Done) and step.outcome != "failed"):
-            yield step
-            continue
-        for order in alive:
-            tag, intent = order.intent.tag, order.intent
-            if order.lost:
-                text = f"{intent.side} {intent.quantity} {intent.symbol} ({tag}) is lost: the plan is over when it is"
-                yield Say("warning", f"waits {tag}", text)
-
-
 def _is_news(plan: Plan, view: View, step: Step, *, is_open: bool) -> bool:
     """Whether a step's effect is not there yet and can be had now: without a session nothing is sent or modified."""
     if isinstance(step, Send):
@@ -154,8 +138,7 @@ def _is_news(plan: Plan, view: View, step: Step, *, is_open: bool) -> bool:
         spent = order.modifications >= view.most_modifications
         return is_open and not spent and movable(plan, view, order) and terms(order) != step.terms
     if isinstance(step, Cancel):
-        order = view.orders[step.order]
-        return movable(plan, view, order) or (order.lost and step.order not in view.changing)
+        return movable(plan, view, view.orders[step.order])
     if isinstance(step, Say):
         return step.key not in view.said
     if isinstance(step, PlaceGtt):

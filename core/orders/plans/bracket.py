@@ -75,8 +75,6 @@ class Bracket(PlanBase, frozen=True, kw_only=True, tag="bracket"):
             return [Done("nothing", f"nothing of {self.symbol} was entered", view.ending or "not entered")]
         if not left:
             return [Done("closed", f"{guard.exited} of {self.symbol} were left", _reason(guard))]
-        if left < 0:
-            return [Done("failed", f"{-left} of {self.symbol} more have left than were entered", _reason(guard))]
         if exits.gave_up or guard.odd:
             text = f"{left} of {self.symbol} are held and no order covers them"
             return [Say("alarm", "left over", text), Done("failed", text, "left over")]
@@ -109,6 +107,8 @@ class Protect(PlanBase, frozen=True, kw_only=True, tag="protect"):
 
     def decide(self, view: View) -> list[Step]:
         guard = self._guard(view)
+        if working_of(guard.orders) > guard.entered - guard.exited:  # some was closed elsewhere
+            return cancels(guard.orders)
         work = guard.work()
         if any(live(order) for order in guard.orders):
             return work.steps

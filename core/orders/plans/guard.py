@@ -16,7 +16,6 @@ from core.market import from_ns, tick_paise
 from core.orders.machine import terms
 from core.orders.plans.exit_rules import ExitRules, Trail
 from core.orders.plans.job import Job
-from core.orders.plans.lost import lost_again, put_right
 from core.orders.plans.plan import SECOND, Cancel, Modify, PlanBase, Say, Step, View, failed, fresh, live, movable
 from core.orders.plans.work import Worked, filled_of, leave, lot_of, sends, series, tried, waited, working_of
 from core.orders.price_guard import ceil_tick, floor_tick, inside, known_band, touch
@@ -62,25 +61,20 @@ class Guard:
 
     def work(self) -> Worked:
         """What to do for the exits: all units are covered by one order each, or on their way out."""
+        now = Worked([], self.entered, self.exited, working_of(self.orders))
         why = self._why_out()
         if why or self.view.ending or "out" in self.view.said:
             return self._out(why)
-        found, kept = put_right(self.view, STEP, self._stop_job(self.entered), self.orders)
-        now = Worked(found, self.entered, self.exited, working_of(self.orders))
         if self._jumped():
             text = f"{self.symbol}: the stop was triggered, the market is beyond its limit"
             now.steps.append(Say("warning", "jumped", text))
-        for order in kept:
+        for order in self.orders:
             if movable(self.plan, self.view, order):
                 now.steps.extend(self._kept(order))
             elif order.state == "UNKNOWN" and self.view.now_ns - order.updated_ns >= _UNSURE_NS:
                 text = f"{order.intent.quantity} of {self.symbol}: nobody knows whether their stop stands"
                 now.steps.append(Say("alarm", f"unsure {order.intent.tag}", text))
-        again = lost_again(STEP, self.symbol, self.orders, self.entered) if self._uncovered else None
-        return now._replace(steps=now.steps + ([again] if again else self._cover()), gave_up=again is not None)
-
-    def _stop_job(self, quantity: int) -> Job:
-        return Job(symbol=self.symbol, side=self.side, quantity=quantity, purpose="exit", reason="stop")
+        return now._replace(steps=now.steps + self._cover())
 
     def _out(self, why: str) -> Worked:
         """Everything leaves, down the ladder; it began when it was said."""
@@ -258,7 +252,7 @@ class Guard:
     def _cover(self) -> list[Step]:
         if not self._uncovered or not waited(self.plan, self.view, self.orders):
             return []
-        job = self._stop_job(self._uncovered)
+        job = Job(symbol=self.symbol, side=self.side, quantity=self._uncovered, purpose="exit", reason="stop")
         found = sends(self.plan, self.view, STEP, job, self._stop_terms(self._start(), clip=self._clipped))
         if self.orders and failed(self.orders[-1]):
             text = f"{self._uncovered} of {self.symbol} have no stop: {self.orders[-1].message or 'it was turned away'}"

@@ -1,7 +1,5 @@
 """What a plan wants traded of one contract on one side, and the prices it is worked at: a limit in, a ladder out."""
 
-from collections.abc import Mapping
-
 import msgspec
 
 from core.errors import InputError
@@ -10,8 +8,6 @@ from core.orders.plans.plan import SECOND, PlanBase, View, fresh
 from core.orders.price_guard import ceil_tick, edge, floor_tick, known_band, market_limit, touch
 from core.orders.slicing import OnRefused
 from core.records import Order, Purpose, Side
-
-WORD: Mapping[Side, str] = {"BUY": "bought", "SELL": "sold"}
 
 
 class Ladder(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

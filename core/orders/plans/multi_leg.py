@@ -143,10 +143,6 @@ class MultiLeg(PlanBase, frozen=True, kw_only=True, tag="multi_leg"):
         ]
         works = [*shorts, *self._back_hedges(view, shorts)]
         found = [step for work in works for step in work.steps]
-        for place, hedge in enumerate(self.hedges):
-            if self._may_be_sold(view, place):
-                text = f"{hedge.symbol} is not sold: an order for a short that it covers is lost, and may still fill"
-                found.append(Say("alarm", f"hedge {place} stays", text))
         if all(work.complete for work in works) and not self._short(shorts):
             filled = filled_of(entries)
             return [
@@ -169,13 +165,8 @@ class MultiLeg(PlanBase, frozen=True, kw_only=True, tag="multi_leg"):
         """A hedge is sold once none of its shorts is open."""
         for place, hedge in enumerate(self.hedges):
             own = [work for work, short in zip(shorts, self.shorts, strict=True) if short.hedge == place]
-            if not self._short(own) and not self._may_be_sold(view, place):
+            if not self._short(own):
                 yield self._back(view, f"hedge {place}", hedge.symbol, filled_of(series(self, view, f"hedge {place}")))
-
-    def _may_be_sold(self, view: View, place: int) -> bool:
-        """Whether a lost order may still sell a short of the hedge in this place."""
-        shorts = [number for number, short in enumerate(self.shorts) if short.hedge == place]
-        return any(order.lost for number in shorts for order in series(self, view, f"short {number}"))
 
     def _back(self, view: View, step: str, symbol: str, quantity: int) -> Worked:
         job = Job(

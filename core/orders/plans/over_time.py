@@ -4,11 +4,10 @@ from typing import Literal
 
 from core.errors import InputError
 from core.market import exchange_of, from_ns, session, to_ns
-from core.orders.machine import remaining
 from core.orders.plans.job import Job
 from core.orders.plans.plan import Done, PlanBase, Step, View, check_leg, live
 from core.orders.plans.sliced import wind_down
-from core.orders.plans.work import cancels, enter, enter_more, filled_of, lot_of, series, tried
+from core.orders.plans.work import cancels, enter, enter_more, filled_of, lot_of, series, tried, working_of
 from core.orders.slicing import spread
 from core.records import Order, Purpose, Side
 
@@ -59,7 +58,7 @@ class Twap(PlanBase, frozen=True, kw_only=True, tag="twap"):
     def _send(self, view: View, due: int, parts: tuple[int, ...], before: list[Order]) -> list[Step]:
         quantity = parts[due]
         if self.catch_up:
-            quantity = sum(parts[: due + 1]) - filled_of(before) - sum(map(remaining, before))
+            quantity = sum(parts[: due + 1]) - filled_of(before) - working_of(before)
         job = Job(
             symbol=self.symbol, side=self.side, quantity=quantity, purpose=self.purpose,
             reason=self.plan_id, limit_paise=self.limit_paise,
@@ -104,7 +103,7 @@ class Iceberg(PlanBase, frozen=True, kw_only=True, tag="iceberg"):
         most = 1 if self.refused == "stop" else self.policy.tries
         if view.ending or (short and most == 1) or tried(orders) >= most:
             return wind_down(orders, self.quantity, view.ending or "a part was turned away or cancelled")
-        if any(map(remaining, orders)):
+        if any(live(order) for order in orders):
             return []
         job = Job(
             symbol=self.symbol, side=self.side, quantity=min(self.visible, self.quantity - filled),

@@ -9,10 +9,8 @@ The contract with the order manager, which runs plans and keeps them in the ledg
   there too, as REFUSED. `Order.updated_ns` moves with every modification that was asked for and every cancel that was
   refused, as `modifications` grows with every one asked for, whatever became of it: the pace of what follows is taken
   from it. An order's end is told when all its fills are.
-- An order of `View.orders` that is `lost` lives, and the broker lists it no more. One that takes off a position is told
-  of, asked back once, and what it was for leaves by another order; should it be listed again it is taken back, as two
-  must not take off the same units. One that enters is never sent again. A plan that is done otherwise waits for the end
-  of what is lost; one that has failed does not.
+- An order of `View.orders` that is `lost` lives, and the broker lists it no more: it counts as working, since it may
+  still fill, and is neither modified nor cancelled. A person decides, or the day's end.
 - `View.changing` holds the tags with a modification or a cancel whose outcome is not known yet: no step touches them.
 - `View.said` is part of the plan's record in the ledger: the key of every Say, and `DONE`, with the market time at
   which it was said. Some of them are the clocks of what comes later. After a crash that lost one it is said again.
@@ -238,8 +236,8 @@ def fresh(plan: PlanBase, view: View, symbol: str) -> Depth | None:
 
 
 def live(order: Order | None) -> bool:
-    """Whether it may still fill; a lost one may too, but its end may never be known, so nobody waits for that."""
-    return order is not None and order.state in LIVE and not order.lost
+    """Whether it may still fill."""
+    return order is not None and order.state in LIVE
 
 
 def failed(order: Order) -> bool:
@@ -258,10 +256,10 @@ def paced(plan: PlanBase, view: View, order: Order) -> bool:
 
 
 def movable(plan: PlanBase, view: View, order: Order) -> bool:
-    """Whether it can be modified or cancelled now: the broker has it, and no other change of it is on its way."""
+    """Whether it can be modified or cancelled now: the broker lists it, and no other change of it is on its way."""
     return (
-        live(order)
-        and order.state == "OPEN"
+        order.state == "OPEN"
+        and not order.lost
         and bool(order.broker_id)
         and order.intent.tag not in view.changing
         and paced(plan, view, order)

@@ -1,10 +1,10 @@
 """A target position ("smart" order): bring what the strategy holds of a contract to so many units."""
 
 from core.market import from_ns
+from core.orders.machine import remaining
 from core.orders.plans.job import Job
-from core.orders.plans.lost import lost_again, passed_over
 from core.orders.plans.plan import SECOND, Done, PlanBase, Say, Step, View, check_leg, live
-from core.orders.plans.work import cancels, enter_more, lot_on, series, tried, working_of
+from core.orders.plans.work import cancels, enter_more, lot_on, series, tried
 from core.records import Order
 
 
@@ -31,7 +31,7 @@ class TargetPosition(PlanBase, frozen=True, kw_only=True, tag="target_position")
     def decide(self, view: View) -> list[Step]:
         orders = series(self, view, "move")
         held, elsewhere = view.held.get(self.symbol, 0), view.working.get(self.symbol, 0)
-        own = sum(_signed(order, working_of([order])) for order in orders)
+        own = sum(_signed(order, remaining(order)) for order in orders)
         lives = any(live(order) for order in orders)
         if view.ending:
             return cancels(orders) or [self._end(held, view.ending)]
@@ -44,20 +44,16 @@ class TargetPosition(PlanBase, frozen=True, kw_only=True, tag="target_position")
             text = f"{held:+d} of {self.symbol} are held instead of {self.target:+d}: orders were turned away"
             return [Say("alarm", "gave up", text), self._end(held, "turned away")]
         old = [order for order in orders if view.now_ns - order.intent.created_ns >= self.again_ns]
-        asked = [*passed_over(view, orders), *(cancels(old) if not self.limit_paise else [])]
-        return [*asked, *self._move(view, orders, gap)]
+        return [*(cancels(old) if not self.limit_paise else []), *self._move(view, orders, gap)]
 
     def _move(self, view: View, orders: list[Order], gap: int) -> list[Step]:
         """Orders for what is missing: the exit of what is held on the other side, or the entry once there is none."""
         held, quantity = view.held.get(self.symbol, 0), abs(gap)
         leaves = held * gap < 0
         if leaves:
-            against = [_signed(order, working_of([order])) for order in orders] + [view.working.get(self.symbol, 0)]
+            against = [_signed(order, remaining(order)) for order in orders] + [view.working.get(self.symbol, 0)]
             leaving = sum(-one if held > 0 else one for one in against if one * held < 0)
             quantity = min(quantity, max(0, abs(held) - leaving))
-            again = lost_again("move", self.symbol, orders, abs(held)) if quantity else None
-            if again is not None:
-                return [again]
         if not quantity:
             return []
         job = Job(

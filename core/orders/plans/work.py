@@ -15,8 +15,7 @@ import msgspec
 from core.errors import InputError
 from core.market import from_ns, lot, parse_symbol, usable_freeze
 from core.orders.machine import remaining, terms
-from core.orders.plans.job import WORD, Job, entry_limit, rung_limit
-from core.orders.plans.lost import lost_again, lost_of, put_right
+from core.orders.plans.job import Job, entry_limit, rung_limit
 from core.orders.plans.plan import (
     SECOND,
     Cancel,
@@ -33,7 +32,7 @@ from core.orders.plans.plan import (
 )
 from core.orders.price_guard import worse
 from core.orders.slicing import sizes
-from core.records import LIVE, Order, Terms
+from core.records import Order, Terms
 
 _BLOCK = 32  # numbers looked at together; of slices decided at once some may be missing, so many in a row are not
 
@@ -89,8 +88,7 @@ def filled_of(orders: list[Order]) -> int:
 
 
 def working_of(orders: list[Order]) -> int:
-    """Units that may still fill, without those of exits that are lost: they leave by others."""
-    return sum(remaining(order) for order in orders) - lost_of(orders)
+    return sum(remaining(order) for order in orders)
 
 
 def lot_of(plan: PlanBase, view: View, symbol: str) -> int:
@@ -141,10 +139,7 @@ def enter(plan: PlanBase, view: View, step: str, job: Job) -> Worked:
     orders = series(plan, view, step)
     now = Worked([], job.quantity, filled_of(orders), working_of(orders))
     at_once = job.refused == "continue"
-    if (
-        any(order.state not in LIVE and order.filled_quantity < order.intent.quantity for order in orders)
-        and not at_once
-    ):
+    if any(not live(order) and order.filled_quantity < order.intent.quantity for order in orders) and not at_once:
         return now._replace(steps=cancels(orders), gave_up=True)
     left = job.quantity - sum(order.intent.quantity for order in orders)
     if left <= 0:
@@ -172,17 +167,14 @@ def enter_more(plan: PlanBase, view: View, step: str, job: Job) -> list[Step]:
 def leave(plan: PlanBase, view: View, step: str, job: Job) -> Worked:
     """Work a quantity out: slices at the touch, each walked to the edge of the band, tried again if turned away."""
     orders = series(plan, view, step)
-    found, kept = put_right(view, step, job, orders)
-    now = Worked(found, job.quantity, filled_of(orders), working_of(orders))
-    for order in kept:
+    now = Worked([], job.quantity, filled_of(orders), working_of(orders))
+    for order in orders:
         if order.state == "OPEN":
             now.steps.extend(walk(plan, view, order, job, first=orders[0]))
     left = job.quantity - now.filled - now.working
     if left <= 0:
         return now
-    if (again := lost_again(step, job.symbol, orders, job.quantity)) is not None:
-        return now._replace(steps=[*now.steps, again], gave_up=True)
-    word, tries = WORD[job.side], tried(orders)
+    word, tries = _WORD[job.side], tried(orders)
     if tries >= plan.policy.tries + job.more_tries:
         text = f"{left} of {job.symbol} could not be {word}: {tries} orders were turned away; close it by hand"
         return now._replace(steps=[*now.steps, Say("alarm", f"gave up {step}", text)], gave_up=True)
@@ -195,6 +187,9 @@ def leave(plan: PlanBase, view: View, step: str, job: Job) -> Worked:
     rest = msgspec.structs.replace(job, quantity=left)
     now.steps.extend(sends(plan, view, step, rest, Terms(order_type="LIMIT", limit_paise=limit)))
     return now
+
+
+_WORD = {"BUY": "bought", "SELL": "sold"}
 
 
 def tried(orders: list[Order]) -> int:
@@ -234,7 +229,7 @@ def walk(plan: PlanBase, view: View, order: Order, job: Job, *, first: Order | N
     wanted, tag = rung_limit(plan, view, job, rung, first=first), order.intent.tag
     found: list[Step] = []
     if rung > last * (2 if job.budget and job.beyond else 1):
-        text = f"{remaining(order)} of {job.symbol} not {WORD[job.side]} at the last price of the ladder"
+        text = f"{remaining(order)} of {job.symbol} not {_WORD[job.side]} at the last price of the ladder"
         found.append(Say("alarm", f"edge {tag}", text))
     elif rung > last and job.budget:
         found.append(Say("alarm", f"budget {tag}", f"{job.symbol}: the slippage budget of {job.budget:.1%} is used up"))
