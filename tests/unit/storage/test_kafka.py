@@ -1,10 +1,10 @@
 """The publisher against librdkafka's mock cluster: a protocol's test, not a broker's."""
 
 import json
-import re
 import multiprocessing
 import os
 import pickle
+import re
 import signal
 import socket
 import time
