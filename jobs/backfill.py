@@ -90,6 +90,7 @@ def run(
     began, now_ns, root = time.monotonic(), _asked_at(desk), tape_url(desk)
     _, listing = read_listing(desk)
     _require_listed(symbols, listing, indices)
+    ParquetTape(backfill_root(root)).recover()  # what a job before this one had on the disk is no gap
     holes = Holes(root).read()
     gaps: list[Gap] = []
     for index in indices:

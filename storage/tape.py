@@ -74,6 +74,10 @@ class ParquetTape:
         self._durable: dict[tuple[Sender, str], int] = {}
         self._names: dict[Sender, set[str]] = {}
 
+    def recover(self) -> None:
+        """Finish what a crash interrupted: for a writer that reads what there is before it writes."""
+        self._open()
+
     def append(self, stamp: Stamp, name: str, index: str, batch: pa.RecordBatch) -> None:
         """Raises SchemaError for a batch that is not of schema `name`."""
         check(name, batch)

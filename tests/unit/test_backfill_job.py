@@ -22,7 +22,7 @@ from core.schemas import BARS
 from jobs.backfill import Done, latest, least_s, limiter, main, now_and_then
 from storage.backfilled import backfill_root
 from storage.secrets import Passphrase, Secrets
-from storage.tape import read_partition, read_tape
+from storage.tape import ParquetTape, read_partition, read_tape
 from tests.unit.backfill_desk import (
     NOW,
     SECOND,
@@ -179,6 +179,7 @@ def test_killed_at_any_moment_it_asks_for_the_rest_alone(desk: Desk, number: int
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
+    ParquetTape(backfill_root(root)).recover()  # as the job does
     kept = rows(read_partition(backfill_root(root), "bars", DATE, "NIFTY"))
     left = missing(desk, listing, *symbols, now_ns=NOW)
     assert 0 < len(left.gaps) < 10, "some is done, some is left"
@@ -186,3 +187,14 @@ def test_killed_at_any_moment_it_asks_for_the_rest_alone(desk: Desk, number: int
     whole = rows(read_partition(backfill_root(root), "bars", DATE, "NIFTY"))
     assert len(whole) == len(kept) + done.bars, "nothing was asked for twice"
     assert not missing(desk, listing, *symbols, now_ns=NOW).gaps
+
+
+def test_one_killed_before_a_part_had_its_name_fills_no_bar_twice(desk: Desk, number: int) -> None:
+    assert main(["--desk", str(number), "--symbols", "NIFTY"]) == 0
+    root = backfill_root(tape_url(desk))
+    before = rows(read_partition(root, "bars", DATE, "NIFTY"))
+    (part, *_) = sorted(Path(root).rglob("part-*.parquet"), reverse=True)
+    part.rename(part.with_name(f".{part.name}"))
+
+    assert main(["--desk", str(number), "--symbols", "NIFTY"]) == 0
+    assert rows(read_partition(root, "bars", DATE, "NIFTY")) == before
