@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from core.records import Kill, Order, Position
 
 LOOK_S = 0.2
+SECOND_NS = 1_000_000_000
 Why = Annotated[str, typer.Argument(help="Why, in a few words; goes into the journal and onto the page.")]
 Who = Annotated[str, typer.Option(help="Whose name goes with it; your login name if not given.", show_default=False)]
 
@@ -113,7 +114,7 @@ def release(
     if as_json:
         print_json({"oms_state": state})
     else:
-        out().print(f"released; oms {state}; vikalp resume trades again")
+        out().print(f"released; oms {state}" + ("; vikalp resume trades again" if state == "HALTED" else ""))
 
 
 def _number(w: World, desk: int | None) -> int:
@@ -125,7 +126,7 @@ def _reason(why: str) -> str:
     """One line; InputError without one."""
     line = " ".join(why.split())
     if not line:
-        raise InputError('a reason is needed: vikalp kill "WHY"')
+        raise InputError('a reason is needed, a few words in quotes: "WHY"')
     return line
 
 
@@ -157,6 +158,7 @@ def _watch(client: DeskClient, since_ns: int, wait_s: float, *, square_off: bool
     from core.records import LIVE
 
     until = time.monotonic() + wait_s
+    since_ns -= since_ns % SECOND_NS  # a broker's book tells whole seconds
     while True:
         orders = client.orders()
         over = [each for each in orders if each.state not in {*LIVE, "REFUSED"} and each.updated_ns >= since_ns]

@@ -32,7 +32,7 @@ class Killing(FakeDesk):
         if not self.sent:
             return []
         made = [msgspec.structs.replace(self.sent[0], tag=f"T{n}") for n in range(len(self.ends) + 1)]
-        old = Order(intent=made[-1], state="COMPLETE", updated_ns=NOW - 1)
+        old = Order(intent=made[-1], state="COMPLETE", updated_ns=NOW - 1_000_000_000)
         over = [Order(intent=each, state=state, updated_ns=NOW) for each, state in zip(made, self.ends, strict=False)]
         return [*over, old]
 
@@ -52,6 +52,27 @@ def test_kill_asks_nothing_and_says_what_became_of_every_order(tmp_path: Path) -
     assert place.client.switch == Kill(pulled=True, who=getpass.getuser(), why="a wrong price", at_ns=NOW)
     assert f"KILLED by {getpass.getuser()}: a wrong price; orders over: 2 CANCELLED, 1 COMPLETE" in done.stderr
     assert [tag in done.stdout for tag in ("T0", "T1", "T2", "T3", "T4")] == [True, True, True, False, False]
+
+
+class Pulled(Killing):
+    """By the file, within a second in which the broker's book, which tells whole ones, has the orders over."""
+
+    def killed(self) -> Kill:
+        return Kill(pulled=True, who="root", why="enough", at_ns=NOW - NOW % 1_000_000_000 + 999_000_000)
+
+    def orders(self) -> Sequence[Order]:
+        whole_ns = NOW - NOW % 1_000_000_000
+        return [msgspec.structs.replace(one, updated_ns=whole_ns) for one in super().orders()[:-1]]
+
+
+def test_what_the_file_has_cancelled_before_the_order_manager_was_asked_is_told(tmp_path: Path) -> None:
+    place = Place(Pulled("CANCELLED", folder=tmp_path), folder=tmp_path)
+    vikalp(place, "order", CALL, "buy", "--yes")
+
+    done = vikalp(place, "kill", "enough")
+
+    assert done.exit_code == 0, done.output
+    assert "orders over: 1 CANCELLED" in done.stderr
 
 
 def test_the_file_is_there_before_anybody_is_asked_and_stays_until_the_release(tmp_path: Path) -> None:
